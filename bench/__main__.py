@@ -1,0 +1,70 @@
+"""``python -m bench``: measure, print a table and write ``bench/results.json``."""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from bench import gy
+from bench.accounts import AccountsNotWiredError, create_accounts
+from bench.figures import Figure, print_figures, write_figures
+from bench.load import GeneratorError
+from bench.templates import LoadPlan
+from simulators.system import SystemStartError
+
+GROUPS: Final = ("gy",)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    arguments = argparse.ArgumentParser(prog="python -m bench", description="Measure the system; see docs.")
+    arguments.add_argument("--only", choices=GROUPS, help="run one group")
+    arguments.add_argument("--seconds", type=float, default=30.0, help="length of each measured phase")
+    arguments.add_argument("--accounts", type=int, default=10_000, help="accounts charged by gy")
+    arguments.add_argument(
+        "--host", default="", help="measure a system that already runs: its Diameter address"
+    )
+    arguments.add_argument("--port", type=int, default=3868, help="its Diameter port")
+    arguments.add_argument("--no-million", action="store_true", help="leave out the million accounts")
+    arguments.add_argument("--results", type=Path, default=Path(__file__).parent / "results.json")
+    return arguments
+
+
+def run(options: argparse.Namespace, console: Console) -> list[Figure]:
+    """Run the chosen groups; figures of a system elsewhere when ``--host`` is given."""
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False)
+
+    if options.host:
+        plan = LoadPlan(host=options.host, port=options.port, run=int(time.time()), accounts=options.accounts)
+        return gy.measure(plan, duration_s=options.seconds, say=say, system=None)[0]
+    with tempfile.TemporaryDirectory(prefix="ocs-bench-") as folder:
+        figures = gy.run_embedded(
+            Path(folder), duration_s=options.seconds, accounts=options.accounts, say=say
+        )
+        if not options.no_million:
+            figures += gy.measure_million_accounts(Path(folder), create_accounts, say=say)
+    return figures
+
+
+def main() -> int:
+    """Run; exit status 1 when the system could not be measured."""
+    options = parser().parse_args()
+    console = Console(stderr=True)
+    try:
+        figures = run(options, console)
+    except (AccountsNotWiredError, GeneratorError, SystemStartError, gy.BenchError) as error:
+        console.print(f"bench: {error}", style="red", highlight=False)
+        return 1
+    write_figures(options.results, figures)
+    print_figures(figures, Console())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""Builds the processes of the system and opens their top nurseries.
+
+``ocs up`` runs the embedded store (unless one is configured), the charging workers and the HTTP process, each a
+process of its own; ``ocs charging`` runs one worker alone.
+"""
+
+import os
+import socket
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+import trio
+
+from ocs.balance.embedded import EmbeddedStore
+from ocs.balance.store_admin import StoreUnreachableError
+from ocs.charging.tariffs import Tariffs
+from ocs.children import Child, say_ready, until_orphaned
+from ocs.clock import SystemClock
+from ocs.diameter_gy.server import Listener, bind_listeners
+from ocs.rating import load_catalogue
+from ocs.settings import Settings
+from ocs.settings_file import resolve_path
+from ocs.store_setup import PreparedStore, prepare_store, publish_catalogue, store_url
+from ocs.worker import Worker, stop_on_signal
+
+log = structlog.get_logger()
+
+_STORE_WAIT_S: Final = 10.0
+
+
+class Launch(msgspec.Struct, frozen=True):
+    """How a process was started.
+
+    Attributes:
+        config: the configuration file, None for the defaults.
+        data_dir: the folder of this system's data.
+        log_style: ``json`` or ``console``.
+        lifeline_fd: ends with the parent; None when a user started this process.
+        ready_fd: where the parent waits for the ready line; None writes it to stdout.
+    """
+
+    config: Path | None
+    data_dir: Path
+    log_style: str = "json"
+    lifeline_fd: int | None = None
+    ready_fd: int | None = None
+
+
+def worker_channel_path(data_dir: Path, number: int) -> Path:
+    """Where a worker answers the HTTP process."""
+    return data_dir / "run" / f"worker-{number}.sock"
+
+
+async def run_up(settings: Settings, launch: Launch) -> None:
+    """Run everything until SIGTERM or SIGINT; print the ready line when every listener accepts."""
+    launch.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (launch.data_dir / "run").mkdir(mode=0o700, exist_ok=True)
+    listeners = bind_listeners(settings.diameter)
+    async with trio.open_nursery() as nursery:
+        store: EmbeddedStore | None = None
+        url = settings.store.url
+        if not url:
+            store = EmbeddedStore(launch.data_dir, durability=settings.store.durability)
+            url = (await store.start()).url
+        watching = trio.CancelScope()
+        try:
+            if store is not None:
+                nursery.start_soon(_keep_store, store, watching)
+            await trio.to_thread.run_sync(_prepare, settings, url)
+            await _run_children(settings, launch, listeners, url)
+        finally:
+            watching.cancel()
+            if store is not None:
+                await store.stop()
+
+
+async def _keep_store(store: EmbeddedStore, watching: trio.CancelScope) -> None:
+    with watching:
+        await store.keep_running()
+
+
+def _prepare(settings: Settings, url: str) -> tuple[PreparedStore, Tariffs]:
+    """Check and set up the store, publish the catalogue; blocks."""
+    prepared = prepare_store(settings, url, SystemClock())
+    catalogue = load_catalogue(resolve_path(settings, settings.catalogue.path))
+    return prepared, publish_catalogue(settings, url, catalogue)
+
+
+async def _run_children(settings: Settings, launch: Launch, listeners: list[Listener], url: str) -> None:
+    """Start the workers and the HTTP process, say that all is ready, and end them in order."""
+    environment = {**os.environ, "OCS_STORE__URL": url}
+    common = ["--data-dir", str(launch.data_dir), "--log", launch.log_style]
+    if launch.config is not None:
+        common += ["--config", str(launch.config)]
+    for listener in listeners:
+        listener.socket.set_inheritable(True)
+    handed = ",".join(f"{listener.socket.fileno()}{'t' if listener.is_tls else ''}" for listener in listeners)
+    inherited = [listener.socket.fileno() for listener in listeners]
+    workers = [
+        Child(
+            f"worker-{number}",
+            ["charging", *common, "--number", str(number), "--listen-fds", handed],
+            environment,
+            inherited,
+        )
+        for number in range(settings.charging.workers)
+    ]
+    http = Child("http", ["http", *common], environment)
+    async with trio.open_nursery() as nursery:
+        stop = trio.Event()
+        nursery.start_soon(stop_on_signal, stop.set)
+        try:
+            async with trio.open_nursery() as starting:
+                for child in (*workers, http):
+                    starting.start_soon(child.start)
+            for child in (*workers, http):
+                nursery.start_soon(child.keep_running)
+            print(_ready_line(listeners, http.ready_text), flush=True)  # noqa: T201 - the contract with tools
+            log.info("ready", workers=len(workers), store=url)
+            await stop.wait()
+        finally:
+            with trio.CancelScope(shield=True):
+                async with trio.open_nursery() as stopping:
+                    for worker in workers:
+                        stopping.start_soon(worker.stop)
+                await http.stop()
+            nursery.cancel_scope.cancel()
+
+
+def _ready_line(listeners: list[Listener], http: str) -> str:
+    """``ready diameter=HOST:PORT diameter_tls=HOST:PORT http=HOST:PORT``, as far as they exist."""
+    words = ["ready"]
+    for name, is_tls in (("diameter", False), ("diameter_tls", True)):
+        words += [f"{name}={listener.address}" for listener in listeners if listener.is_tls == is_tls][:1]
+    return " ".join((*words, http))
+
+
+async def run_charging(settings: Settings, launch: Launch, number: int, listen_fds: str) -> None:
+    """Run one worker: on inherited listeners, or alone on its own."""
+    listeners = _inherited(listen_fds) if listen_fds else bind_listeners(settings.diameter)
+    (launch.data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
+    url = await trio.to_thread.run_sync(store_url, settings, launch.data_dir)
+    prepared, tariffs = await _prepare_patiently(settings, url)
+    worker = Worker(settings, prepared, tariffs, listeners, worker_channel_path(launch.data_dir, number))
+
+    def ready() -> None:
+        if launch.ready_fd is not None:
+            say_ready(launch.ready_fd, f"worker={number}")
+        else:
+            print(_ready_line(listeners, ""), flush=True)  # noqa: T201 - the contract with tools
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stop_on_signal, worker.request_stop)
+        if launch.lifeline_fd is not None:
+            nursery.start_soon(_stop_when_orphaned, launch.lifeline_fd, worker)
+        await worker.run(ready)
+        nursery.cancel_scope.cancel()
+
+
+async def _prepare_patiently(settings: Settings, url: str) -> tuple[PreparedStore, Tariffs]:
+    """Prepare the store; a worker that starts again while the store does too waits for it a little."""
+    give_up_at = trio.current_time() + _STORE_WAIT_S
+    while True:
+        try:
+            return await trio.to_thread.run_sync(_prepare, settings, url)
+        except StoreUnreachableError:
+            if trio.current_time() > give_up_at:
+                raise
+            await trio.sleep(0.1)
+
+
+async def _stop_when_orphaned(lifeline_fd: int, worker: Worker) -> None:
+    await until_orphaned(lifeline_fd)
+    log.error("stopping", reason="the process that started this worker is gone")
+    worker.request_stop()
+
+
+def _inherited(listen_fds: str) -> list[Listener]:
+    """Listeners passed down by the parent: ``5,6t`` is a plain one and one that speaks TLS."""
+    return [
+        Listener(socket.socket(fileno=int(word.rstrip("t"))), is_tls=word.endswith("t"))
+        for word in listen_fds.split(",")
+    ]
+
+
+async def run_http_process(settings: Settings, launch: Launch) -> None:
+    """Run the HTTP process: health, metrics, live sessions and accounts."""
+    del settings
+    if launch.ready_fd is not None:
+        say_ready(launch.ready_fd, "http=127.0.0.1:0")
+    await trio.sleep_forever()

@@ -1,0 +1,75 @@
+#!lua name=ocs
+-- The one door: every movement of money is one call of ocs_commit. It is short on purpose; what is written was
+-- decided in Python. All keys share one hash tag.
+
+local TOKEN_OCTETS = 12
+
+-- KEYS: events stream, deadlines, then every value that the decision read.
+-- ARGV: writes, events, deadline changes (counts), not-before (ms or ''); one expected token per value ('' for
+-- absent); per write: index of the value, token and content, time to live in ms (0 for ever); the events;
+-- per deadline change: member, score ('' removes).
+-- Returns 1 when all was written, 2 when it is too early, else the values as they are now.
+local function commit(keys, argv)
+  local values = #keys - 2
+  local writes, events, deadlines = tonumber(argv[1]), tonumber(argv[2]), tonumber(argv[3])
+  local current = redis.call('MGET', unpack(keys, 3))
+  for i = 1, values do
+    local value = current[i]
+    if (value and string.sub(value, 1, TOKEN_OCTETS) or '') ~= argv[4 + i] then
+      return current
+    end
+  end
+  if argv[4] ~= '' then
+    local time = redis.call('TIME')
+    if tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000 < tonumber(argv[4]) then
+      return 2
+    end
+  end
+  local at = 4 + values
+  local lasting, n = {}, 0
+  for _ = 1, writes do
+    local key, value, ttl = keys[2 + tonumber(argv[at + 1])], argv[at + 2], argv[at + 3]
+    if ttl == '0' then
+      lasting[n + 1], lasting[n + 2] = key, value
+      n = n + 2
+    else
+      redis.call('SET', key, value, 'PX', ttl)
+    end
+    at = at + 3
+  end
+  if n > 0 then
+    redis.call('MSET', unpack(lasting))
+  end
+  for _ = 1, events do
+    redis.call('XADD', keys[1], '*', 'e', argv[at + 1])
+    at = at + 1
+  end
+  for _ = 1, deadlines do
+    if argv[at + 2] == '' then
+      redis.call('ZREM', keys[2], argv[at + 1])
+    else
+      redis.call('ZADD', keys[2], argv[at + 2], argv[at + 1])
+    end
+    at = at + 2
+  end
+  return 1
+end
+
+-- KEYS: clock. ARGV: how long a silence of all workers is an outage (ms).
+-- Returns the store's time and the sum of our outages so far, both in ms: deadlines are counted in the difference.
+local function heartbeat(keys, argv)
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  local state = redis.call('HMGET', keys[1], 'last', 'outage')
+  local last, outage = tonumber(state[1] or now), tonumber(state[2] or 0)
+  if now - last > tonumber(argv[1]) then
+    outage = outage + (now - last)
+  end
+  -- Two workers' beats never move the clock back.
+  redis.call('HSET', keys[1], 'last', string.format('%.0f', math.max(now, last)),
+             'outage', string.format('%.0f', outage))
+  return {string.format('%.0f', now), string.format('%.0f', outage)}
+end
+
+redis.register_function('ocs_commit', commit)
+redis.register_function('ocs_heartbeat', heartbeat)

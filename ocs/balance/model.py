@@ -1,0 +1,176 @@
+"""Accounts, buckets, subscribers and sessions: the values that the store keeps, each under a token.
+
+All are immutable; moving money makes a new account (:mod:`ocs.balance.moves`). An account's values share one
+partition of the store, so that they commit together or not at all.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+import msgspec
+
+from ocs.messages import Service
+from ocs.units import UnitType
+
+
+class LifecycleState(IntEnum):
+    """Whether an account or a subscriber may use services."""
+
+    ACTIVE = 1
+    SUSPENDED = 2
+    CLOSED = 3
+
+
+class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something that can pay: money, or an allowance of octets, seconds or events.
+
+    Invariant: ``reserved`` is the sum of all open sessions' holds on this bucket.
+
+    Attributes:
+        bucket_id: unique in its account.
+        allowance: id of the catalogue's allowance that says what it may pay for; empty for money.
+        value: micro-units for money, else units; money may be negative after an overrun.
+        priority: lower is drawn first; among equals the one that expires first.
+        valid_until_ms: epoch milliseconds from which it can no longer pay; 0 is for ever.
+    """
+
+    bucket_id: str
+    unit_type: UnitType
+    value: int
+    reserved: int = 0
+    allowance: str = ""
+    priority: int = 100
+    valid_from_ms: int = 0
+    valid_until_ms: int = 0
+
+
+class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Running totals of one unit type: what an audit needs beside the events not yet trimmed.
+
+    Invariant: credited - debited - expired equals the sum of the buckets' values of that type.
+    """
+
+    unit_type: UnitType
+    credited: int = 0
+    debited: int = 0
+    expired: int = 0
+
+
+class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What holds balance. It stays small however many subscribers share it.
+
+    Attributes:
+        sequence: number of the last charge event.
+        buckets: in drawing order.
+        credit_limit_micro: how far money may go below zero by reservation (postpaid, hybrid).
+    """
+
+    account_id: str
+    currency: str
+    state: LifecycleState
+    sequence: int
+    buckets: tuple[Bucket, ...]
+    totals: tuple[Total, ...]
+    credit_limit_micro: int = 0
+
+
+class Subscriber(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who uses services and which account pays; it stands in the account's partition.
+
+    The directory from identity to account lies elsewhere and is a hint: ``identities`` here is the truth.
+    """
+
+    subscriber_id: str
+    account_id: str
+    state: LifecycleState
+    identities: tuple[str, ...]
+    offers: tuple[str, ...]
+
+
+class Hold(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A part of a bucket that an open session has reserved, in the bucket's unit."""
+
+    bucket_id: str
+    amount: int
+
+
+class SessionService(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One rating group (or service) of a session: its meter and what is reserved for it.
+
+    Attributes:
+        tariff_path: the rate under which the open grant was made, so that its use is charged at that rate.
+        counted_units: all units reported under that rate in this session.
+        money_units: how many billed units of them money paid.
+        fee_paid: the connection fee was charged.
+        granted_units: size of the open grant; 0 when none is open.
+    """
+
+    rating_group: int | None
+    service_identifiers: tuple[int, ...]
+    catalogue_version: str
+    tariff_path: str
+    counted_units: int = 0
+    money_units: int = 0
+    fee_paid: bool = False
+    granted_units: int = 0
+    holds: tuple[Hold, ...] = ()
+
+
+class RememberedAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was answered to one request of a session, for its repeats."""
+
+    request_type: int
+    request_number: int
+    fingerprint: bytes
+    answer: msgspec.Raw
+
+
+class SessionState(IntEnum):
+    """RFC 8506 section 7, Table 6. CLOSED is Idle with a memory for late repeats and reports."""
+
+    OPEN = 1
+    CLOSED = 2
+
+
+class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One credit-control session, or the memory of one event.
+
+    Attributes:
+        deadline_ms: supervision time (epoch milliseconds less our own outages) at which Tcc ends.
+        charged_micro: money charged so far.
+        forgotten_number: highest request number whose answer is no longer remembered, -1 for none.
+        located_until_ms: until when the locator Session-Id -> account is known to stand.
+        scheduled_ms: when supervision next looks at the session: never after ``deadline_ms``, and left alone while
+            the deadline moves on, so that an ordinary update does not write to the deadlines.
+        opening_fingerprint: of the request that opened it; with the Session-Id it makes event ids unique even
+            where a gateway uses a Session-Id again (RFC 6733 section 8.8 forbids it, real ones do it).
+    """
+
+    session_id: str
+    account_id: str
+    subscriber_id: str
+    state: SessionState
+    service: Service
+    called_party: str
+    origin_host: str
+    origin_realm: str
+    opened_ms: int
+    deadline_ms: int
+    services: tuple[SessionService, ...] = ()
+    charged_micro: int = 0
+    answers: tuple[RememberedAnswer, ...] = ()
+    forgotten_number: int = -1
+    located_until_ms: int = 0
+    scheduled_ms: int = 0
+    opening_fingerprint: bytes = b""
+
+
+class LedgerInvariantError(AssertionError):
+    """A rule about money that must hold for ever does not: our fault, and nothing is written."""
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+encode_value: Final = _encoder.encode
+decode_account: Final = msgspec.msgpack.Decoder(Account).decode
+decode_subscriber: Final = msgspec.msgpack.Decoder(Subscriber).decode
+decode_session: Final = msgspec.msgpack.Decoder(Session).decode

@@ -1,0 +1,304 @@
+"""An account's buckets while a decision moves money: reserve, debit, release, credit, expire.
+
+A move never asks what something costs; it is told an amount and says which buckets gave it. Buckets stand in
+drawing order (lower priority number first, then the earlier expiry), so a move is one pass. The purse is the
+working copy of one decision: the account it came from never changes, and :meth:`Purse.account` makes the new one.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+import msgspec
+
+from ocs.balance.model import Account, Bucket, Hold, LedgerInvariantError, Total
+from ocs.events import BucketMovement
+from ocs.units import UnitType
+
+_MONEY: Final = UnitType.MONEY
+_FOR_EVER: Final = 1 << 62
+_OCTETS: Final = (UnitType.TOTAL_OCTETS, UnitType.INPUT_OCTETS, UnitType.OUTPUT_OCTETS)
+_NOBODY: Final[frozenset[str]] = frozenset()
+_NOTHING: Final[tuple[Hold, ...]] = ()
+
+
+def in_drawing_order(buckets: Iterable[Bucket]) -> tuple[Bucket, ...]:
+    """Sort buckets as they are to be drawn: priority, then the earlier expiry, then the id."""
+    return tuple(sorted(buckets, key=lambda b: (b.priority, b.valid_until_ms or _FOR_EVER, b.bucket_id)))
+
+
+def is_valid(bucket: Bucket, now_ms: int) -> bool:
+    """Whether the bucket can pay at this moment."""
+    return bucket.valid_from_ms <= now_ms and (not bucket.valid_until_ms or now_ms < bucket.valid_until_ms)
+
+
+def pays_units(bucket: Bucket, unit_type: UnitType, allowances: Collection[str]) -> bool:
+    """Whether the bucket is an allowance of this kind of unit that the rate admits."""
+    if bucket.unit_type == _MONEY or bucket.allowance not in allowances:
+        return False
+    return bucket.unit_type == unit_type or (bucket.unit_type in _OCTETS and unit_type in _OCTETS)
+
+
+def money_balance(account: Account) -> int:
+    """All money of the account, held or not, in micro-units."""
+    return sum([bucket.value for bucket in account.buckets if bucket.unit_type == _MONEY])
+
+
+class Purse:
+    """The buckets, totals and event counter of one account in one decision.
+
+    Args:
+        account: as the store has it.
+        now_ms: wall time of the decision, epoch milliseconds: what is expired is judged by it.
+    """
+
+    __slots__ = ("_buckets", "_expired", "_is_changed", "_origin", "_sequence", "_totals", "now_ms")
+
+    def __init__(self, account: Account, now_ms: int) -> None:
+        self._origin = account
+        self._buckets = list(account.buckets)
+        self._totals = account.totals
+        self._sequence = account.sequence
+        self._is_changed = False
+        self.now_ms = now_ms
+        # Buckets that cannot pay now; nearly always none, so that the passes below stay short.
+        self._expired: Collection[str] = _NOBODY
+        for b in self._buckets:
+            if (b.valid_until_ms and b.valid_until_ms <= now_ms) or b.valid_from_ms > now_ms:
+                self._expired = {b.bucket_id for b in self._buckets if not is_valid(b, now_ms)}
+                break
+
+    @property
+    def account_id(self) -> str:
+        """Whose purse it is."""
+        return self._origin.account_id
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217 code of its money."""
+        return self._origin.currency
+
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """The buckets as they are now, in drawing order."""
+        return tuple(self._buckets)
+
+    def account(self) -> Account:
+        """The account after all moves; the very account it started from when there was none."""
+        if not self._is_changed:
+            return self._origin
+        a = self._origin
+        return Account(
+            a.account_id, a.currency, a.state, self._sequence, tuple(self._buckets), self._totals, a.credit_limit_micro
+        )
+
+    def next_sequence(self) -> int:
+        """Count one more charge event, and return its number."""
+        self._is_changed = True
+        self._sequence += 1
+        return self._sequence
+
+    # --- Looking ----------------------------------------------------------------------------------------
+
+    def money_balance(self) -> int:
+        """All money, held or not, in micro-units."""
+        balance = 0
+        for bucket in self._buckets:
+            if bucket.unit_type == _MONEY:
+                balance += bucket.value
+        return balance
+
+    def available_money(self) -> int:
+        """Money that no session holds, plus the credit limit, in micro-units; negative after an overrun."""
+        available = self._origin.credit_limit_micro
+        expired = self._expired
+        for bucket in self._buckets:
+            if bucket.unit_type == _MONEY and not (expired and bucket.bucket_id in expired):
+                available += bucket.value - bucket.reserved
+        return available
+
+    def plan_units(
+        self, unit_type: UnitType, allowances: Collection[str], wanted: int, own: Collection[str] = _NOBODY
+    ) -> tuple[tuple[Hold, ...], int]:
+        """Choose which allowances give ``wanted`` units.
+
+        Args:
+            own: ids of buckets that the caller's grant was made from: they may still pay for it after they expired.
+
+        Returns:
+            What to take from which bucket, and the sum, which is less than ``wanted`` when they hold less.
+        """
+        if not allowances or wanted <= 0:
+            return _NOTHING, 0
+        parts: list[Hold] = []
+        missing = wanted
+        expired = self._expired
+        for bucket in self._buckets:
+            if bucket.unit_type == _MONEY or not pays_units(bucket, unit_type, allowances):
+                continue
+            if expired and bucket.bucket_id in expired and bucket.bucket_id not in own:
+                continue
+            amount = min(missing, bucket.value - bucket.reserved)
+            if amount > 0:
+                parts.append(Hold(bucket.bucket_id, amount))
+                missing -= amount
+                if not missing:
+                    break
+        return tuple(parts), wanted - missing
+
+    def plan_money(self, amount_micro: int, own: Collection[str] = _NOBODY) -> tuple[Hold, ...]:
+        """Choose which money buckets give an amount; the last valid one takes what none covers.
+
+        The caller has checked what can be afforded, or means to record an overrun (RFC 8506 section 8.19: used
+        units may exceed the grant).
+
+        Raises:
+            LedgerInvariantError: the account has no money bucket at all.
+        """
+        if amount_micro <= 0:
+            return _NOTHING
+        parts: list[Hold] = []
+        missing = amount_micro
+        last = ""
+        expired = self._expired
+        for bucket in self._buckets:
+            if bucket.unit_type != _MONEY:
+                continue
+            if expired and bucket.bucket_id in expired and bucket.bucket_id not in own:
+                continue
+            last = bucket.bucket_id
+            free = bucket.value - bucket.reserved
+            if free >= missing:
+                parts.append(Hold(last, missing))
+                return tuple(parts)
+            if free > 0:
+                parts.append(Hold(last, free))
+                missing -= free
+        if not last:
+            raise LedgerInvariantError(f"account {self.account_id} has no money bucket")
+        if parts and parts[-1].bucket_id == last:
+            parts[-1] = Hold(last, parts[-1].amount + missing)
+        else:
+            parts.append(Hold(last, missing))
+        return tuple(parts)
+
+    # --- Moving -----------------------------------------------------------------------------------------
+
+    def reserve(self, holds: tuple[Hold, ...]) -> None:
+        """Set amounts aside; nothing leaves the account."""
+        for hold in holds:
+            self._set_aside(hold.bucket_id, hold.amount)
+
+    def release(self, holds: tuple[Hold, ...]) -> None:
+        """Give back what a session had set aside.
+
+        Raises:
+            LedgerInvariantError: a bucket would hold less than nothing, or is gone while held.
+        """
+        for hold in holds:
+            self._set_aside(hold.bucket_id, -hold.amount)
+
+    def _set_aside(self, bucket_id: str, amount: int) -> None:
+        index = self._index_of(bucket_id)
+        b = self._buckets[index]
+        reserved = b.reserved + amount
+        if reserved < 0:
+            raise LedgerInvariantError(f"bucket {bucket_id} of {self.account_id}: reserved {reserved}")
+        self._buckets[index] = Bucket(
+            bucket_id, b.unit_type, b.value, reserved, b.allowance, b.priority, b.valid_from_ms, b.valid_until_ms
+        )
+        self._is_changed = True
+
+    def debit(self, parts: tuple[Hold, ...]) -> tuple[BucketMovement, ...]:
+        """Take amounts out of buckets for good, and count them in the totals."""
+        return tuple([self._move(part.bucket_id, -part.amount) for part in parts])
+
+    def credit(self, parts: tuple[Hold, ...]) -> tuple[BucketMovement, ...]:
+        """Put amounts into existing buckets, and count them in the totals."""
+        return tuple([self._move(part.bucket_id, part.amount) for part in parts])
+
+    def _move(self, bucket_id: str, amount: int) -> BucketMovement:
+        index = self._index_of(bucket_id)
+        b = self._buckets[index]
+        value = b.value + amount
+        unit_type = b.unit_type
+        if value < 0 and unit_type != _MONEY:
+            raise LedgerInvariantError(f"allowance {bucket_id} of {self.account_id} below zero: {value}")
+        self._buckets[index] = Bucket(
+            bucket_id, unit_type, value, b.reserved, b.allowance, b.priority, b.valid_from_ms, b.valid_until_ms
+        )
+        self._is_changed = True
+        if amount < 0:
+            self._count(unit_type, 0, -amount, 0)
+        else:
+            self._count(unit_type, amount, 0, 0)
+        return BucketMovement(bucket_id, unit_type, amount, value)
+
+    def add_bucket(self, bucket: Bucket) -> BucketMovement:
+        """Give the account a new bucket with what it holds.
+
+        Raises:
+            LedgerInvariantError: the id is taken, or the bucket starts with a reservation.
+        """
+        if bucket.reserved or any(b.bucket_id == bucket.bucket_id for b in self._buckets):
+            raise LedgerInvariantError(f"bucket {bucket.bucket_id} of {self.account_id} cannot be added")
+        self._count(bucket.unit_type, bucket.value, 0, 0)
+        self._buckets = list(in_drawing_order((*self._buckets, bucket)))
+        self._is_changed = True
+        return BucketMovement(bucket.bucket_id, bucket.unit_type, bucket.value, bucket.value)
+
+    def expire(self) -> tuple[BucketMovement, ...]:
+        """Take out what expired buckets still hold beyond open reservations, and drop those left empty.
+
+        What a session holds in an expired bucket stays until that session reports or ends: it was granted in time.
+        """
+        if not self._expired:
+            return ()
+        kept: list[Bucket] = []
+        movements: list[BucketMovement] = []
+        for bucket in self._buckets:
+            if not bucket.valid_until_ms or bucket.valid_until_ms > self.now_ms:
+                kept.append(bucket)
+                continue
+            lost = max(0, bucket.value - bucket.reserved)
+            if lost:
+                self._count(bucket.unit_type, 0, 0, lost)
+                movements.append(BucketMovement(bucket.bucket_id, bucket.unit_type, -lost, bucket.value - lost))
+            if bucket.value - lost or bucket.reserved:
+                kept.append(msgspec.structs.replace(bucket, value=bucket.value - lost))
+        if movements or len(kept) != len(self._buckets):
+            self._is_changed = True
+            self._buckets = kept
+        return tuple(movements)
+
+    def _count(self, unit_type: UnitType, credited: int, debited: int, expired: int) -> None:
+        totals = self._totals
+        for index, t in enumerate(totals):
+            if t.unit_type == unit_type:
+                total = Total(unit_type, t.credited + credited, t.debited + debited, t.expired + expired)
+                self._totals = (*totals[:index], total, *totals[index + 1 :])
+                return
+        self._totals = (*totals, Total(unit_type, credited, debited, expired))
+
+    def _index_of(self, bucket_id: str) -> int:
+        for index, bucket in enumerate(self._buckets):
+            if bucket.bucket_id == bucket_id:
+                return index
+        raise LedgerInvariantError(f"account {self.account_id} has no bucket {bucket_id}")
+
+
+def check_invariants(account: Account) -> None:
+    """Check what must hold for ever: totals explain the values, nothing is reserved below zero.
+
+    Raises:
+        LedgerInvariantError: naming the account and the figures.
+    """
+    values: dict[UnitType, int] = {}
+    for bucket in account.buckets:
+        values[bucket.unit_type] = values.get(bucket.unit_type, 0) + bucket.value
+        if bucket.reserved < 0 or (bucket.unit_type != _MONEY and bucket.value < bucket.reserved):
+            raise LedgerInvariantError(f"bucket {bucket} of {account.account_id}")
+    for t in account.totals:
+        if values.pop(t.unit_type, 0) != t.credited - t.debited - t.expired:
+            raise LedgerInvariantError(f"totals of {account.account_id} do not explain its balance: {t}")
+    if any(values.values()):
+        raise LedgerInvariantError(f"balance of {account.account_id} without totals: {values}")

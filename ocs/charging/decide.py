@@ -1,0 +1,70 @@
+"""One request -> one decision. Pure: state, request, tariff and time in; new state, answer and events out.
+
+Order of checks: the repeat first, then the request, then account and subscriber, then the balance.
+"""
+
+from ocs.balance.model import Session, SessionState
+from ocs.charging.decision import Decision, Moment, Policy, State
+from ocs.charging.memory import Recall, recall
+from ocs.charging.one_time import decide_event
+from ocs.charging.sessions import SessionDecision
+from ocs.charging.tariffs import Tariffs
+from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
+
+
+def decide(state: State, request: ChargingRequest, tariffs: Tariffs, moment: Moment, policy: Policy) -> Decision:
+    """Decide one credit-control request.
+
+    Raises:
+        LedgerInvariantError: a fault of ours; the caller answers UNABLE_TO_COMPLY and writes nothing.
+
+    Source: RFC 8506 section 7, Table 6.
+    """
+    session = state.session
+    if session is not None:
+        remembered = recall(session, request)
+        if isinstance(remembered, ChargingAnswer):
+            return Decision(state.account, session, remembered, is_repeat=True)
+        if remembered is Recall.OTHER_CONTENT:
+            if not _opens_anew(session, request):
+                return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
+            session = None
+    if request.request_type in {CCRequestType.INITIAL, CCRequestType.EVENT} and not _is_identified(state, request):
+        return _refused(state, Outcome.USER_UNKNOWN)
+    match request.request_type:
+        case CCRequestType.EVENT:
+            return decide_event(state, session, request, tariffs, moment)
+        case CCRequestType.INITIAL:
+            if session is not None and session.state == SessionState.OPEN:
+                return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
+            return SessionDecision(state, request, tariffs, moment, policy).open()
+        case CCRequestType.UPDATE:
+            if session is None:
+                return _refused(state, Outcome.UNKNOWN_SESSION)
+            decision = SessionDecision(state, request, tariffs, moment, policy)
+            return decision.update(session) if session.state == SessionState.OPEN else decision.report_late(session)
+        case CCRequestType.TERMINATION:
+            if session is None:
+                return _refused(state, Outcome.UNKNOWN_SESSION)
+            return SessionDecision(state, request, tariffs, moment, policy).terminate(session)
+
+
+def _opens_anew(session: Session, request: ChargingRequest) -> bool:
+    """Whether a gateway uses an ended session's id for a new one.
+
+    RFC 6733 section 8.8 forbids it; recorded gateways do it after every restart. Refusing would lock the
+    subscriber out for as long as we remember the old session.
+    """
+    return request.request_type == CCRequestType.INITIAL and session.state == SessionState.CLOSED
+
+
+def _is_identified(state: State, request: ChargingRequest) -> bool:
+    """Whether the subscriber that a directory hinted at owns one of the request's identities."""
+    subscriber = state.subscriber
+    if subscriber is None or subscriber.account_id != state.account.account_id:
+        return False
+    return any(identity in subscriber.identities for identity in request.subscription_ids)
+
+
+def _refused(state: State, outcome: Outcome) -> Decision:
+    return Decision(state.account, state.session, ChargingAnswer(outcome))

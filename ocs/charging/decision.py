@@ -1,0 +1,51 @@
+"""What a decision starts from and what it leads to."""
+
+import msgspec
+
+from ocs.balance.model import Account, Session, Subscriber
+from ocs.events import ChargeEvent
+from ocs.messages import ChargingAnswer
+
+
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """When a decision is made.
+
+    Attributes:
+        now_ms: wall time, epoch milliseconds.
+        supervision_ms: the store's time less our own outages: what session deadlines are counted in.
+    """
+
+    now_ms: int
+    supervision_ms: int
+
+
+class Policy(msgspec.Struct, frozen=True, gc=False):
+    """The operator's credit-control policy (``[charging]`` of the settings)."""
+
+    supervision_time_s: int = 3600
+    show_remaining_balance: bool = False
+
+
+class State(msgspec.Struct, frozen=True, gc=False):
+    """Everything stored that a decision reads.
+
+    Attributes:
+        session: None when the store has none under this Session-Id.
+    """
+
+    account: Account
+    subscriber: Subscriber | None
+    session: Session | None
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """New state, answer and charge events of one request.
+
+    What is the same object as in the :class:`State` was not changed and is not written.
+    """
+
+    account: Account
+    session: Session | None
+    answer: ChargingAnswer
+    events: tuple[ChargeEvent, ...] = ()
+    is_repeat: bool = False

@@ -1,0 +1,259 @@
+"""One-time events: direct debiting, refund, balance check, price enquiry (RFC 8506 section 6)."""
+
+from ocs.balance.model import (
+    Hold,
+    LifecycleState,
+    Session,
+    SessionService,
+    SessionState,
+)
+from ocs.balance.purse import Purse, is_valid, pays_units
+from ocs.charging.decision import Decision, Moment, State
+from ocs.charging.draft import Draft
+from ocs.charging.memory import event_prefix, remember
+from ocs.charging.quota import affordable, granted_unit
+from ocs.charging.tariffs import Tariffs
+from ocs.charging.usage import amount_of, debit_use
+from ocs.events import EventKind, PriceTrace
+from ocs.messages import (
+    ChargingAnswer,
+    ChargingRequest,
+    MultipleServicesCreditControl,
+    Outcome,
+    RequestedAction,
+    ServiceAnswer,
+    ServiceUnit,
+)
+from ocs.rating import Rate, billable_units, price_micro
+from ocs.units import Money, UnitType
+
+# An event that does not say how many is one event.
+_ONE = ServiceUnit(service_specific_units=1)
+
+
+def decide_event(
+    state: State, session: Session | None, request: ChargingRequest, tariffs: Tariffs, moment: Moment
+) -> Decision:
+    """Decide an EVENT request; all of its services are paid, or none.
+
+    Args:
+        session: the memory of earlier events under this Session-Id, if any.
+    """
+    if session is None:
+        session = _event_session(state, request, moment)
+    event = _Event(state, session, request, tariffs, moment)
+    match request.requested_action:
+        case RequestedAction.CHECK_BALANCE:
+            return event.check_balance()
+        case RequestedAction.PRICE_ENQUIRY:
+            return event.price_enquiry()
+        case RequestedAction.REFUND_ACCOUNT:
+            return event.refund()
+        case RequestedAction.DIRECT_DEBITING | None:
+            return event.direct_debiting()
+
+
+def _event_session(state: State, request: ChargingRequest, moment: Moment) -> Session:
+    return Session(
+        request.session_id,
+        state.account.account_id,
+        state.subscriber.subscriber_id if state.subscriber else "",
+        SessionState.CLOSED,
+        request.service,
+        request.called_party,
+        request.origin_host,
+        request.origin_realm,
+        moment.now_ms,
+        0,
+        opening_fingerprint=request.fingerprint,
+    )
+
+
+class _Event:
+    """One EVENT request, each service with its rate and its units."""
+
+    def __init__(
+        self, state: State, session: Session, request: ChargingRequest, tariffs: Tariffs, moment: Moment
+    ) -> None:
+        self._state = state
+        self._session = session
+        self._request = request
+        self._tariffs = tariffs
+        self._draft = Draft(state.account, moment.now_ms, event_prefix(session, request), tariffs.current.time_zone)
+        self._now_s = moment.now_ms // 1000
+
+    def direct_debiting(self) -> Decision:
+        """Debit the price at once, or nothing (section 6.3)."""
+        if self._is_barred():
+            return self._refuse(Outcome.END_USER_SERVICE_DENIED)
+        cost = 0
+        answers: list[ServiceAnswer] = []
+        for asked in self._services():
+            rate, units = self._rate_and_units(asked)
+            if rate is None:
+                return self._refuse(Outcome.RATING_FAILED, asked)
+            if not rate.credit_control_applicable:
+                return self._refuse(Outcome.CREDIT_CONTROL_NOT_APPLICABLE, asked)
+            service = _service(asked, rate)
+            need = billable_units(rate, units)
+            if affordable(self._draft, service, rate, need).units < need:
+                return self._refuse(Outcome.CREDIT_LIMIT_REACHED, asked)
+            _, amount = debit_use(self._draft, self._request, self._session, service, rate, units)
+            cost += amount
+            answers.append(_granted(asked, rate, units))
+        answer = ChargingAnswer(Outcome.SUCCESS, tuple(answers), cost=Money(cost, self._draft.currency))
+        return self._settle(answer)
+
+    def refund(self) -> Decision:
+        """Give back what such an event costs, to where it would have been drawn from (section 6.4)."""
+        answers: list[ServiceAnswer] = []
+        refunded = 0
+        for asked in self._services():
+            rate, units = self._rate_and_units(asked)
+            if rate is None:
+                return self._refuse(Outcome.RATING_FAILED, asked)
+            refunded += self._refund_one(asked, rate, units)
+            answers.append(_granted(asked, rate, units))
+        cost = Money(-refunded, self._draft.currency)
+        return self._settle(ChargingAnswer(Outcome.SUCCESS, tuple(answers), cost=cost))
+
+    def _refund_one(self, asked: MultipleServicesCreditControl, rate: Rate, units: int) -> int:
+        billed = billable_units(rate, units)
+        bucket_id = _allowance_for(self._draft, rate)
+        fee = 0
+        if bucket_id:
+            amount = 0
+            parts = (Hold(bucket_id, billed),)
+        else:
+            fee = rate.connection_fee_micro if billed else 0
+            amount = price_micro(rate, 0, billed) + fee
+            parts = (Hold(_money_bucket(self._draft), amount),)
+        money_units = 0 if bucket_id else billed
+        self._draft.record_charge(
+            EventKind.REFUND,
+            self._request,
+            self._session,
+            rate,
+            rating_group=asked.rating_group,
+            service_identifiers=asked.service_identifiers,
+            units=units,
+            billed_units=billed,
+            amount_micro=amount,
+            movements=self._draft.credit(parts),
+            trace=PriceTrace(
+                0,
+                units,
+                0,
+                billed,
+                billed - money_units,
+                0,
+                money_units,
+                rate.price_micro,
+                rate.price_units,
+                rate.first_units,
+                rate.step_units,
+                fee,
+            ),
+        )
+        return amount
+
+    def check_balance(self) -> Decision:
+        """Say whether the balance covers the price; reserve nothing (section 6.2)."""
+        price_left = 0
+        enough = not self._is_barred()
+        for asked in self._services():
+            rate, units = self._rate_and_units(asked)
+            if rate is None:
+                return self._refuse(Outcome.RATING_FAILED, asked)
+            need = billable_units(rate, units)
+            _, covered = self._draft.plan_units(rate.unit_type, rate.allowances, need)
+            if need > covered:
+                price_left += price_micro(rate, 0, need - covered) + rate.connection_fee_micro
+        enough = enough and price_left <= self._draft.available_money()
+        return self._tell(ChargingAnswer(Outcome.SUCCESS, enough_credit=enough))
+
+    def price_enquiry(self) -> Decision:
+        """Say what the service would cost in money; reserve nothing (section 6.1)."""
+        cost = 0
+        for asked in self._services():
+            rate, units = self._rate_and_units(asked)
+            if rate is None:
+                return self._refuse(Outcome.RATING_FAILED, asked)
+            billed = billable_units(rate, units)
+            cost += price_micro(rate, 0, billed) + (rate.connection_fee_micro if billed else 0)
+        return self._tell(ChargingAnswer(Outcome.SUCCESS, cost=Money(cost, self._draft.currency)))
+
+    # --- Steps ------------------------------------------------------------------------------------------
+
+    def _services(self) -> tuple[MultipleServicesCreditControl, ...]:
+        return self._request.services or (MultipleServicesCreditControl(None, (), _ONE, ()),)
+
+    def _is_barred(self) -> bool:
+        subscriber = self._state.subscriber
+        return (
+            self._state.account.state != LifecycleState.ACTIVE
+            or subscriber is None
+            or subscriber.state != LifecycleState.ACTIVE
+        )
+
+    def _rate_and_units(self, asked: MultipleServicesCreditControl) -> tuple[Rate | None, int]:
+        """The rate of one service, and how many units the event is about."""
+        unit = asked.requested or (asked.used[0] if asked.used else _ONE)
+        if unit.money is not None:
+            is_ours = unit.money.currency == self._state.account.currency and unit.money.micro >= 0
+            return (self._tariffs.money if is_ours else None), unit.money.micro
+        subscriber = self._state.subscriber
+        rate = self._tariffs.rate(
+            subscriber.offers if subscriber else (),
+            self._request.service,
+            asked.rating_group,
+            asked.service_identifiers,
+            self._request.called_party,
+            self._now_s,
+        )
+        if rate is None:
+            return None, 0
+        units = amount_of(rate.unit_type, unit)
+        if units is None:
+            units = 1 if rate.unit_type == UnitType.SERVICE_SPECIFIC_UNITS else None
+        return (None, 0) if units is None else (rate, units)
+
+    def _settle(self, answer: ChargingAnswer) -> Decision:
+        session = remember(self._session, self._request, answer)
+        return Decision(self._draft.account(), session, answer, tuple(self._draft.events))
+
+    def _tell(self, answer: ChargingAnswer) -> Decision:
+        """Answer an enquiry: nothing moved, so nothing need be remembered."""
+        return Decision(self._state.account, self._state.session, answer)
+
+    def _refuse(self, outcome: Outcome, asked: MultipleServicesCreditControl | None = None) -> Decision:
+        """Refuse the whole event: nothing is debited; a repeat hears the same."""
+        services = ()
+        if asked is not None and self._request.multiple_services:
+            services = (ServiceAnswer(outcome, asked.rating_group, asked.service_identifiers),)
+        answer = ChargingAnswer(outcome, services)
+        return Decision(self._state.account, remember(self._session, self._request, answer), answer)
+
+
+def _service(asked: MultipleServicesCreditControl, rate: Rate) -> SessionService:
+    return SessionService(asked.rating_group, asked.service_identifiers, rate.catalogue_version, rate.path)
+
+
+def _granted(asked: MultipleServicesCreditControl, rate: Rate, units: int) -> ServiceAnswer:
+    return ServiceAnswer(
+        Outcome.SUCCESS, asked.rating_group, asked.service_identifiers, granted_unit(rate, units)
+    )
+
+
+def _allowance_for(purse: Purse, rate: Rate) -> str:
+    """The allowance bucket that would pay for such an event now, or nothing."""
+    for bucket in purse.buckets:
+        if pays_units(bucket, rate.unit_type, rate.allowances) and is_valid(bucket, purse.now_ms):
+            return bucket.bucket_id
+    return ""
+
+
+def _money_bucket(purse: Purse) -> str:
+    """The money bucket that keeps what comes back: the one that is drawn last."""
+    valid = [b for b in purse.buckets if b.unit_type == UnitType.MONEY and is_valid(b, purse.now_ms)]
+    return valid[-1].bucket_id

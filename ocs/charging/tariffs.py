@@ -1,0 +1,74 @@
+"""Which rate applies: the catalogue in force for new grants, older versions for grants already made."""
+
+from typing import Final
+
+from ocs.messages import Service
+from ocs.rating import Catalogue, QuotaRule, Rate
+from ocs.units import UnitType
+
+MONEY_PATH: Final = "money"
+_UNLIMITED: Final = 1 << 62
+
+
+def money_rate(catalogue: Catalogue) -> Rate:
+    """The rate of CC-Money: one micro-unit of money costs one micro-unit (RFC 8506 section 8.22)."""
+    quota = QuotaRule(default_units=1, minimum_units=1, maximum_units=_UNLIMITED, validity_time_s=3600)
+    return Rate(
+        path=MONEY_PATH,
+        catalogue_version=catalogue.version,
+        unit_type=UnitType.MONEY,
+        price_micro=1,
+        price_units=1,
+        first_units=1,
+        step_units=1,
+        connection_fee_micro=0,
+        currency=catalogue.currency,
+        allowances=frozenset(),
+        quota=quota,
+        final_unit=None,
+        tax_class="",
+        time_zone=catalogue.time_zone,
+    )
+
+
+class Tariffs:
+    """One snapshot of the catalogues: immutable while a group of requests is decided.
+
+    Args:
+        current: rates new grants.
+        earlier: versions under which open sessions may still hold grants.
+    """
+
+    def __init__(self, current: Catalogue, earlier: tuple[Catalogue, ...] = ()) -> None:
+        self.current = current
+        self._by_version = {catalogue.version: catalogue for catalogue in (*earlier, current)}
+        self._money = money_rate(current)
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217 code in which everything here is priced."""
+        return self.current.currency
+
+    @property
+    def money(self) -> Rate:
+        """The rate of CC-Money."""
+        return self._money
+
+    def rate(
+        self,
+        offers: tuple[str, ...],
+        service: Service,
+        rating_group: int | None,
+        service_identifiers: tuple[int, ...],
+        called_party: str,
+        at_s: int,
+    ) -> Rate | None:
+        """The rate for a new grant or a one-time event; None when nothing prices it."""
+        return self.current.rate(offers, service, rating_group, service_identifiers, called_party, at_s)
+
+    def held_rate(self, version: str, path: str) -> Rate | None:
+        """The rate under which an open grant was made; None when its catalogue is not known any more."""
+        if path == MONEY_PATH:
+            return self._money
+        catalogue = self._by_version.get(version)
+        return None if catalogue is None else catalogue.rate_at_path(path)

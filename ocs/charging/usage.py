@@ -1,0 +1,134 @@
+"""Debit what was used: price it at the rate of its grant, draw allowances first, then money."""
+
+from ocs import limits
+from ocs.balance.model import Session, SessionService
+from ocs.charging.draft import Draft
+from ocs.events import EventKind, PriceTrace
+from ocs.messages import ChargingRequest, ServiceUnit
+from ocs.rating import Rate, billable_units, price_micro
+from ocs.units import UnitType
+
+
+def measured(rate: Rate, units: tuple[ServiceUnit, ...]) -> int | None:
+    """Sum several Used- or one Requested-Service-Unit in what the rate counts.
+
+    Returns:
+        Units of ``rate.unit_type``; None when something was reported, but nothing that the rate can price, or more
+        than anyone can have used.
+    """
+    total = 0
+    is_priced = False
+    is_empty = True
+    for unit in units:
+        amount = amount_of(rate.unit_type, unit)
+        if amount is not None:
+            total += amount
+            is_priced = True
+        elif not is_zero(unit):
+            is_empty = False
+    if total > limits.REPORTED_UNITS_MAX:
+        return None
+    return total if is_priced or is_empty else None
+
+
+def amount_of(unit_type: UnitType, unit: ServiceUnit) -> int | None:
+    """The field of a service unit that a rate counts; input and output octets make the total where it is absent."""
+    match unit_type:
+        case UnitType.TOTAL_OCTETS:
+            if unit.total_octets is not None:
+                return unit.total_octets
+            if unit.input_octets is None and unit.output_octets is None:
+                return None
+            return (unit.input_octets or 0) + (unit.output_octets or 0)
+        case UnitType.TIME:
+            return unit.time_s
+        case UnitType.SERVICE_SPECIFIC_UNITS:
+            return unit.service_specific_units
+        case UnitType.INPUT_OCTETS:
+            return unit.input_octets
+        case UnitType.OUTPUT_OCTETS:
+            return unit.output_octets
+        case UnitType.MONEY:
+            return None if unit.money is None else unit.money.micro
+
+
+def is_zero(unit: ServiceUnit) -> bool:
+    """Whether the unit reports or asks for nothing at all."""
+    return not (
+        unit.total_octets
+        or unit.input_octets
+        or unit.output_octets
+        or unit.time_s
+        or unit.service_specific_units
+        or (unit.money is not None and unit.money.micro)
+    )
+
+
+def debit_use(
+    draft: Draft,
+    request: ChargingRequest,
+    session: Session,
+    service: SessionService,
+    rate: Rate,
+    units: int,
+) -> tuple[SessionService, int]:
+    """Close a service's grant and charge what was used of it, also beyond what was granted.
+
+    Source: RFC 8506 section 8.19: the value used may exceed the value granted; it is debited all the same.
+
+    Returns:
+        The service without a grant, its meter moved on, and what money paid, in micro-units.
+    """
+    own = [hold.bucket_id for hold in service.holds]
+    draft.release(service.holds)
+    if units <= 0:
+        return _without_grant(service, service.counted_units, service.money_units, fee_paid=service.fee_paid), 0
+    counted_after = service.counted_units + units
+    billed_before = billable_units(rate, service.counted_units)
+    billed_after = billable_units(rate, counted_after)
+    billed = billed_after - billed_before
+    parts, covered = draft.plan_units(rate.unit_type, rate.allowances, billed, own)
+    money_after = service.money_units + billed - covered
+    fee = rate.connection_fee_micro if billed > covered and not service.fee_paid else 0
+    amount = price_micro(rate, service.money_units, money_after) + fee
+    movements = draft.debit(parts + draft.plan_money(amount, own))
+    draft.record_charge(
+        EventKind.DEBIT,
+        request,
+        session,
+        rate,
+        rating_group=service.rating_group,
+        service_identifiers=service.service_identifiers,
+        units=units,
+        billed_units=billed,
+        amount_micro=-amount,
+        movements=movements,
+        trace=PriceTrace(
+            service.counted_units,
+            counted_after,
+            billed_before,
+            billed_after,
+            covered,
+            service.money_units,
+            money_after,
+            rate.price_micro,
+            rate.price_units,
+            rate.first_units,
+            rate.step_units,
+            fee,
+        ),
+    )
+    fee_paid = service.fee_paid or billed > covered
+    return _without_grant(service, counted_after, money_after, fee_paid=fee_paid), amount
+
+
+def _without_grant(service: SessionService, counted: int, money: int, *, fee_paid: bool) -> SessionService:
+    return SessionService(
+        service.rating_group,
+        service.service_identifiers,
+        service.catalogue_version,
+        service.tariff_path,
+        counted,
+        money,
+        fee_paid,
+    )

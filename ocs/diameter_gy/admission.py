@@ -1,0 +1,110 @@
+"""Whom we let in: the decision on a CER (RFC 6733 section 5.3). Pure."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from ocs.diameter_gy.base_commands import (
+    CREDIT_CONTROL_APPLICATION,
+    INBAND_TLS,
+    NO_INBAND_SECURITY,
+    RELAY_APPLICATION,
+    CapabilitiesExchangeRequest,
+)
+from ocs.diameter_gy.errors import NoCommonApplication, NoCommonSecurity, UnknownPeer
+from ocs.settings import PeerSettings
+
+ANY_PEER = "*"
+
+
+def is_same_identity(first: str, second: str) -> bool:
+    """Compare DiameterIdentities: DNS names, so without case (RFC 6733 section 4.3.1)."""
+    return first.lower() == second.lower()
+
+
+@dataclass(frozen=True)
+class AdmissionPolicy:
+    """The allow-list.
+
+    Attributes:
+        realms: Origin-Host in lower case -> Origin-Realm in lower case, empty for any realm.
+        any_realms: realms that may bring any Origin-Host; None when ``*`` is not listed.
+    """
+
+    realms: dict[str, str]
+    any_realms: frozenset[str] | None = None
+
+    @classmethod
+    def from_settings(cls, peers: tuple[PeerSettings, ...]) -> Self:
+        """Read ``[[diameter.peers]]``."""
+        named = {p.origin_host.lower(): p.origin_realm.lower() for p in peers if p.origin_host != ANY_PEER}
+        anyone = frozenset(p.origin_realm.lower() for p in peers if p.origin_host == ANY_PEER)
+        return cls(named, anyone or None)
+
+    def check(
+        self, request: CapabilitiesExchangeRequest, certificate_names: tuple[str, ...] | None = None
+    ) -> None:
+        """Decide on a CER: who it is first, then what it offers.
+
+        Args:
+            request: the CER.
+            certificate_names: DNS names of the certificate that the peer had to show; None when it had not.
+
+        Raises:
+            UnknownPeer: not in the list, in another realm than listed, or with another node's certificate.
+            NoCommonApplication: neither application 4 nor relay (section 5.3).
+            NoCommonSecurity: the peer insists on TLS inside the connection; ours is on its own port.
+        """
+        self._check_identity(request)
+        host = request.origin.host
+        if certificate_names is not None and not any(
+            _certificate_names_host(name, host) for name in certificate_names
+        ):
+            shown = ", ".join(certificate_names) or "no DNS name"
+            raise UnknownPeer(f"the certificate is for {shown}, not for Origin-Host {host}")
+        if not request.application_ids & {CREDIT_CONTROL_APPLICATION, RELAY_APPLICATION}:
+            offered = ", ".join(map(str, sorted(request.application_ids))) or "none"
+            raise NoCommonApplication(f"the peer offers applications {offered}; we serve 4")
+        if (
+            INBAND_TLS in request.inband_security_ids
+            and NO_INBAND_SECURITY not in request.inband_security_ids
+        ):
+            raise NoCommonSecurity("the peer insists on TLS by Inband-Security-Id; use the TLS port instead")
+
+    def _check_identity(self, request: CapabilitiesExchangeRequest) -> None:
+        host, realm = request.origin.host.lower(), request.origin.realm.lower()
+        required = self.realms.get(host)
+        if required is not None:
+            if required and required != realm:
+                raise UnknownPeer(
+                    f"Origin-Realm {request.origin.realm} is not the one configured, {required}"
+                )
+        elif self.any_realms is None:
+            raise UnknownPeer(f"unknown peer {request.origin.host}")
+        elif "" not in self.any_realms and realm not in self.any_realms:
+            raise UnknownPeer(f"unknown peer {request.origin.host} in realm {request.origin.realm}")
+
+
+def _certificate_names_host(name: str, host: str) -> bool:
+    """Match a certificate's DNS name; a wildcard stands for exactly one label (RFC 6125 section 6.4.3)."""
+    if name.startswith("*."):
+        _, dot, parent = host.partition(".")
+        return bool(dot) and is_same_identity(name[2:], parent)
+    return is_same_identity(name, host)
+
+
+def remedy_for(error_code: int, origin_host: str) -> str:
+    """Tell the operator what would let the peer in."""
+    match error_code:
+        case UnknownPeer.result_code:
+            return (
+                f'add [[diameter.peers]] origin_host = "{origin_host}" (and its origin_realm) to the configuration, '
+                "or correct the peer's name, realm or certificate"
+            )
+        case NoCommonApplication.result_code:
+            return (
+                "let the peer offer Auth-Application-Id 4 (Diameter credit control) or the relay application"
+            )
+        case NoCommonSecurity.result_code:
+            return "connect the peer to [diameter] tls_port, or let it offer Inband-Security-Id 0"
+        case _:
+            return "correct the peer's Capabilities-Exchange-Request as the reason says"

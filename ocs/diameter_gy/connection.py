@@ -1,0 +1,443 @@
+"""One Diameter connection at the trio edge: octets in, octets out, and the limits for hostile peers.
+
+One task reads, one writes; a request costs neither a task nor a checkpoint. What arrives together is worked off in
+one go, and what is answered meanwhile leaves in one send.
+"""
+
+import ssl
+from collections.abc import Callable
+from typing import Final, Protocol, assert_never
+
+import trio
+
+from ocs.diameter_gy.admission import remedy_for
+from ocs.diameter_gy.base_commands import CAPABILITIES_EXCHANGE, CREDIT_CONTROL
+from ocs.diameter_gy.errors import DiameterError, FramingError
+from ocs.diameter_gy.message import Framer, Header, parse_header
+from ocs.diameter_gy.peer import (
+    Disconnect,
+    Ignored,
+    Opened,
+    Output,
+    Peer,
+    Refused,
+    Send,
+    Serve,
+    StateAdvanced,
+)
+from ocs.limits import (
+    ERRORS_PER_CONNECTION_MAX,
+    ERRORS_WINDOW_S,
+    LINGER_TIMEOUT_S,
+    MESSAGE_TIMEOUT_S,
+    REQUESTS_IN_FLIGHT_PER_CONNECTION,
+    SEND_BUFFER_OCTETS_MAX,
+    SEND_STALL_TIMEOUT_S,
+)
+from ocs.log import get_logger
+from ocs.metrics import Counter
+
+log = get_logger("ocs.diameter_gy.connection")
+
+READ_OCTETS: Final = 65_536
+
+IGNORED = Counter(
+    "ocs_diameter_ignored_messages_total", "Messages that had no place, by command code.", ("command_code",)
+)
+BASE_ERRORS = Counter(
+    "ocs_diameter_base_errors_total", "Base requests answered with an error.", ("command_code", "result_code")
+)
+CLOSED = Counter("ocs_diameter_connections_closed_total", "Connections closed, by who began it.", ("side",))
+
+# Faults of the peer itself. What is wrong inside one subscriber's request may come from far behind a relay, whose
+# connection must not be closed for it.
+NEIGHBOUR_FAULTS: Final = frozenset({3001, 3007, 3008, 3009, 5011, 5013, 5014, 5015})
+
+
+class RequestService(Protocol):
+    """Answers the requests of applications."""
+
+    def serve(self, message: bytes, header: Header, connection: "Connection") -> None:
+        """Answer now or later by :meth:`Connection.answer`; never blocks, never raises."""
+        ...
+
+    def refuse(self, message: bytes, header: Header, error: DiameterError, connection: "Connection") -> None:
+        """Answer a request, or the header of one, with an error."""
+        ...
+
+
+class ConnectionWatcher(Protocol):
+    """Is told when a connection changes."""
+
+    def identified(self, connection: "Connection") -> None:
+        """Capabilities were exchanged."""
+        ...
+
+    def explain(self, key: tuple[object, ...], event: str, **fields: object) -> None:
+        """Write a warning unless the same one was written a moment ago."""
+        ...
+
+
+class Connection:
+    """One transport connection and its peer.
+
+    Invariant: answers leave in the order in which they were given, and none leaves after :attr:`is_closed`.
+
+    Attributes:
+        remote: the far end's address for logs and the snapshot.
+        received_s: when the octets now worked off were read, in trio's clock.
+        in_flight: requests that wait for their answer.
+    """
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        peer: Peer,
+        service: RequestService,
+        watcher: ConnectionWatcher,
+        *,
+        remote: str,
+        certificate_names: Callable[[], tuple[str, ...] | None] | None = None,
+    ) -> None:
+        self.remote = remote
+        self.peer = peer
+        self.is_tls = isinstance(stream, trio.SSLStream)
+        self.is_closed = False
+        self.in_flight = 0
+        self.requests = 0
+        self.answers = 0
+        self.errors = 0
+        self.received_s = trio.current_time()
+        self._stream = stream
+        self._service = service
+        self._watcher = watcher
+        self._certificate_names = certificate_names
+        self._framer = Framer()
+        self._out: list[bytes] = []
+        self._out_octets = 0
+        self._writer_idle = False
+        self._writer_wake = trio.lowlevel.ParkingLot()
+        self._reader_wake = trio.lowlevel.ParkingLot()
+        self._reader_waits = False
+        self._is_hanging_up = False
+        self._end_of_stream = trio.Event()
+        self._scope = trio.CancelScope()
+        self._message_began_s: float | None = None
+        self._send_began_s: float | None = None
+        self._errors_window_began_s = self.received_s
+        self._errors_in_window = 0
+        self.close_reason = ""
+
+    # --- the two tasks ---
+
+    async def run(self) -> None:
+        """Serve the connection until either side ends it; the stream is closed in any case.
+
+        A transport error ends it quietly, an error of ours is logged and harms no other connection. Cancelled: the
+        connection is cut, and answers not yet sent are lost (the gateway repeats its request).
+        """
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._read)
+                    await self._write()
+                    await self._linger()
+                    nursery.cancel_scope.cancel()
+        except Exception:  # the bulkhead around a connection
+            self.close_reason = self.close_reason or "internal error"
+            log.exception("connection_failed", peer=self.peer_name, remote=self.remote)
+        finally:
+            self.is_closed = True
+            self._perform(self.peer.disconnected(trio.current_time()))
+            await trio.aclose_forcefully(self._stream)
+
+    async def _read(self) -> None:
+        receive_some, feed = self._stream.receive_some, self._framer.feed
+        while True:
+            try:
+                data = await receive_some(READ_OCTETS)
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                self._explain_handshake(error.__cause__)
+                self._lose(f"transport failed: {error.__cause__ or error}")
+                return
+            if not data:
+                self._end_of_stream.set()
+                if (
+                    not self._is_hanging_up
+                ):  # else what waits is still sent: the peer may read although it has finished
+                    self._lose("the peer closed the connection")
+                return
+            if self._is_hanging_up:
+                continue
+            now_s = self.received_s = trio.current_time()
+            if self._certificate_names is not None:  # known once the first octets have come through TLS
+                self.peer.certificate_names = self._certificate_names()
+                self._certificate_names = None
+            self.peer.hear(now_s)
+            fault: FramingError | None = None
+            try:
+                messages = feed(data)
+            except FramingError as error:
+                messages, fault = error.messages, error
+            await self._take_all(messages)
+            if fault is not None:
+                self._lose_framing(fault)
+            elif not self._framer.has_begun_message:
+                self._message_began_s = None
+            elif messages or self._message_began_s is None:
+                self._message_began_s = self.received_s
+
+    async def _take_all(self, messages: list[bytes]) -> None:
+        for message in messages:
+            if self.in_flight >= REQUESTS_IN_FLIGHT_PER_CONNECTION:
+                await self._wait_for_room()
+            if self._is_hanging_up:
+                return
+            header = parse_header(message)
+            if header.command_code == CREDIT_CONTROL and header.is_request and self.peer.is_serving:
+                self._service.serve(
+                    message, header, self
+                )  # what the table says too, without a list per request
+            else:
+                self._perform(self.peer.receive(message, header, self.received_s))
+        self._tell_drained()
+
+    async def _wait_for_room(self) -> None:
+        """Stop reading: the peer's own send buffer fills up and it must wait."""
+        self._reader_waits = True
+        try:
+            while self.in_flight >= REQUESTS_IN_FLIGHT_PER_CONNECTION:
+                await self._reader_wake.park()
+        finally:
+            self._reader_waits = False
+        self.received_s = trio.current_time()
+
+    async def _write(self) -> None:
+        """Send what there is, all of it at once, until the connection is hung up and everything is out."""
+        out = self._out
+        while True:
+            if not out:
+                if self._is_hanging_up:
+                    return
+                self._writer_idle = True
+                await self._writer_wake.park()
+                self._writer_idle = False
+                continue
+            octets = out[0] if len(out) == 1 else b"".join(out)
+            out.clear()
+            self._send_began_s = trio.current_time()
+            try:
+                await self._stream.send_all(octets)
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                self._lose(f"transport failed: {error.__cause__ or error}")
+                return
+            self._send_began_s = None
+            self._out_octets -= len(octets)
+
+    async def _linger(self) -> None:
+        """Let the peer read our last octets and close: hanging up on unread input would destroy them."""
+        with trio.move_on_after(LINGER_TIMEOUT_S):
+            try:
+                if not isinstance(self._stream, trio.abc.HalfCloseableStream):
+                    await self._stream.aclose()  # TLS says good-bye in its own way
+                    return
+                await self._stream.send_eof()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+            await self._end_of_stream.wait()
+
+    # --- what the rest of the server calls ---
+
+    @property
+    def peer_name(self) -> str:
+        """The peer's Origin-Host, empty before capabilities exchange."""
+        capabilities = self.peer.capabilities
+        return "" if capabilities is None else capabilities.origin.host
+
+    def send(self, message: bytes) -> None:
+        """Queue octets; dropped when the connection is gone, cut when the peer lets too much pile up."""
+        if self.is_closed:
+            return
+        self._out.append(message)
+        self._out_octets += len(message)
+        if self._out_octets > SEND_BUFFER_OCTETS_MAX:
+            self.cut("the peer does not read: too much waits to be sent")
+        elif self._writer_idle:
+            self._writer_idle = False
+            self._writer_wake.unpark()
+
+    def begin_request(self) -> None:
+        """A request was taken whose answer comes later."""
+        self.requests += 1
+        self.in_flight += 1
+
+    def answer(self, message: bytes) -> None:
+        """Send the answer to a request begun with :meth:`begin_request`."""
+        self.in_flight -= 1
+        self.answers += 1
+        self.send(message)
+        if self._reader_waits:
+            self._reader_wake.unpark()
+        if not self.in_flight and self.peer.awaits_drain:
+            self._tell_drained()
+
+    def count_error(self, result_code: int) -> None:
+        """A request of the peer was refused; too many faults of its own, and it is cut off."""
+        self.errors += 1
+        if result_code not in NEIGHBOUR_FAULTS:
+            return
+        now_s = self.received_s
+        if now_s - self._errors_window_began_s > ERRORS_WINDOW_S:
+            self._errors_window_began_s, self._errors_in_window = now_s, 0
+        self._errors_in_window += 1
+        if self._errors_in_window >= ERRORS_PER_CONNECTION_MAX:
+            self._watcher.explain(
+                ("errors", self.peer_name),
+                "peer_disconnected",
+                peer=self.peer_name,
+                remote=self.remote,
+                reason=f"{self._errors_in_window} faulty messages within {ERRORS_WINDOW_S:.0f} s",
+                remedy="look at the refusals logged before and correct the peer",
+            )
+            self._hang_up("too many faulty messages")
+
+    def stop(self) -> None:
+        """This node shuts down: take leave of the peer (DPR), or hang up when it is not known yet."""
+        self._perform(self.peer.stop(trio.current_time()))
+        self._tell_drained()
+
+    def tick(self, now_s: float) -> None:
+        """Look at all timers; called often and for every connection, so it begins with comparisons."""
+        began_s = self._send_began_s
+        if began_s is not None and now_s - began_s > SEND_STALL_TIMEOUT_S:
+            self.cut("the peer does not read: a send made no progress")
+            return
+        if self._is_hanging_up:
+            return
+        if self._reader_waits:
+            self.peer.hear(now_s)  # we do not read: the silence is ours
+        elif self._message_began_s is not None and now_s - self._message_began_s > MESSAGE_TIMEOUT_S:
+            self.cut("a message was begun and not finished in time")
+            return
+        if now_s >= self.peer.deadline_s:
+            self._perform(self.peer.tick(now_s))
+            self._tell_drained()
+
+    def cut(self, reason: str) -> None:
+        """End the connection at once, without sending what waits."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self.close_reason = self.close_reason or reason
+        CLOSED.inc("here")
+        self._watcher.explain(
+            ("cut", self.peer_name, reason),
+            "peer_disconnected",
+            peer=self.peer_name,
+            remote=self.remote,
+            reason=reason,
+            remedy="check the peer's health and the network between",
+        )
+        self._scope.cancel()
+
+    # --- inside ---
+
+    def _perform(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output:
+                case Serve(message, header):
+                    self._service.serve(message, header, self)
+                case Send(message):
+                    self.send(message)
+                case Disconnect(reason):
+                    self._hang_up(reason)
+                case Opened(request, again):
+                    self._watcher.identified(self)
+                    log.info(
+                        "peer_capabilities_updated" if again else "peer_open",
+                        peer=request.origin.host,
+                        realm=request.origin.realm,
+                        product=request.product_name,
+                        remote=self.remote,
+                        tls=self.is_tls,
+                    )
+                case Refused(command_code, origin_host, error):
+                    self._explain_refusal(command_code, origin_host, error)
+                case StateAdvanced(origin):
+                    log.warning(
+                        "peer_lost_its_sessions",
+                        peer=origin.host,
+                        origin_state_id=origin.state_id,
+                        remedy="none needed: supervision closes the sessions that the peer no longer knows",
+                    )
+                case Ignored(header):
+                    IGNORED.inc(header.command_code)
+                case _:
+                    assert_never(output)
+
+    def _explain_handshake(self, cause: BaseException | None) -> None:
+        if isinstance(cause, ssl.SSLError) and self._certificate_names is not None:
+            self._watcher.explain(
+                ("tls", self.remote.rpartition(":")[0], cause.reason),
+                "peer_refused",
+                remote=self.remote,
+                reason=f"TLS handshake failed: {cause.reason or cause}",
+                remedy="TLS 1.2 or newer is needed on this port, and with [diameter] tls_client_ca_file a certificate "
+                "of that authority",
+            )
+
+    def _explain_refusal(self, command_code: int, origin_host: str, error: DiameterError) -> None:
+        BASE_ERRORS.inc(command_code, error.result_code)
+        self.count_error(error.result_code)
+        is_cer = command_code == CAPABILITIES_EXCHANGE
+        host = origin_host or self.peer_name
+        self._watcher.explain(
+            ("refused", command_code, host, error.result_code),
+            "peer_refused" if is_cer else "base_request_refused",
+            peer=host,
+            remote=self.remote,
+            result_code=error.result_code,
+            reason=error.error_message,
+            remedy=remedy_for(error.result_code, host) if is_cer else "correct the peer as the reason says",
+        )
+
+    def _lose_framing(self, fault: FramingError) -> None:
+        """The next message cannot be found: answer what began like a request, then hang up (5011, 5015)."""
+        header = parse_header(fault.header)
+        self.errors += 1
+        self._watcher.explain(
+            ("framing", self.peer_name or self.remote.rpartition(":")[0]),
+            "peer_disconnected",
+            peer=self.peer_name,
+            remote=self.remote,
+            result_code=fault.result_code,
+            reason=fault.error_message,
+            remedy="only Diameter over TCP belongs on this port; TLS has its own",
+        )
+        # Before capabilities exchange only what looks like a CER is worth an answer: scanners get none.
+        if header.is_request and (self.peer.is_open or header.command_code == CAPABILITIES_EXCHANGE):
+            self._service.refuse(fault.header, header, fault, self)
+        self._hang_up(fault.error_message)
+
+    def _tell_drained(self) -> None:
+        if not self.in_flight and self.peer.awaits_drain:
+            self._perform(self.peer.drained(trio.current_time()))
+
+    def _hang_up(self, reason: str) -> None:
+        """Send what waits, then close."""
+        if not self._is_hanging_up:
+            self._is_hanging_up = True
+            self.close_reason = self.close_reason or reason
+            CLOSED.inc("here")
+            log.info("peer_closing", peer=self.peer_name, remote=self.remote, reason=reason)
+        self._writer_wake.unpark()
+
+    def _lose(self, reason: str) -> None:
+        """The transport has ended: nothing more can be sent."""
+        self._end_of_stream.set()
+        if not self.is_closed and not self._is_hanging_up:
+            self.close_reason = reason
+            CLOSED.inc("peer")
+            log.info("peer_closed", peer=self.peer_name, remote=self.remote, reason=reason)
+        self.is_closed = True
+        self._scope.cancel()

@@ -1,0 +1,151 @@
+"""A request of an open peer: checked, decoded, handed to charging, answered."""
+
+from collections.abc import Callable
+from functools import partial
+from time import perf_counter
+from typing import Final, Protocol
+
+from ocs.diameter_gy.base_commands import BASE_APPLICATION, CREDIT_CONTROL, CREDIT_CONTROL_APPLICATION
+from ocs.diameter_gy.cca import encode_cca, encode_error_answer
+from ocs.diameter_gy.ccr import CreditControlRequest, GyPolicy, decode_ccr, routing_of
+from ocs.diameter_gy.connection import Connection
+from ocs.diameter_gy.errors import (
+    ApplicationUnsupported,
+    CommandUnsupported,
+    DiameterError,
+    UnableToComply,
+)
+from ocs.diameter_gy.identity import NodeIdentity
+from ocs.diameter_gy.message import Header, check_flags
+from ocs.diameter_gy.request_log import RequestLog, worst_outcome
+from ocs.diameter_gy.routing import RoutingPolicy
+from ocs.log import get_logger
+from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
+from ocs.metrics import Counter, Histogram
+
+log = get_logger("ocs.diameter_gy.request")
+
+REQUESTS = Counter("ocs_diameter_requests_total", "Credit-control requests, by type.", ("request_type",))
+ANSWERS = Counter("ocs_diameter_answers_total", "Credit-control answers, by worst outcome.", ("outcome",))
+ERRORS = Counter(
+    "ocs_diameter_request_errors_total",
+    "Requests refused before charging saw them, by command and Result-Code.",
+    ("command_code", "result_code"),
+)
+LATENCY = Histogram(
+    "ocs_diameter_answer_seconds", "From taking a request off the connection to queueing its answer."
+)
+
+# Labels are made once: an enumeration's name costs more than the count.
+_OUTCOME_LABELS: Final = {outcome: outcome.name.lower() for outcome in Outcome}
+_TYPE_LABELS: Final = {request_type: request_type.name.lower() for request_type in CCRequestType}
+
+
+class CreditControlHandler(Protocol):
+    """Charging, as the Diameter side sees it."""
+
+    def submit(self, request: ChargingRequest, reply: Callable[[ChargingAnswer], None]) -> None:
+        """Take a request; never blocks and never raises for an expected outcome.
+
+        Args:
+            request: what the gateway asks.
+            reply: to be called exactly once, now or later, from any task of this trio thread. It does not raise;
+                when the connection is gone the answer is dropped, as the gateway repeats its request.
+        """
+        ...
+
+
+class CreditControlService:
+    """Serves the requests of all connections of one process.
+
+    Attributes:
+        identity: who we are; replaced as a whole when Origin-State-Id advances.
+    """
+
+    def __init__(
+        self,
+        identity: NodeIdentity,
+        gy_policy: GyPolicy,
+        routing: RoutingPolicy,
+        handler: CreditControlHandler,
+        request_log: RequestLog,
+    ) -> None:
+        self.identity = identity
+        self._gy_policy = gy_policy
+        self._routing = routing
+        self._handler = handler
+        self._request_log = request_log
+
+    def serve(self, message: bytes, header: Header, connection: Connection) -> None:
+        """Take a request; its answer, or its refusal, goes to the connection. Never blocks, never raises."""
+        try:
+            request = self._decode(message, header)
+        except DiameterError as error:
+            self.refuse(message, header, error, connection)
+            return
+        except Exception:  # the bulkhead around a request
+            log.exception("request_failed", peer=connection.peer_name)
+            self.refuse(message, header, UnableToComply("internal error"), connection)
+            return
+        charging = request.charging
+        REQUESTS.inc(_TYPE_LABELS[charging.request_type])
+        connection.begin_request()
+        self._handler.submit(
+            charging, partial(self._answer, message, header, request, connection, perf_counter())
+        )
+
+    def refuse(self, message: bytes, header: Header, error: DiameterError, connection: Connection) -> None:
+        """Answer a request, or the header of a broken one, with an error."""
+        connection.send(encode_error_answer(message, header, error, self.identity))
+        ERRORS.inc(header.command_code, error.result_code)
+        self._request_log.error(connection, header, message, error)
+        connection.count_error(error.result_code)
+
+    def _decode(self, message: bytes, header: Header) -> CreditControlRequest:
+        """Check in the order of RFC 6733: header, command and application, route, content.
+
+        Raises:
+            DiameterError: the first of these that fails.
+        """
+        check_flags(header)
+        if header.command_code != CREDIT_CONTROL or header.application_id != CREDIT_CONTROL_APPLICATION:
+            _refuse_command(header)
+        try:
+            request = decode_ccr(message, header, self._gy_policy)
+        except DiameterError:
+            # A request for another node is told so first, whatever else is wrong with it.
+            self._routing.check(*routing_of(message))
+            raise
+        self._routing.check(request.destination_host, request.destination_realm, request.route_records)
+        return request
+
+    def _answer(
+        self,
+        message: bytes,
+        header: Header,
+        request: CreditControlRequest,
+        connection: Connection,
+        began_s: float,
+        answer: ChargingAnswer,
+    ) -> None:
+        try:
+            octets = encode_cca(request, answer, self.identity, self._gy_policy)
+        except (
+            Exception
+        ):  # the bulkhead around a request: charging must not fall for an answer we cannot write
+            log.exception("answer_failed", peer=connection.peer_name, session_id=request.charging.session_id)
+            octets = encode_error_answer(message, header, UnableToComply("internal error"), self.identity)
+        connection.answer(octets)
+        elapsed_s = perf_counter() - began_s
+        ANSWERS.inc(_OUTCOME_LABELS[worst_outcome(answer)])
+        LATENCY.observe(elapsed_s)
+        self._request_log.answered(connection, request.charging, answer, elapsed_s)
+
+
+def _refuse_command(header: Header) -> None:
+    """Say what is not served: the application first, since it gives the command its meaning."""
+    if header.application_id not in {BASE_APPLICATION, CREDIT_CONTROL_APPLICATION}:
+        raise ApplicationUnsupported(f"application {header.application_id} is not served here, only 4 is")
+    if header.command_code == CREDIT_CONTROL:
+        raise ApplicationUnsupported("Credit-Control belongs to application 4, not 0")
+    raise CommandUnsupported(f"command {header.command_code} is not served here")

@@ -1,0 +1,383 @@
+"""The Diameter server: listeners, all connections, their timers, and a shutdown that loses no answer."""
+
+import random
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+import msgspec
+import trio
+
+from ocs.clock import Clock, SystemClock
+from ocs.diameter_gy.admission import AdmissionPolicy
+from ocs.diameter_gy.ccr import GyPolicy
+from ocs.diameter_gy.connection import Connection
+from ocs.diameter_gy.identity import NodeIdentity
+from ocs.diameter_gy.peer import Peer, PeerPolicy
+from ocs.diameter_gy.peer_table import PeerTable
+from ocs.diameter_gy.request_log import RequestLog
+from ocs.diameter_gy.request_service import CreditControlHandler, CreditControlService
+from ocs.diameter_gy.routing import RoutingPolicy
+from ocs.diameter_gy.tls import certificate_names
+from ocs.limits import (
+    CONNECTION_TICK_S,
+    CONNECTIONS_MAX,
+    CONNECTIONS_UNIDENTIFIED_MAX,
+    DISCONNECT_TIMEOUT_S,
+    DRAIN_TIMEOUT_S,
+    LINGER_TIMEOUT_S,
+    WATCHDOG_JITTER_S,
+)
+from ocs.log import RepeatLimiter, get_logger
+from ocs.metrics import Counter, Gauge
+from ocs.settings import DiameterSettings, PeerSettings
+
+__all__ = [
+    "CreditControlHandler",
+    "DiameterServer",
+    "Listener",
+    "PeerSnapshot",
+    "ServerPolicy",
+    "bind_listeners",
+]
+
+log = get_logger("ocs.diameter_gy.server")
+
+CONNECTIONS = Gauge("ocs_diameter_connections", "Open transport connections, identified or not.")
+ACCEPTED = Counter("ocs_diameter_connections_accepted_total", "Transport connections accepted.")
+TURNED_AWAY = Counter(
+    "ocs_diameter_connections_turned_away_total",
+    "Connections closed for want of room, by which room.",
+    ("room",),
+)
+
+LISTEN_BACKLOG: Final = 1024
+# accept() fails like this when file descriptors run out; a pause lets connections end.
+ACCEPT_PAUSE_S: Final = 0.1
+
+
+class Listener(NamedTuple):
+    """A bound, listening TCP socket and whether TLS is spoken on it from the first octet."""
+
+    socket: socket.socket
+    is_tls: bool = False
+
+    @property
+    def address(self) -> str:
+        """``host:port`` as bound, IPv6 in brackets."""
+        return _address_text(self.socket.getsockname())
+
+
+class PeerSnapshot(msgspec.Struct, frozen=True):
+    """One connection as operators see it.
+
+    Attributes:
+        state: of the peer state machine, lower case; ``watchdog`` that of RFC 3539.
+        since_s: when capabilities were exchanged (or the connection accepted), in seconds since 1970 UTC.
+    """
+
+    origin_host: str
+    origin_realm: str
+    product_name: str
+    origin_state_id: int | None
+    remote: str
+    tls: bool
+    state: str
+    watchdog: str
+    since_s: int
+    requests: int
+    answers: int
+    in_flight: int
+    errors: int
+
+
+class ServerPolicy(NamedTuple):
+    """What the server needs to know beside who it is and who charges.
+
+    Attributes:
+        destination_hosts: further values of Destination-Host that are us (behind a virtual name).
+        destination_realms: further values of Destination-Realm that we serve.
+        success_sample: one log line for so many successful requests.
+        tls: for the listeners that speak TLS.
+    """
+
+    peers: tuple[PeerSettings, ...]
+    gy: GyPolicy
+    watchdog_interval_s: float = 30.0
+    destination_hosts: tuple[str, ...] = ()
+    destination_realms: tuple[str, ...] = ()
+    success_sample: int = 1000
+    tls: ssl.SSLContext | None = None
+
+
+def bind_listeners(settings: DiameterSettings) -> list[Listener]:
+    """Bind every configured address, TCP first, and the TLS port too when there is a certificate.
+
+    With port 0 the first address chooses a free port and the others take the same one.
+
+    Raises:
+        OSError: an address cannot be bound; its text names address and port.
+    """
+    listeners: list[Listener] = []
+    ports = [(settings.port, False)]
+    if settings.tls_certificate_file:
+        ports.append((settings.tls_port, True))
+    try:
+        for port, is_tls in ports:
+            chosen = port
+            for host in (settings.host, *settings.hosts):
+                bound = _bind(host, chosen)
+                chosen = chosen or bound.getsockname()[1]
+                listeners.append(Listener(bound, is_tls))
+    except OSError:
+        for listener in listeners:
+            listener.socket.close()
+        raise
+    return listeners
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 is listed on its own
+        bound.bind(address)
+        bound.listen(LISTEN_BACKLOG)
+        bound.setblocking(False)
+    except OSError as error:
+        bound.close()
+        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}") from None
+    return bound
+
+
+class DiameterServer:
+    """All Diameter connections of one process.
+
+    Args:
+        identity: who we are; host_ip_addresses is used where a connection does not tell our end.
+        policy: whom we let in and how we answer.
+        handler: charging.
+        clock: wall time, for log lines and the snapshot.
+        draw_jitter_s: jitter of each watchdog interval; None draws it at random.
+    """
+
+    def __init__(
+        self,
+        identity: NodeIdentity,
+        policy: ServerPolicy,
+        handler: CreditControlHandler,
+        *,
+        clock: Clock | None = None,
+        draw_jitter_s: Callable[[], float] | None = None,
+    ) -> None:
+        self._clock: Clock = clock or SystemClock()
+        self._limiter = RepeatLimiter(self._clock)
+        self._tls = policy.tls
+        self._peer_policy = PeerPolicy(
+            admission=AdmissionPolicy.from_settings(policy.peers),
+            table=PeerTable(),
+            watchdog_interval_s=policy.watchdog_interval_s,
+            draw_jitter_s=draw_jitter_s or _draw_jitter_s,
+            draw_identifier=_draw_identifier,
+        )
+        routing = RoutingPolicy.of(
+            (identity.origin_host, *policy.destination_hosts),
+            (identity.origin_realm, *policy.destination_realms),
+        )
+        request_log = RequestLog(self._limiter, policy.success_sample)
+        self._service = CreditControlService(identity, policy.gy, routing, handler, request_log)
+        self._connections: dict[Connection, None] = {}
+        self._unidentified: dict[Connection, None] = {}  # the longest waiting first
+        self._stop = trio.Event()
+        self._all_closed = trio.Event()
+
+    @property
+    def identity(self) -> NodeIdentity:
+        """Who we are."""
+        return self._service.identity
+
+    @identity.setter
+    def identity(self, identity: NodeIdentity) -> None:
+        """Become another, as when Origin-State-Id advances: what is sent from now on says so."""
+        self._service.identity = identity
+
+    async def serve(
+        self,
+        listeners: Sequence[Listener],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until :meth:`request_stop`, then take leave of every peer and return when all are gone.
+
+        ``task_status`` is started when every listener accepts. The listeners' sockets are closed. Cancelled:
+        connections are cut without leave; gateways repeat what was not answered.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_timers)
+            accepting = trio.CancelScope()
+            for listener in listeners:
+                nursery.start_soon(self._accept_all, listener, accepting, nursery)
+            task_status.started()
+            await self._stop.wait()
+            accepting.cancel()
+            for connection in list(self._connections):
+                connection.stop()
+            if self._connections:
+                with trio.move_on_after(DISCONNECT_TIMEOUT_S + DRAIN_TIMEOUT_S + LINGER_TIMEOUT_S):
+                    await self._all_closed.wait()
+            nursery.cancel_scope.cancel()
+
+    def request_stop(self) -> None:
+        """Have :meth:`serve` stop accepting, send DPR to every peer, answer what is in flight, and return."""
+        self._stop.set()
+
+    async def serve_stream(
+        self,
+        stream: trio.abc.Stream,
+        *,
+        remote: str,
+        host_ip_addresses: tuple[str, ...],
+        certificate_names: Callable[[], tuple[str, ...] | None] | None = None,
+    ) -> None:
+        """Serve one connection on any stream until it ends."""
+        peer = Peer(self._peer_policy, self.identity, host_ip_addresses, now_s=trio.current_time())
+        connection = Connection(
+            stream, peer, self._service, self, remote=remote, certificate_names=certificate_names
+        )
+        if not self._make_room(remote):
+            await trio.aclose_forcefully(stream)
+            return
+        self._connections[connection] = self._unidentified[connection] = None
+        CONNECTIONS.add(1)
+        if self._stop.is_set():
+            connection.stop()
+        try:
+            await connection.run()
+        finally:
+            self._connections.pop(connection)
+            self._unidentified.pop(connection, None)
+            CONNECTIONS.add(-1)
+            if self._stop.is_set() and not self._connections:
+                self._all_closed.set()
+
+    def peers(self) -> list[PeerSnapshot]:
+        """Show every connection, the oldest first."""
+        age_s = time.time() - trio.current_time()
+        return [
+            _snapshot(connection, int(connection.peer.since_s + age_s)) for connection in self._connections
+        ]
+
+    def identified(self, connection: Connection) -> None:
+        """A connection has finished capabilities exchange."""
+        self._unidentified.pop(connection, None)
+
+    def explain(self, key: tuple[object, ...], event: str, **fields: object) -> None:
+        """Write a warning with reason and remedy unless the same one was written a moment ago."""
+        swallowed = self._limiter.admit(key)
+        if swallowed is not None:
+            log.warning(event, **fields, swallowed=swallowed)
+
+    # --- inside ---
+
+    def _make_room(self, remote: str) -> bool:
+        """Bound connections: among strangers the longest waiting gives way, so that a flood does not shut us."""
+        if len(self._connections) >= CONNECTIONS_MAX:
+            TURNED_AWAY.inc("connections")
+            self.explain(
+                ("full",),
+                "connection_turned_away",
+                remote=remote,
+                reason=f"{CONNECTIONS_MAX} connections are open",
+                remedy="find out who opens so many connections: ocs peers",
+            )
+            return False
+        if len(self._unidentified) >= CONNECTIONS_UNIDENTIFIED_MAX:
+            TURNED_AWAY.inc("unidentified")
+            next(iter(self._unidentified)).cut("too many connections without Capabilities-Exchange")
+        return True
+
+    async def _accept_all(
+        self, listener: Listener, accepting: trio.CancelScope, nursery: trio.Nursery
+    ) -> None:
+        with listener.socket, accepting:
+            listening = trio.socket.from_stdlib_socket(listener.socket)
+            while True:
+                try:
+                    accepted, address = await listening.accept()
+                except ConnectionAbortedError:
+                    continue  # it was gone before we took it
+                except OSError as error:
+                    self.explain(
+                        ("accept", error.errno),
+                        "accept_failed",
+                        reason=str(error),
+                        remedy="raise the limit of open files (ulimit -n)",
+                    )
+                    await trio.sleep(ACCEPT_PAUSE_S)
+                    continue
+                ACCEPTED.inc()
+                nursery.start_soon(self._serve_socket, accepted, _address_text(address), listener.is_tls)
+
+    async def _serve_socket(self, accepted: trio.socket.SocketType, remote: str, is_tls: bool) -> None:  # noqa: FBT001
+        try:
+            local = accepted.getsockname()[0].partition("%")[0]
+            stream = trio.SocketStream(accepted)
+        except OSError:
+            accepted.close()
+            return
+        if is_tls and self._tls is not None:
+            secure = trio.SSLStream(stream, self._tls, server_side=True)
+            names = partial(certificate_names, secure)
+            await self.serve_stream(
+                secure, remote=remote, host_ip_addresses=(local,), certificate_names=names
+            )
+        else:
+            await self.serve_stream(stream, remote=remote, host_ip_addresses=(local,))
+
+    async def _watch_timers(self) -> None:
+        while True:
+            await trio.sleep(CONNECTION_TICK_S)
+            now_s = trio.current_time()
+            for connection in list(self._connections):
+                connection.tick(now_s)
+
+
+def _draw_jitter_s() -> float:
+    return random.uniform(-WATCHDOG_JITTER_S, WATCHDOG_JITTER_S)  # noqa: S311 - spreads load, hides nothing
+
+
+def _draw_identifier() -> int:
+    """Start identifiers as RFC 6733 section 3 advises: low bits of the time high, the rest random."""
+    return (int(time.time()) & 0xFFF) << 20 | random.getrandbits(20)
+
+
+def _address_text(address: Iterable[object]) -> str:
+    host, port, *_ = address
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+
+
+def _snapshot(connection: Connection, since_s: int) -> PeerSnapshot:
+    peer = connection.peer
+    capabilities = peer.capabilities
+    return PeerSnapshot(
+        origin_host=connection.peer_name,
+        origin_realm="" if capabilities is None else capabilities.origin.realm,
+        product_name="" if capabilities is None else capabilities.product_name,
+        origin_state_id=None if capabilities is None else capabilities.origin.state_id,
+        remote=connection.remote,
+        tls=connection.is_tls,
+        state=peer.state.name.lower(),
+        watchdog=peer.watchdog_state.name.lower(),
+        since_s=since_s,
+        requests=connection.requests,
+        answers=connection.answers,
+        in_flight=connection.in_flight,
+        errors=connection.errors,
+    )

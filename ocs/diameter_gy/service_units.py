@@ -1,0 +1,224 @@
+"""Multiple-Services-Credit-Control and the service units in it, from octets (RFC 8506 sections 8.16 to 8.26)."""
+
+import struct
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+from ocs.diameter_gy import codes
+from ocs.diameter_gy.avp import decode_integer32, decode_integer64, decode_unsigned32, encode_avp, split_avps
+from ocs.diameter_gy.errors import AvpOccursTooManyTimes, DiameterError, InvalidAvpValue
+from ocs.diameter_gy.grammar import (
+    IGNORED,
+    TOLERATED,
+    VENDOR,
+    ShapeTable,
+    ToleratedAvp,
+    avp_at,
+    describe_code,
+    fault_of,
+    missing,
+    wrong_length,
+)
+from ocs.limits import CODEC_MEMO_ENTRIES, UNIT_VALUE_EXPONENT_MAX, UNITS_PER_REPORT_MAX
+from ocs.messages import MultipleServicesCreditControl, ServiceUnit
+from ocs.units import CURRENCY_ALPHA, Money
+
+_unpack32: Final[Callable[[bytes, int], tuple[int]]] = struct.Struct(">I").unpack_from
+_unpack64: Final[Callable[[bytes, int], tuple[int]]] = struct.Struct(">Q").unpack_from
+
+# Kinds of a unit's AVPs: places 0 to 4 hold Unsigned64, 5 an Unsigned32, 6 a group.
+_TOTAL, _INPUT, _OUTPUT, _SPECIFIC, _TIME, _MONEY = range(6)
+_UNIT_KINDS: Final = {
+    (0, codes.CC_TOTAL_OCTETS): _TOTAL,
+    (0, codes.CC_INPUT_OCTETS): _INPUT,
+    (0, codes.CC_OUTPUT_OCTETS): _OUTPUT,
+    (0, codes.CC_SERVICE_SPECIFIC_UNITS): _SPECIFIC,
+    (0, codes.CC_TIME): _TIME,
+    (0, codes.CC_MONEY): _MONEY,
+}
+_UNIT_CODES: Final = {kind: code for (_, code), kind in _UNIT_KINDS.items()}
+
+CONTAINER: Final = "Multiple-Services-Credit-Control"
+_RATING_GROUP, _SERVICE_IDENTIFIER, _REQUESTED, _USED = range(4)
+_SERVICES_KINDS: Final = {
+    (0, codes.RATING_GROUP): _RATING_GROUP,
+    (0, codes.SERVICE_IDENTIFIER): _SERVICE_IDENTIFIER,
+    (0, codes.REQUESTED_SERVICE_UNIT): _REQUESTED,
+    (0, codes.USED_SERVICE_UNIT): _USED,
+}
+
+
+def within(code: int, error: DiameterError) -> DiameterError:
+    """Show in Failed-AVP the group in which the fault lies (RFC 6733 section 7.5)."""
+    error.failed_avp = encode_avp(code, error.failed_avp)
+    return error
+
+
+class ServiceUnitDecoder:
+    """Reads the groups that carry units; what repeats is found by its octets.
+
+    Args:
+        tolerates_unknown: let unknown AVPs with the M bit pass.
+        currency: ISO 4217 code of CC-Money without Currency-Code.
+    """
+
+    def __init__(self, *, tolerates_unknown: bool, currency: str) -> None:
+        self._currency = currency
+        self._services_table = ShapeTable(CONTAINER, _SERVICES_KINDS, tolerates_unknown=tolerates_unknown)
+        self._unit_table = ShapeTable(CONTAINER, _UNIT_KINDS, tolerates_unknown=tolerates_unknown)
+        # Gateways ask for the same size again and again; what was used differs each time.
+        self.requested: Callable[[bytes], ServiceUnit] = lru_cache(CODEC_MEMO_ENTRIES)(self._requested)
+
+    def services(self, data: bytes, tolerated: list[ToleratedAvp]) -> MultipleServicesCreditControl:
+        """Read the data of one Multiple-Services-Credit-Control.
+
+        Raises:
+            DiameterError: an AVP in it is malformed, unknown with the M bit, or of an impossible value.
+        """
+        table = self._services_table
+        rating_group: int | None = None
+        identifiers: tuple[int, ...] = ()
+        requested: ServiceUnit | None = None
+        used: tuple[ServiceUnit, ...] = ()
+        start, end = 0, len(data)
+        try:
+            while start < end:
+                kind, header_octets, length, step = table[data[start : start + 8]]
+                if kind == VENDOR:
+                    kind, header_octets, length, step = table[data[start : start + 12]]
+                stop = start + length
+                if stop > end or kind >= TOLERATED:
+                    tolerated.append(_tolerate(data, start, stop, kind))
+                elif kind == _USED:
+                    used = (*used, self.used(data[start + header_octets : stop], tolerated))
+                elif kind == _REQUESTED:
+                    if requested is not None:
+                        raise _repeated(data, start)
+                    requested = self.requested(data[start + header_octets : stop])
+                elif kind == _RATING_GROUP:
+                    if rating_group is not None:
+                        raise _repeated(data, start)
+                    if length - header_octets != 4:
+                        raise wrong_length(codes.RATING_GROUP)
+                    rating_group = _unpack32(data, start + header_octets)[0]
+                elif kind == _SERVICE_IDENTIFIER:
+                    if length - header_octets != 4:
+                        raise wrong_length(codes.SERVICE_IDENTIFIER)
+                    identifiers = (*identifiers, _unpack32(data, start + header_octets)[0])
+                start += step
+        except DiameterError as error:
+            raise within(codes.MULTIPLE_SERVICES_CREDIT_CONTROL, error) from None
+        return MultipleServicesCreditControl(rating_group, identifiers, requested, used)
+
+    def _requested(self, data: bytes) -> ServiceUnit:
+        try:
+            return self._unit(data, [], is_report=False)
+        except DiameterError as error:
+            raise within(codes.REQUESTED_SERVICE_UNIT, error) from None
+
+    def used(self, data: bytes, tolerated: list[ToleratedAvp]) -> ServiceUnit:
+        """Read the data of one Used-Service-Unit.
+
+        Raises:
+            DiameterError: as for services; also a number of units that nobody can have used.
+        """
+        try:
+            return self._unit(data, tolerated, is_report=True)
+        except DiameterError as error:
+            raise within(codes.USED_SERVICE_UNIT, error) from None
+
+    def _unit(self, data: bytes, tolerated: list[ToleratedAvp], *, is_report: bool) -> ServiceUnit:
+        """Read a unit; without a total, input and output are summed: that is what Open5GS reports."""
+        table = self._unit_table
+        values: list[int | None] = [None, None, None, None, None]
+        money: Money | None = None
+        start, end = 0, len(data)
+        while start < end:
+            kind, header_octets, length, step = table[data[start : start + 8]]
+            if kind == VENDOR:
+                kind, header_octets, length, step = table[data[start : start + 12]]
+            stop = start + length
+            if stop > end or kind >= TOLERATED:
+                tolerated.append(_tolerate(data, start, stop, kind))
+            elif kind != IGNORED:
+                if kind == _MONEY:
+                    if money is not None:
+                        raise _repeated(data, start)
+                    money = self._money(data[start + header_octets : stop])
+                else:
+                    if values[kind] is not None:
+                        raise _repeated(data, start)
+                    octets = length - header_octets
+                    if octets != (4 if kind == _TIME else 8):
+                        raise wrong_length(_UNIT_CODES[kind])
+                    value = (_unpack32 if kind == _TIME else _unpack64)(data, start + header_octets)[0]
+                    if value > UNITS_PER_REPORT_MAX:
+                        if is_report:
+                            name = describe_code(0, _UNIT_CODES[kind])
+                            raise InvalidAvpValue(
+                                f"{name} reports {value} units", avp_at(data, start).encoded
+                            )
+                        value = UNITS_PER_REPORT_MAX
+                    values[kind] = value
+            start += step
+        total, received, sent, specific, seconds = values
+        if total is None and (received is not None or sent is not None):
+            total = (received or 0) + (sent or 0)
+        return ServiceUnit(total, received, sent, seconds, specific, money)
+
+    def _money(self, data: bytes) -> Money:
+        """Read CC-Money: Value-Digits x 10^Exponent, exact (RFC 8506 sections 8.8 and 8.22)."""
+        try:
+            avps = {avp.code: avp for avp in split_avps(data)}
+            if codes.UNIT_VALUE not in avps:
+                raise missing(codes.UNIT_VALUE)
+            micro = _micro_of(avps[codes.UNIT_VALUE].data)
+            currency = self._currency
+            if codes.CURRENCY_CODE in avps:
+                avp = avps[codes.CURRENCY_CODE]
+                currency = CURRENCY_ALPHA.get(decode_unsigned32(avp), "")
+                if not currency:
+                    raise InvalidAvpValue("Currency-Code is not known here", avp.encoded)
+        except DiameterError as error:
+            raise within(codes.CC_MONEY, error) from None
+        return Money(micro, currency)
+
+
+def _tolerate(data: bytes, start: int, stop: int, kind: int) -> ToleratedAvp:
+    if kind != TOLERATED or stop > len(data):
+        raise fault_of(data, start, len(data), kind)
+    avp = avp_at(data, start)
+    return ToleratedAvp(CONTAINER, avp.vendor_id, avp.code)
+
+
+def _micro_of(data: bytes) -> int:
+    """The micro-units of a Unit-Value's data; an amount that they cannot hold exactly is refused, not rounded."""
+    try:
+        avps = {avp.code: avp for avp in split_avps(data)}
+        if codes.VALUE_DIGITS not in avps:
+            raise missing(codes.VALUE_DIGITS)
+        digits = decode_integer64(avps[codes.VALUE_DIGITS])
+        if digits < 0:
+            raise InvalidAvpValue("an amount of money is negative", avps[codes.VALUE_DIGITS].encoded)
+        exponent = 6
+        if codes.EXPONENT in avps:
+            exponent += decode_integer32(avps[codes.EXPONENT])
+        micro = -1
+        if abs(exponent) <= UNIT_VALUE_EXPONENT_MAX:
+            scale = 10 ** abs(exponent)
+            if exponent >= 0:
+                micro = digits * scale
+            elif digits % scale == 0:
+                micro = digits // scale
+        if not 0 <= micro <= UNITS_PER_REPORT_MAX:
+            failed = avps.get(codes.EXPONENT, avps[codes.VALUE_DIGITS])
+            raise InvalidAvpValue("an amount is no whole number of micro-units, or too large", failed.encoded)
+    except DiameterError as error:
+        raise within(codes.UNIT_VALUE, error) from None
+    return micro
+
+
+def _repeated(data: bytes, start: int) -> AvpOccursTooManyTimes:
+    avp = avp_at(data, start)
+    return AvpOccursTooManyTimes(f"{describe_code(0, avp.code)} occurs more than once", avp.encoded)

@@ -1,0 +1,104 @@
+"""The charge event stream's schema: what charging tells the business side, once, in the same commit.
+
+An event is self-contained. Its id comes from the request (or the operation's reference), never from the
+stream, so that the reader can tell a copy from a new event after any failure.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+import msgspec
+
+from ocs.units import UnitType
+
+SCHEMA_VERSION: Final = 1
+
+
+class EventKind(IntEnum):
+    """Why a balance moved."""
+
+    DEBIT = 1
+    REFUND = 2
+    TOP_UP = 3
+    ADJUSTMENT = 4
+    EXPIRY = 5
+    OPENING = 6  # the account was created with this balance
+
+
+class BucketMovement(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one bucket lost (negative) or gained, and what it holds afterwards, in its own unit."""
+
+    bucket_id: str
+    unit_type: UnitType
+    amount: int
+    balance_after: int
+
+
+class PriceTrace(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a price came about, as figures; :func:`ocs.rating.explain` says it in sentences.
+
+    Attributes:
+        counted_before: units of this session already reported at this rate; ``counted_after`` with this report.
+        billed_before: the same after rounding to billing blocks, ``billed_after`` with this report.
+        allowance_units: billed units that allowances paid.
+        money_units_before: billed units of the session that money had paid, ``money_units_after`` with this one.
+        price_micro: price of ``price_units`` units; a part of a micro-unit is rounded up over the whole session.
+        first_units: first billing block; ``step_units``: every later one.
+        connection_fee_micro: charged with this report; 0 when it was not due.
+    """
+
+    counted_before: int
+    counted_after: int
+    billed_before: int
+    billed_after: int
+    allowance_units: int
+    money_units_before: int
+    money_units_after: int
+    price_micro: int
+    price_units: int
+    first_units: int
+    step_units: int
+    connection_fee_micro: int
+
+
+class ChargeEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One movement of an account's balance, complete in itself.
+
+    Attributes:
+        event_id: unique for ever: ``session-id;request-number;ordinal`` or ``kind:reference``.
+        sequence: the account's own counter; consecutive, so that a gap is seen.
+        units: what the network reported, in ``unit_type``; ``billed_units`` after rounding.
+        amount_micro: money moved; negative is a charge.
+        balance_after_micro: all money of the account, reserved or not.
+        tariff_path: catalogue version, offer and price that led to the amount.
+        trace: the figures of the price; None when nothing was priced (a top-up, an expiry).
+    """
+
+    schema_version: int
+    event_id: str
+    kind: EventKind
+    account_id: str
+    sequence: int
+    subscriber_id: str
+    session_id: str
+    request_number: int
+    service: str
+    rating_group: int | None
+    service_identifiers: tuple[int, ...]
+    unit_type: UnitType
+    units: int
+    billed_units: int
+    amount_micro: int
+    currency: str
+    tax_class: str
+    movements: tuple[BucketMovement, ...]
+    balance_after_micro: int
+    catalogue_version: str
+    tariff_path: str
+    trace: PriceTrace | None
+    event_time_ms: int
+    time_zone: str
+
+
+encode_event: Final = msgspec.msgpack.Encoder().encode
+decode_event: Final = msgspec.msgpack.Decoder(ChargeEvent).decode

@@ -1,0 +1,1 @@
+"""Trap receivers, alarms and their correlation."""

@@ -1,0 +1,1 @@
+"""NETCONF and SSH adapters that configure network elements."""

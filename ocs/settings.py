@@ -1,0 +1,131 @@
+"""``config/*.toml`` as typed settings.
+
+Every key of the design exists from the start, so that a configuration written today stays valid. Loading, the
+environment's overrides and the errors a user sees stand in :mod:`ocs.settings_file`.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+Durability = Literal["memory", "fsync", "replicated"]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file: a key that is not named here is an error."""
+
+
+class PeerSettings(_Section):
+    """One entry of the allow-list ``[[diameter.peers]]``; ``origin_host = "*"`` lets every peer in."""
+
+    origin_host: str
+    origin_realm: str = ""
+
+
+class DiameterSettings(_Section):
+    """``[diameter]``: who we are, where we listen, whom we let in.
+
+    Attributes:
+        port: TCP; 0 is any free port. tls_port: TLS from the first byte; only with a certificate.
+        hosts: further addresses to listen on beside ``host`` (IPv4 and IPv6).
+        tls_client_ca_file: when set, peers must show a certificate of this authority.
+    """
+
+    host: str = "127.0.0.1"
+    hosts: tuple[str, ...] = ()
+    port: int = 3868
+    tls_port: int = 5868
+    tls_certificate_file: str = ""
+    tls_key_file: str = ""
+    tls_client_ca_file: str = ""
+    origin_host: str = "ocs.lab.example"
+    origin_realm: str = "lab.example"
+    product_name: str = "ocs-bss"
+    watchdog_interval_s: float = 30.0
+    peers: tuple[PeerSettings, ...] = (PeerSettings(origin_host="*"),)
+    tolerate_unknown_mandatory_in: tuple[str, ...] = ("Service-Information",)
+
+
+class StoreSettings(_Section):
+    """``[store]``: an empty ``url`` starts the embedded store on ``data_dir``."""
+
+    url: str = ""
+    durability: Durability = "fsync"
+    replicas: int = 1
+    data_dir: str = "data"
+    partitions: int = 64
+    password_file: str = ""
+
+
+class ChargingSettings(_Section):
+    """``[charging]``: workers and the operator's credit-control policy.
+
+    Attributes:
+        supervision_time_s: Tcc, what is added to the longest Validity-Time of a session before it is closed
+            unheard (RFC 8506 section 13: Tcc is at least twice the Validity-Time's wait).
+        repeat_memory_s: how long the answers of a closed session wait for late repeats.
+        cache_accounts: accounts (with their sessions) that a worker keeps in memory.
+        show_remaining_balance: put 3GPP Remaining-Balance into answers.
+    """
+
+    workers: int = 1
+    supervision_time_s: int = 3600
+    repeat_memory_s: int = 4 * 3600
+    cache_accounts: int = 100_000
+    queue_requests: int = 4096
+    show_remaining_balance: bool = False
+    session_failover: bool = True
+    credit_control_failure_handling: Literal["terminate", "continue", "retry_and_terminate"] = "terminate"
+
+
+class CatalogueSettings(_Section):
+    """``[catalogue]``: the folder with offers, relative to the configuration file."""
+
+    path: str = "catalogue"
+
+
+class HttpSettings(_Section):
+    """``[http]``: health, metrics, portals and APIs."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+
+class SnmpSettings(_Section):
+    """``[snmp]``: where traps arrive."""
+
+    host: str = "127.0.0.1"
+    port: int = 10162
+
+
+class SqlSettings(_Section):
+    """``[sql]``: the business side's database; empty is SQLite in the data folder."""
+
+    url: str = ""
+
+
+class LogSettings(_Section):
+    """``[log]``: what is written, and whether subscribers' identities are masked in it."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    mask_identities: bool = False
+    success_sample: int = 1000
+
+
+class Settings(_Section):
+    """The whole configuration.
+
+    Attributes:
+        directory: where the file stands; relative paths in it start here. Set by the loader.
+    """
+
+    diameter: DiameterSettings = DiameterSettings()
+    store: StoreSettings = StoreSettings()
+    charging: ChargingSettings = ChargingSettings()
+    catalogue: CatalogueSettings = CatalogueSettings()
+    http: HttpSettings = HttpSettings()
+    snmp: SnmpSettings = SnmpSettings()
+    sql: SqlSettings = SqlSettings()
+    log: LogSettings = LogSettings()
+    directory: Path = Path()

@@ -1,0 +1,1 @@
+"""Who uses services and who pays: accounts, identities, top-ups."""

@@ -1,0 +1,117 @@
+"""What can be done to accounts from outside a session: open one, top it up, adjust it. Pure."""
+
+import msgspec
+
+from ocs.balance.entries import record_movement
+from ocs.balance.model import Account, Bucket, Hold, LifecycleState, Subscriber
+from ocs.balance.purse import Purse
+from ocs.events import ChargeEvent, EventKind
+from ocs.rating import Catalogue
+from ocs.units import CurrencyMismatchError, Money, UnitType
+
+MAIN_BUCKET = "main"
+_DAY_MS = 86_400_000
+
+
+class OperationError(ValueError):
+    """The operation cannot be done as asked; the text tells the operator why."""
+
+
+class NewAccount(msgspec.Struct, frozen=True):
+    """An account to be opened with one subscriber.
+
+    Attributes:
+        identities: each ``"kind:value"``, as in :class:`ocs.messages.ChargingRequest`.
+        opening: money it starts with.
+        credit_limit_micro: how far money may go below zero (postpaid).
+    """
+
+    account_id: str
+    subscriber_id: str
+    identities: tuple[str, ...]
+    offers: tuple[str, ...]
+    opening: Money
+    credit_limit_micro: int = 0
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A new account, its subscriber, and the events of its opening balance."""
+
+    account: Account
+    subscriber: Subscriber
+    events: tuple[ChargeEvent, ...]
+
+
+def open_account(new: NewAccount, catalogue: Catalogue, now_ms: int) -> Opened:
+    """Open an account with its opening money and the allowances of its offers.
+
+    Raises:
+        OperationError: an unknown offer, a malformed identity, a negative or foreign opening balance.
+    """
+    _check(new, catalogue)
+    account = Account(
+        new.account_id, new.opening.currency, LifecycleState.ACTIVE, 0, (), (), new.credit_limit_micro
+    )
+    purse = Purse(account, now_ms)
+    movements = tuple([purse.add_bucket(bucket) for bucket in _buckets(new, catalogue, now_ms)])
+    event = record_movement(
+        purse,
+        EventKind.OPENING,
+        movements,
+        event_id=f"opening:{new.account_id}",
+        time_zone=catalogue.time_zone,
+        subscriber_id=new.subscriber_id,
+    )
+    subscriber = Subscriber(new.subscriber_id, new.account_id, LifecycleState.ACTIVE, new.identities, new.offers)
+    return Opened(purse.account(), subscriber, (event,))
+
+
+def _check(new: NewAccount, catalogue: Catalogue) -> None:
+    for name in (new.account_id, new.subscriber_id):
+        if not name or len(name) > 64 or not name.isprintable() or "{" in name or "}" in name:  # noqa: PLR2004
+            raise OperationError(f"{name!r} is not an id: 1 to 64 printable characters without braces")
+    for offer in new.offers:
+        if catalogue.offer(offer) is None:
+            raise OperationError(f"offer {offer!r} is not in catalogue {catalogue.version}")
+    for identity in new.identities:
+        kind, _, value = identity.partition(":")
+        if kind not in {"e164", "imsi", "sip", "nai", "private"} or not value:
+            raise OperationError(f"{identity!r} is not an identity such as 'e164:491710000001' or 'imsi:262011234567890'")
+        if kind in {"e164", "imsi"} and not (value.isascii() and value.isdigit()):
+            raise OperationError(f"{identity!r}: {kind} is digits alone")
+    if new.opening.currency != catalogue.currency:
+        raise OperationError(f"{new.opening.currency} is not the catalogue's currency, {catalogue.currency}")
+    if new.opening.micro < 0 or new.credit_limit_micro < 0:
+        raise OperationError("an opening balance and a credit limit are not negative")
+
+
+def _buckets(new: NewAccount, catalogue: Catalogue, now_ms: int) -> list[Bucket]:
+    buckets = [Bucket(MAIN_BUCKET, UnitType.MONEY, new.opening.micro, priority=1000)]
+    for offer_id in new.offers:
+        offer = catalogue.offer(offer_id)
+        for grant in offer.allowances if offer is not None else ():
+            until_ms = now_ms + grant.validity_days * _DAY_MS if grant.validity_days else 0
+            bucket_id = f"{offer_id}.{grant.allowance}"
+            buckets.append(
+                Bucket(bucket_id, grant.unit_type, grant.units, 0, grant.allowance, grant.priority, 0, until_ms)
+            )
+    return buckets
+
+
+def top_up(account: Account, amount: Money, *, reference: str, now_ms: int) -> tuple[Account, ChargeEvent]:
+    """Put money on an account.
+
+    Raises:
+        OperationError: nothing to put, or the account is closed.
+        CurrencyMismatchError: another currency than the account's.
+    """
+    if amount.micro <= 0:
+        raise OperationError("a top-up is more than nothing")
+    if amount.currency != account.currency:
+        raise CurrencyMismatchError(f"account {account.account_id} is in {account.currency}, not {amount.currency}")
+    if account.state == LifecycleState.CLOSED:
+        raise OperationError(f"account {account.account_id} is closed")
+    purse = Purse(account, now_ms)
+    movements = purse.credit((Hold(MAIN_BUCKET, amount.micro),))
+    event = record_movement(purse, EventKind.TOP_UP, movements, event_id=f"topup:{reference}")
+    return purse.account(), event

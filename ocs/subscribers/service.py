@@ -1,0 +1,127 @@
+"""Open accounts and top them up in a store: the pure operations through the balance room's one door."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from ocs import limits
+from ocs.balance import keys
+from ocs.balance.client import BalanceClient, Change
+from ocs.balance.model import Account, decode_account
+from ocs.balance.purse import money_balance
+from ocs.balance.store import ABSENT, Stored
+from ocs.clock import Clock
+from ocs.rating import Catalogue
+from ocs.subscribers.operations import NewAccount, OperationError, Opened, open_account, top_up
+from ocs.units import Money
+
+
+class Receipt(msgspec.Struct, frozen=True, array_like=True):
+    """The first answer to a top-up, kept for its repeats.
+
+    Attributes:
+        balance_micro: money of the account right after, in micro-units.
+    """
+
+    account_id: str
+    reference: str
+    amount: Money
+    balance_micro: int
+    sequence: int
+
+
+_decode_receipt: Final = msgspec.msgpack.Decoder(Receipt).decode
+
+
+class SubscriberService:
+    """What operators and portals do to accounts.
+
+    Args:
+        client: the store. catalogue: offers and currency of today.
+    """
+
+    def __init__(self, client: BalanceClient, catalogue: Catalogue, clock: Clock) -> None:
+        self._client = client
+        self._catalogue = catalogue
+        self._clock = clock
+
+    def open_account(self, new: NewAccount) -> Account:
+        """Open an account: identities are claimed first, then account and subscriber come to be in one commit.
+
+        A crash in between leaves hints that lead nowhere; opening the account again completes it.
+
+        Raises:
+            OperationError: the id or an identity is taken, or the account is not well formed.
+        """
+        opened = open_account(new, self._catalogue, self._clock.now_ms())
+        taken = self._client.claim_identities(new.account_id, new.subscriber_id, new.identities)
+        if taken is not None:
+            raise OperationError(f"identity {taken!r} belongs to another account")
+        names = self._names(new)
+
+        def create(values: tuple[Stored, ...]) -> Change:
+            if any(stored.token != ABSENT for stored in values):
+                raise OperationError(f"account {new.account_id!r} exists already")
+            return self._change(new, opened)
+
+        self._client.change(new.account_id, names, create)
+        return opened.account
+
+    def open_accounts(self, accounts: Iterable[NewAccount]) -> Iterator[str]:
+        """Open many accounts in batches; yields the ids of those that existed already.
+
+        For migrations: identities are entered without looking whose they were.
+        """
+
+        def changes() -> Iterator[tuple[str, dict[str, bytes], Change]]:
+            for new in accounts:
+                opened = open_account(new, self._catalogue, self._clock.now_ms())
+                location = keys.encode_location(new.account_id, new.subscriber_id)
+                directory = {keys.identity_key(identity): location for identity in new.identities}
+                yield new.account_id, directory, self._change(new, opened)
+
+        return self._client.create_pipelined(changes())
+
+    def top_up(self, account_id: str, amount: Money, *, reference: str) -> Receipt:
+        """Put money on an account, once per reference: a repeat gets the first receipt.
+
+        Raises:
+            OperationError: no such account, nothing to put, or the reference was used for something else.
+            CurrencyMismatchError: another currency than the account's.
+            StoreBusyError: it is not known whether it was done; the same reference may be tried again.
+        """
+        partition = self._client.partition_of(account_id)
+        account_key = keys.account_key(partition, account_id)
+        receipt_key = keys.operation_key(partition, f"topup:{account_id}:{reference}")
+        receipts: list[Receipt] = []
+
+        def decide(values: tuple[Stored, ...]) -> Change | None:
+            stored_account, stored_receipt = values
+            if stored_receipt.token != ABSENT:
+                first = _decode_receipt(stored_receipt.content)
+                if first.amount != amount:
+                    raise OperationError(f"reference {reference!r} was used for {first.amount}")
+                receipts.append(first)
+                return None
+            if stored_account.token == ABSENT:
+                raise OperationError(f"there is no account {account_id!r}")
+            account, event = top_up(
+                decode_account(stored_account.content), amount, reference=f"{account_id}:{reference}", now_ms=self._clock.now_ms()
+            )
+            receipt = Receipt(account_id, reference, amount, money_balance(account), account.sequence)
+            receipts.append(receipt)
+            return Change(
+                {account_key: account, receipt_key: receipt}, (event,), {receipt_key: limits.OPERATION_MEMORY_S * 1000}
+            )
+
+        self._client.change(account_id, (account_key, receipt_key), decide)
+        return receipts[-1]
+
+    def _names(self, new: NewAccount) -> tuple[str, str]:
+        partition = self._client.partition_of(new.account_id)
+        return keys.account_key(partition, new.account_id), keys.subscriber_key(partition, new.subscriber_id)
+
+    def _change(self, new: NewAccount, opened: Opened) -> Change:
+        account_key, subscriber_key = self._names(new)
+        return Change({account_key: opened.account, subscriber_key: opened.subscriber}, opened.events)

@@ -1,0 +1,113 @@
+"""One charging worker: Diameter server, engine, supervision and store connection in one trio thread."""
+
+import gc
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import trio
+
+from ocs import limits
+from ocs.balance.redis_store import RedisStore
+from ocs.balance.redis_stream import open_store_stream, parse_store_url
+from ocs.charging.engine import Engine
+from ocs.charging.supervisor import Supervisor
+from ocs.charging.tariffs import Tariffs
+from ocs.clock import SystemClock
+from ocs.diameter_gy.identity import NodeIdentity
+from ocs.diameter_gy.policy import GyPolicy
+from ocs.diameter_gy.server import DiameterServer, Listener, ServerPolicy
+from ocs.diameter_gy.tls import server_context
+from ocs.metrics import REGISTRY
+from ocs.settings import Settings
+from ocs.settings_file import read_secret_file
+from ocs.store_setup import PreparedStore, password_file
+from ocs.worker_channel import serve_worker_channel
+
+log = structlog.get_logger()
+
+# Young objects die young on the hot path and hold no cycles; a full collection walks the whole cache for nothing.
+_GC_THRESHOLDS: Final = (50_000, 50, 100)
+
+
+class Worker:
+    """Everything one worker process runs.
+
+    Args:
+        channel: Unix socket on which it answers the HTTP process.
+    """
+
+    def __init__(
+        self, settings: Settings, prepared: PreparedStore, tariffs: Tariffs, listeners: Sequence[Listener], channel: Path
+    ) -> None:
+        self._listeners = listeners
+        self._channel = channel
+        clock = SystemClock()
+        partitions = prepared.meta.partitions
+        secret = password_file(settings)
+        url = parse_store_url(prepared.url, read_secret_file(secret) if secret is not None else "")
+        self._store = RedisStore(lambda: open_store_stream(url))
+        self._engine = Engine(self._store, tariffs, settings.charging, clock, partitions=partitions)
+        self._supervisor = Supervisor(self._engine, self._store, clock, partitions=partitions)
+        diameter = settings.diameter
+        identity = NodeIdentity(
+            diameter.origin_host,
+            diameter.origin_realm,
+            diameter.product_name,
+            prepared.meta.origin_state_id,
+            tuple(_host_of(listener) for listener in listeners),
+        )
+        policy = ServerPolicy(
+            peers=diameter.peers,
+            gy=GyPolicy.from_settings(settings, currency=tariffs.currency),
+            watchdog_interval_s=diameter.watchdog_interval_s,
+            success_sample=settings.log.success_sample,
+            tls=server_context(diameter) if any(listener.is_tls for listener in listeners) else None,
+        )
+        self._server = DiameterServer(identity, policy, self._engine, clock=clock)
+
+    def request_stop(self) -> None:
+        """Take leave of every peer, answer what is in flight, end."""
+        self._server.request_stop()
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Serve until :meth:`request_stop`; ``ready`` is called when every listener accepts.
+
+        Cancellation cuts connections; unanswered requests are repeated by their gateways.
+        """
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._store.run)
+            nursery.start_soon(self._engine.run)
+            nursery.start_soon(self._supervisor.run)
+            nursery.start_soon(serve_worker_channel, self._channel, self._answers())
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*_GC_THRESHOLDS)
+            async with trio.open_nursery() as serving:
+                await serving.start(self._server.serve, self._listeners)
+                ready()
+            with trio.move_on_after(limits.DRAIN_TIMEOUT_S):
+                while self._engine.in_flight:  # noqa: ASYNC110 - seconds at most, and only when stopping
+                    await trio.sleep(0.01)
+            nursery.cancel_scope.cancel()
+
+    def _answers(self) -> dict[str, Callable[[], Any]]:
+        return {
+            "metrics": REGISTRY.snapshot,
+            "peers": self._server.peers,
+            "health": lambda: {"store": self._store.is_connected, "requests": self._engine.in_flight},
+        }
+
+
+def _host_of(listener: Listener) -> str:
+    return str(listener.socket.getsockname()[0])
+
+
+async def stop_on_signal(request_stop: Callable[[], None]) -> None:
+    """Call ``request_stop`` on SIGTERM or SIGINT."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("stopping", signal=signal.Signals(number).name)
+            request_stop()

@@ -1,0 +1,1 @@
+"""Simulators: the network around the system, from stacks that share no code with it."""

@@ -1,0 +1,1 @@
+"""The gateway simulator: subscribers with data, voice and SMS behaviour, on an independent Diameter stack."""

@@ -1,0 +1,309 @@
+from collections.abc import Callable
+from datetime import date
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocs.messages import Service
+from ocs.rating import Catalogue, CatalogueError
+from ocs.rating.compiler import compile_tariff
+from ocs.rating.errors import ExpectationError
+from ocs.rating.schema import (
+    CatalogueSource,
+    CatalogueTable,
+    OfferTable,
+    PeriodTable,
+    PriceTable,
+    QuotaTable,
+    ZoneTable,
+)
+
+Loader = Callable[..., Catalogue]
+
+SHARED = """
+[[zones]]
+id = "national"
+prefixes = ["49"]
+
+[[zones]]
+id = "mobile"
+prefixes = ["4917"]
+
+[[periods]]
+id = "evening"
+from = "20:00"
+to = "08:00"
+
+[[periods]]
+id = "morning"
+from = "07:00"
+to = "12:00"
+
+[[periods]]
+id = "noon"
+from = "12:00"
+to = "13:00"
+
+[[allowances]]
+id = "data"
+unit = "octets"
+services = ["data"]
+"""
+PRICE = """
+[[offers.prices]]
+id = "{id}"
+service = "voice"
+unit = "seconds"
+amount = "0.09"
+"""
+OFFER = '[[offers]]\nid = "base"\n'
+
+
+def prices(*extras: str) -> str:
+    parts = [PRICE.format(id=f"p{number}") + extra + "\n" for number, extra in enumerate(extras)]
+    return SHARED + OFFER + "".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            prices('amount_per_minute = "1"'),
+            "offers[base].prices[p0].amount_per_minute: unknown key, expected one of ",
+        ),
+        (
+            prices().replace('id = "base"', 'id = "Base"') + PRICE.format(id="p"),
+            "offers[Base].id: expected lower-case",
+        ),
+        (prices(""), ""),
+        (
+            prices('per = "1 MiB"'),
+            "offers[base].prices[p0].per: expected a whole number of seconds or a number with s",
+        ),
+        (prices('rounding = "60"'), "offers[base].prices[p0].rounding: expected two blocks such as '60/1'"),
+        (
+            prices('zones = ["mars"]'),
+            "offers[base].prices[p0].zones: expected an existing zone (mobile, national), got 'mars'",
+        ),
+        (
+            prices('periods = ["dawn"]'),
+            "offers[base].prices[p0].periods: expected an existing period (evening, morning, noon), got 'dawn'",
+        ),
+        (
+            prices('quota = "big"'),
+            "offers[base].prices[p0].quota: expected an existing quota for seconds (seconds), got 'big'",
+        ),
+        (
+            prices('connection_fee = "-1"'),
+            "offers[base].prices[p0].connection_fee: expected an amount of money",
+        ),
+        (
+            prices("credit_control = false"),
+            "offers[base].prices[p0].credit_control: expected false only where",
+        ),
+        (
+            prices("allowance_only = true"),
+            "offers[base].prices[p0].allowance_only: expected neither amount nor",
+        ),
+        (
+            prices('final_unit = { action = "redirect" }'),
+            "offers[base].prices[p0].final_unit.redirect_address_type: expected ipv4, ipv6, url or sip_uri",
+        ),
+        (
+            prices("", ""),
+            "offers[base].prices[p1]: expected no use to which p0 applies too: tell them apart by",
+        ),
+        (
+            prices("").replace('"p0"', '"same"') + PRICE.format(id="same"),
+            "offers[base].prices[same].id: expected an id that no other entry has",
+        ),
+        (SHARED + OFFER, "offers[base]: expected at least one price or allowance"),
+        (
+            SHARED + OFFER + '[[offers.allowances]]\nallowance = "minutes"\namount = 1\n',
+            "offers[base].allowances: expected an existing allowance (data), got 'minutes'",
+        ),
+        (
+            SHARED + OFFER + '[[offers.allowances]]\nallowance = "data"\namount = "60 s"\n',
+            "offers[base].allowances[data].amount: expected a whole number of octets",
+        ),
+        (
+            SHARED + OFFER + 'opening_balance = "five"\n' + PRICE.format(id="p"),
+            "offers[base].opening_balance: expected an amount of money",
+        ),
+        (
+            prices("") + '[[zones]]\nid = "the-same"\nprefixes = ["4917"]\n',
+            "zones[the-same].prefixes: expected each of the prefixes in one zone, but '4917' is in mobile too",
+        ),
+        (
+            prices("") + '[[zones]]\nid = "mobile"\nprefixes = ["1"]\n',
+            "zones[mobile].id: expected an id that no other",
+        ),
+        (
+            prices("") + '[[periods]]\nid = "p"\nfrom = "8"\n',
+            "periods[p].from: expected a local time 'HH:MM'",
+        ),
+        (
+            prices("") + '[[allowances]]\nid = "a"\nunit = "octets"\nservices = ["data"]\nzones = ["mars"]\n',
+            "allowances[a].zones: expected an existing zone (mobile, national), got 'mars'",
+        ),
+        (
+            prices("") + '[[allowances]]\nid = "a"\nunit = "octets"\nservices = []\n',
+            "allowances[a].services: expected at least one of data, voice and sms",
+        ),
+    ],
+)
+def test_each_mistake_is_one_line_naming_file_key_and_expectation(load: Loader, text: str, line: str) -> None:
+    if not line:
+        assert load(text).rate(("base",), Service.VOICE, None, (), "", 0) is not None
+        return
+    with pytest.raises(CatalogueError) as caught:
+        load(text)
+    assert str(caught.value).startswith(f"lab.toml: {line}"), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ('"EUR"', '"EURO"', "catalogue.currency: expected an ISO 4217 code such as EUR, got 'EURO'"),
+        ('"Europe/Berlin"', '"Berlin"', "catalogue.time_zone: expected an IANA time zone"),
+        ('"Europe/Berlin"', '"../etc"', "catalogue.time_zone: expected an IANA time zone"),
+        ('"Europe/Berlin"', '""', "catalogue.time_zone: expected an IANA time zone"),
+        ('"00"', '"+"', "catalogue.international_prefix: expected digits, got '+'"),
+        (
+            'country_code = "49"',
+            'country_code = ""',
+            "catalogue.country_code: expected digits where national_prefix",
+        ),
+        (
+            'maximum = "1 h"',
+            'maximum = "59 s"',
+            "quotas[seconds].default: expected minimum <= default <= maximum",
+        ),
+        ('id = "seconds"', 'id = "s"', ""),
+        (
+            'unit = "seconds"\nstandard = true',
+            'unit = "seconds"',
+            "offers[base].prices[p0].quota: expected the id of",
+        ),
+    ],
+)
+def test_mistakes_in_what_offers_share_are_told_alike(
+    load: Loader, header: str, old: str, new: str, line: str
+) -> None:
+    changed = header.replace(old, new)
+    assert changed != header
+    if not line:
+        assert load(prices(""), header=changed).offers
+        return
+    with pytest.raises(CatalogueError) as caught:
+        load(prices(""), header=changed)
+    assert str(caught.value).startswith(f"lab.toml: {line}"), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "compete"),
+    [
+        ("", 'zones = ["mobile"]', False),
+        ('zones = ["national"]', 'zones = ["mobile"]', False),
+        ('zones = ["national", "mobile"]', 'zones = ["mobile"]', True),
+        ("rating_groups = [1, 2]", "rating_groups = [3]", False),
+        ("rating_groups = [1, 2]", "rating_groups = [2, 3]", True),
+        ("service_identifiers = [1]", "service_identifiers = [2]", False),
+        ("service_identifiers = [1]", "service_identifiers = [1]", True),
+        ('rating_groups = [1]\nzones = ["mobile"]', 'rating_groups = [2]\nzones = ["mobile"]', False),
+        ('periods = ["evening"]', 'periods = ["noon"]', False),
+        ('periods = ["morning"]', 'periods = ["noon"]', False),
+        ('periods = ["evening"]', 'periods = ["morning"]', True),
+        ('periods = ["noon"]', 'periods = ["evening", "noon"]', True),
+    ],
+)
+def test_two_prices_of_equal_rank_may_not_apply_to_one_use(
+    load: Loader, one: str, other: str, compete: bool
+) -> None:
+    if not compete:
+        assert load(prices(one, other)).offers
+        return
+    with pytest.raises(CatalogueError, match="expected no use to which p0 applies too"):
+        load(prices(one, other))
+
+
+# --- the choice of a price against a model that knows no order, no index and no memory ---------------------------
+
+HEADER_TABLE = CatalogueTable(name="n", currency="EUR", time_zone="UTC", effective=date(2026, 11, 1))
+groups = st.lists(st.integers(0, 2), max_size=2, unique=True).map(tuple)
+names = st.lists(st.sampled_from(["z1", "z2"]), max_size=2, unique=True).map(tuple)
+times = st.lists(st.sampled_from(["am", "pm"]), max_size=1).map(tuple)
+price_tables = st.builds(
+    lambda rating_groups, identifiers, zones, periods: PriceTable(
+        id="p",
+        service="voice",
+        unit="seconds",
+        rating_groups=rating_groups,
+        service_identifiers=identifiers,
+        zones=zones,
+        periods=periods,
+        amount="1",
+    ),
+    groups,
+    groups,
+    names,
+    times,
+)
+
+
+@given(
+    st.lists(price_tables, min_size=1, max_size=6),
+    st.sampled_from([None, 0, 1, 2]),
+    st.sampled_from([(), (0,), (1,)]),
+    st.sampled_from(["", "1", "2", "3"]),
+    st.sampled_from([6, 18]),
+)
+def test_the_most_specific_price_that_fits_is_picked(
+    tables: list[PriceTable],
+    rating_group: int | None,
+    service_identifiers: tuple[int, ...],
+    called_party: str,
+    hour: int,
+) -> None:
+    named = tuple(msgspec.structs.replace(table, id=f"p{number}") for number, table in enumerate(tables))
+    source = CatalogueSource(
+        catalogue=HEADER_TABLE,
+        zones=(ZoneTable(id="z1", prefixes=("1",)), ZoneTable(id="z2", prefixes=("2",))),
+        periods=(PeriodTable(id="am", end="12:00"), PeriodTable(id="pm", start="12:00")),
+        quotas=(
+            QuotaTable(
+                id="q", unit="seconds", standard=True, default=1, minimum=1, maximum=1, validity_time=1
+            ),
+        ),
+        allowances=(),
+        offers=(OfferTable(id="o", prices=named),),
+    )
+    zone, period = {"1": "z1", "2": "z2"}.get(called_party), "am" if hour < 12 else "pm"
+    fitting = [
+        table
+        for table in named
+        if (not table.zones or zone in table.zones)
+        and (not table.service_identifiers or set(table.service_identifiers) & set(service_identifiers))
+        and (not table.rating_groups or rating_group in table.rating_groups)
+        and (not table.periods or period in table.periods)
+    ]
+
+    def rank(table: PriceTable) -> list[bool]:
+        return [bool(t) for t in (table.zones, table.service_identifiers, table.rating_groups, table.periods)]
+
+    best = [table for table in fitting if rank(table) == max(map(rank, fitting))]
+    try:
+        catalogue = Catalogue(source)
+    except ExpectationError:
+        return
+    assert len(best) <= 1, "an ambiguity that loading did not see"
+    rate = catalogue.rate(
+        ("o",), Service.VOICE, rating_group, service_identifiers, called_party, hour * 3_600
+    )
+    assert (rate.path.split("/")[1].split("@")[0].split(">")[0] if rate else None) == (
+        best[0].id if best else None
+    )
+    assert list(compile_tariff(source).offers) == ["o"]

@@ -1,0 +1,298 @@
+"""The rules of the house that no linter knows: sizes, mirrors, documents that stay true, nothing left behind."""
+
+import ast
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from ocs.settings_file import load_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE_FOLDERS = ("ocs", "bss", "simulators", "bench")
+
+FUNCTION_LINES_MAX = 60
+FILE_LINES_MAX = 600
+# The ratchet: "file:function" -> its length when the rule came. The list only shrinks; nothing is added to it.
+LONG_FUNCTIONS: dict[str, int] = {}
+# Tables of data may be longer than a file should be; each says which table it is.
+LONG_FILES: dict[str, str] = {}
+# Sources without a test file of their own -> the test file that covers them (and imports or names them).
+TESTED_IN: dict[str, str] = {}
+# Sources in which there is nothing to test.
+NOTHING_TO_TEST = {
+    "ocs/clock.py": "three one-line methods",
+    "ocs/events.py": "a schema; every test that reads the stream decodes it",
+    "ocs/limits.py": "constants; each is tested where it binds",
+    "ocs/messages.py": "types only",
+    "ocs/settings.py": "types and defaults",
+    "ocs/balance/model.py": "types only",
+    "ocs/rating/rate.py": "types only",
+}
+TEXT_SUFFIXES = {
+    ".py",
+    ".toml",
+    ".md",
+    ".txt",
+    ".lua",
+    ".html",
+    ".css",
+    ".js",
+    ".cfg",
+    ".yml",
+    ".yaml",
+    ".json",
+    "",
+}
+
+
+@cache
+def project_files() -> tuple[str, ...]:
+    """Every file that is or would be committed, relative to the root; recorded data is not ours to judge."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    else:
+        folders = (*SOURCE_FOLDERS, "tests", "docs", "config", ".ci")
+        names = [str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob("*")]
+        names += [path.name for path in ROOT.iterdir()]
+    return tuple(
+        sorted(
+            name
+            for name in set(names)
+            if (ROOT / name).is_file() and "__pycache__" not in name and not name.startswith("tests/data/")
+        )
+    )
+
+
+def text_files() -> list[str]:
+    return [
+        name for name in project_files() if Path(name).suffix in TEXT_SUFFIXES and Path(name).name != ".git"
+    ]
+
+
+def sources(*folders: str) -> list[str]:
+    return [name for name in project_files() if name.endswith(".py") and name.split("/")[0] in folders]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def functions(name: str) -> Iterator[tuple[str, int]]:
+    """Each function of a file with its length from `def` to its last line."""
+    for node in ast.walk(ast.parse(read(name))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+# --- sizes -------------------------------------------------------------------------------------------------------
+
+
+def test_no_function_grows_past_sixty_lines() -> None:
+    long = {
+        f"{name}:{function}": lines
+        for name in sources(*SOURCE_FOLDERS)
+        for function, lines in functions(name)
+        if lines > FUNCTION_LINES_MAX
+    }
+    grown = {key: lines for key, lines in long.items() if lines > LONG_FUNCTIONS.get(key, 0)}
+    assert not grown, f"longer than {FUNCTION_LINES_MAX} lines; does a reader see two things in one? {grown}"
+    shrunk = {key: long.get(key, 0) for key, lines in LONG_FUNCTIONS.items() if long.get(key, 0) < lines}
+    assert not shrunk, f"shorter than LONG_FUNCTIONS says: lower or remove the entries: {shrunk}"
+
+
+def test_no_file_is_longer_than_six_hundred_lines() -> None:
+    lines = {name: read(name).count("\n") for name in sources(*SOURCE_FOLDERS, "tests")}
+    long = {name: count for name, count in lines.items() if count > FILE_LINES_MAX and name not in LONG_FILES}
+    assert not long, f"split by noun: {long}"
+    assert all(lines.get(name, 0) > FILE_LINES_MAX for name in LONG_FILES), "LONG_FILES names a short file"
+
+
+# --- nothing left behind -----------------------------------------------------------------------------------------
+
+
+def test_nothing_is_left_to_do() -> None:
+    marks = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")) + r")\b")
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name in text_files()
+        for number, line in enumerate(read(name).splitlines(), 1)
+        if marks.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_file_names_a_path_of_somebody_s_machine() -> None:
+    folders = "home|root|work|tmp"
+    paths = re.compile(rf"(?<![\w.$}}/-])/(?:{folders})(?:/|\b(?!-))")
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name in text_files()
+        for number, line in enumerate(read(name).splitlines(), 1)
+        if paths.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+# --- tests mirror sources ----------------------------------------------------------------------------------------
+
+
+def mirrored_tests(name: str) -> list[Path]:
+    """The test files of a source: ocs/a/b.py has tests/a/test_b.py (or test_b_*.py), others tests/bench/test_c.py."""
+    path = Path(name)
+    folder = (
+        ROOT / "tests" / path.parent.relative_to("ocs")
+        if path.parts[0] == "ocs"
+        else ROOT / "tests" / path.parent
+    )
+    own = folder / f"test_{path.stem.strip('_')}.py"
+    return [found for found in (own, *folder.glob(f"test_{path.stem.strip('_')}_*.py")) if found.is_file()]
+
+
+def test_each_source_file_has_a_test_file() -> None:
+    modules = [name for name in sources(*SOURCE_FOLDERS) if Path(name).name != "__init__.py"]
+    own = {name for name in modules if mirrored_tests(name)}
+    without = [name for name in modules if name not in own | TESTED_IN.keys() | NOTHING_TO_TEST.keys()]
+    assert not without, f"write tests/.../test_NAME.py, or name the test file in TESTED_IN: {without}"
+    outdated = [name for name in (*TESTED_IN, *NOTHING_TO_TEST) if name not in modules or name in own]
+    assert not outdated, f"gone, or tested by a file of their own by now: {outdated}"
+    strangers = [name for name, test in TESTED_IN.items() if Path(name).stem not in read(test)]
+    assert not strangers, f"TESTED_IN names test files that say nothing of {strangers}"
+
+
+# --- documents stay true -----------------------------------------------------------------------------------------
+
+
+def clause_rows() -> list[tuple[int, list[str]]]:
+    """Rows of docs/clauses.md that lead to code: (line number, cells)."""
+    rows = [
+        (number, [cell.strip() for cell in line.strip().strip("|").split("|")])
+        for number, line in enumerate(read("docs/clauses.md").splitlines(), 1)
+        if line.startswith("|")
+    ]
+    return [(number, cells) for number, cells in rows if "`" in cells[-1]]
+
+
+def test_each_clause_leads_to_a_module_and_a_test_that_exist() -> None:
+    rows = clause_rows()
+    assert rows
+    wrong: list[str] = []
+    for number, cells in rows:
+        if len(cells) != 4:
+            wrong.append(f"line {number}: expected clause, requirement, module, test")
+            continue
+        wrong += [
+            f"line {number}: no file {m}"
+            for m in re.findall(r"`([^`]+)`", cells[2])
+            if not (ROOT / m).is_file()
+        ]
+        for target in re.findall(r"`([^`]+)`", cells[3]):
+            file, _, function = target.partition("::")
+            if not (ROOT / file).is_file():
+                wrong.append(f"line {number}: no file {file}")
+            elif function not in {found for found, _ in functions(file)}:
+                wrong.append(f"line {number}: no test {function} in {file}")
+    assert not wrong, "\n".join(wrong)
+
+
+def metric_names() -> set[str]:
+    """Names given to Counter(...), Gauge(...) and Histogram(...) in ocs."""
+    names: set[str] = set()
+    for name in sources("ocs"):
+        for node in ast.walk(ast.parse(read(name))):
+            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+                continue
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in ("Counter", "Gauge", "Histogram", "counter", "gauge", "histogram"):
+                names.add(str(node.args[0].value))
+    return names
+
+
+def test_each_metric_has_an_entry_in_the_runbook_and_each_entry_a_metric() -> None:
+    entries = set(re.findall(r"^### `([a-z0-9_]+)`", read("docs/runbook.md"), re.MULTILINE))
+    names = metric_names()
+    assert names - entries == set(), "metrics without an entry `### `name`` in docs/runbook.md"
+    assert entries - names == set(), "runbook entries without a metric"
+
+
+def test_each_direct_dependency_is_pinned_and_justified() -> None:
+    project = tomllib.loads(read("pyproject.toml"))
+    groups = project["dependency-groups"].values()
+    wanted = [
+        *project["project"]["dependencies"],
+        *(item for group in groups for item in group if isinstance(item, str)),
+    ]
+    names = [re.split(r"[\[<>=! ]", item)[0] for item in wanted]
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in read("constraints.txt").splitlines()
+        if "==" in line
+    }
+    justified = read("docs/decisions/0001-libraries.md")
+    assert not [name for name in names if name.lower() not in pinned], "not in constraints.txt"
+    assert not [name for name in names if f"`{name}`" not in justified], (
+        "not in docs/decisions/0001-libraries.md"
+    )
+
+
+DOCUMENTS = [name for name in project_files() if name.endswith(".md")]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_between_documents_lead_somewhere(document: str) -> None:
+    links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", read(document))
+    missing = [link for link in links if not (ROOT / document).parent.joinpath(link).exists()]
+    assert not missing, f"{document} links to nothing: {missing}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_files_named_in_documents_exist(document: str) -> None:
+    named = re.findall(r"`((?:ocs|bss|simulators|bench|tests|docs|config)/[\w./-]*\w)/?`", read(document))
+    missing = [path for path in named if not (ROOT / path).exists() and path != "bench/results.json"]
+    assert not missing, f"{document} names files that do not exist: {missing}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_make_targets_named_in_documents_exist(document: str) -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", read("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^    |^\$ |&& )make ([a-z][a-z-]*)", read(document), re.MULTILINE))
+    assert named <= targets, f"{document} names targets that the Makefile lacks: {named - targets}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_python_in_documents_compiles(document: str) -> None:
+    for code in re.findall(r"^```python\n(.*?)^```", read(document), re.DOTALL | re.MULTILINE):
+        ast.parse(code)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_configuration_in_documents_is_accepted(document: str, tmp_path: Path) -> None:
+    for text in re.findall(r"^```toml\n(.*?)^```", read(document), re.DOTALL | re.MULTILINE):
+        file = tmp_path / "ocs.toml"
+        file.write_text(text)
+        load_settings(file, {})
+
+
+def named_commands() -> list[tuple[str, ...]]:
+    """Commands of ours that documents show: ("ocs", "account", "create")."""
+    shown = re.compile(r"(?:`|\.venv/bin/)(ocs|ocs-sim)((?: [a-z][a-z-]+)+)")
+    return sorted(
+        {(program, *words.split()) for name in DOCUMENTS for program, words in shown.findall(read(name))}
+    )
+
+
+@pytest.mark.parametrize("command", named_commands(), ids=" ".join)
+def test_commands_named_in_documents_exist(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    main = importlib.import_module("ocs.cli" if command[0] == "ocs" else "simulators.cli").main
+    monkeypatch.setattr(sys, "argv", [*command, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code

@@ -1,0 +1,275 @@
+"""Configuration: what is accepted, and the one line a user sees for what is not."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import trustme
+
+from ocs.settings import Settings
+from ocs.settings_file import (
+    SecretFileError,
+    SettingsError,
+    load_settings,
+    read_secret_file,
+    resolve_path,
+)
+
+LAB = Path(__file__).parent.parent / "config" / "ocs.toml"
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def _write(text: str) -> Path:
+        path = tmp_path / "ocs.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return _write
+
+
+def refusal(path: Path | None, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, environ or {})
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_lab_file_holds_every_key_with_its_default():
+    settings = load_settings(LAB, {})
+    assert settings.directory == LAB.parent
+    expected = msgspec.structs.replace(
+        Settings(), directory=LAB.parent, store=msgspec.structs.replace(Settings().store, data_dir="../data")
+    )
+    assert settings == expected
+    text = LAB.read_text(encoding="utf-8")
+    for section in msgspec.structs.fields(Settings):
+        if section.name != "directory":
+            for key in msgspec.structs.fields(section.type):
+                assert f"\n{key.name} = " in text or f"\n[[{section.name}.{key.name}]]" in text, key.name
+
+
+def test_no_file_means_the_defaults_in_the_current_folder():
+    assert load_settings(None, {}).directory == Path.cwd()
+
+
+def test_integer_key_with_text_names_file_key_and_range(write):
+    path = write('[diameter]\nport = "abc"\n')
+    assert refusal(path) == f'{path}: diameter.port: expected an integer from 0 to 65535, got "abc"'
+
+
+def test_port_out_of_range_is_refused(write):
+    path = write("[http]\nport = 65536\n")
+    assert refusal(path) == f"{path}: http.port: expected an integer from 0 to 65535, got 65536"
+
+
+def test_number_key_takes_an_integer_and_refuses_what_is_too_small(write):
+    assert load_settings(write("[diameter]\nwatchdog_interval_s = 6\n"), {}).diameter.watchdog_interval_s == 6
+    assert "expected a number from 6 to 600, got 5.0" in refusal(
+        write("[diameter]\nwatchdog_interval_s = 5\n")
+    )
+
+
+def test_unknown_key_is_refused_with_the_nearest_known_one(write):
+    path = write("[diameter]\norigin_hots = 'x'\n")
+    assert refusal(path) == f"{path}: diameter.origin_hots: unknown key; did you mean 'origin_host'?"
+
+
+def test_unknown_section_is_refused_with_the_nearest_known_one(write):
+    assert "diametre: unknown key; did you mean 'diameter'?" in refusal(write("[diametre]\nport = 1\n"))
+
+
+def test_unknown_key_in_a_peer_is_refused_with_its_place(write):
+    line = refusal(write("[[diameter.peers]]\norigin_host = 'a.b'\nrealm = 'b'\n"))
+    assert line.endswith("diameter.peers[0].realm: unknown key; did you mean 'origin_realm'?")
+
+
+def test_peer_without_origin_host_is_refused(write):
+    assert "origin_host: this key is required here" in refusal(
+        write("[[diameter.peers]]\norigin_realm = 'b'\n")
+    )
+
+
+def test_directory_is_no_key_of_the_file(write):
+    assert "directory: unknown key" in refusal(write("directory = '/'\n"))
+
+
+def test_choice_names_what_can_be_chosen(write):
+    line = refusal(write("[store]\ndurability = 'disk'\n"))
+    assert 'store.durability: expected one of fsync, memory, replicated, got "disk"' in line
+
+
+def test_section_that_is_no_table_is_refused(write):
+    assert "diameter: expected a table, got 5" in refusal(
+        write("diameter = 5\n"), {"OCS_DIAMETER__PORT": "0"}
+    )
+
+
+def test_broken_toml_is_one_line_with_the_place(write):
+    assert "not valid TOML:" in refusal(write("[diameter\n"))
+
+
+def test_missing_file_is_one_line(tmp_path):
+    assert refusal(tmp_path / "none.toml").endswith(
+        "cannot read the configuration: No such file or directory"
+    )
+
+
+def test_file_that_is_not_utf8_is_refused(tmp_path):
+    (tmp_path / "ocs.toml").write_bytes(b"\xff")
+    assert "expected UTF-8 text" in refusal(tmp_path / "ocs.toml")
+
+
+# --- Environment -------------------------------------------------------------------------------------------------
+
+
+def test_environment_comes_before_the_file(write):
+    path = write("[diameter]\nport = 3868\n[store]\ndurability = 'fsync'\n")
+    environ = {
+        "OCS_DIAMETER__PORT": "0",
+        "OCS_STORE__DURABILITY": "memory",
+        "OCS_LOG__MASK_IDENTITIES": "true",
+    }
+    settings = load_settings(path, environ)
+    assert (settings.diameter.port, settings.store.durability, settings.log.mask_identities) == (
+        0,
+        "memory",
+        True,
+    )
+
+
+@pytest.mark.parametrize("text", ['[{origin_host = "a.example"}]', '[{"origin_host": "a.example"}]'])
+def test_environment_takes_lists_as_toml_or_json(text):
+    assert load_settings(None, {"OCS_DIAMETER__PEERS": text}).diameter.peers[0].origin_host == "a.example"
+
+
+def test_environment_takes_texts_as_they_are():
+    assert load_settings(None, {"OCS_DIAMETER__PRODUCT_NAME": "007"}).diameter.product_name == "007"
+
+
+def test_bad_value_of_a_variable_names_the_variable():
+    assert refusal(None, {"OCS_DIAMETER__PORT": "abc"}) == (
+        'OCS_DIAMETER__PORT: expected an integer from 0 to 65535, got "abc"'
+    )
+    assert refusal(None, {"OCS_DIAMETER__PORT": "70000"}).startswith(
+        "OCS_DIAMETER__PORT: expected an integer"
+    )
+    assert refusal(None, {"OCS_DIAMETER__HOSTS": "::1"}).startswith(
+        "OCS_DIAMETER__HOSTS: expected a list such as"
+    )
+    assert refusal(None, {"OCS_DIAMETER__PEERS": '[{origin_host = "a b"}]'}).startswith(
+        "OCS_DIAMETER__PEERS:"
+    )
+
+
+def test_unknown_variable_with_a_section_is_refused():
+    assert refusal(None, {"OCS_DIAMETER__PROT": "1"}) == (
+        "OCS_DIAMETER__PROT: unknown key diameter.prot; did you mean 'port'?"
+    )
+    assert refusal(None, {"OCS_STOR__URL": "x"}).startswith("OCS_STOR__URL: unknown section 'stor'")
+    assert refusal(None, {"OCS_DIRECTORY__X": "x"}).startswith("OCS_DIRECTORY__X: unknown section")
+
+
+def test_variable_without_a_section_is_not_ours():
+    load_settings(None, {"OCS_HOME": "/x", "PATH": "/bin", "XOCS_A__B": "1"})
+
+
+# --- Meaning -----------------------------------------------------------------------------------------------------
+
+
+def test_wildcard_peer_is_refused_beyond_loopback():
+    line = refusal(None, {"OCS_DIAMETER__HOST": "0.0.0.0"})
+    assert line.endswith(
+        'diameter.peers[0].origin_host: "*" lets every peer in, which is allowed on loopback only,'
+        " and 0.0.0.0 is listened on: name each peer"
+    )
+    assert "10.0.0.1" in refusal(None, {"OCS_DIAMETER__HOSTS": '["::1", "10.0.0.1"]'})
+
+
+def test_named_peers_may_connect_from_anywhere():
+    environ = {"OCS_DIAMETER__HOST": "::", "OCS_DIAMETER__PEERS": '[{origin_host = "pgw.example"}]'}
+    assert load_settings(None, environ).diameter.host == "::"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expectation"),
+    [
+        ("OCS_DIAMETER__ORIGIN_HOST", "bad host", "expected a DiameterIdentity"),
+        ("OCS_DIAMETER__ORIGIN_HOST", "", "expected a DiameterIdentity"),
+        ("OCS_DIAMETER__ORIGIN_REALM", "a..b", "expected a DiameterIdentity"),
+        ("OCS_DIAMETER__PRODUCT_NAME", "", "not empty"),
+        ("OCS_DIAMETER__HOST", "", "expected an IP address or a host name"),
+        ("OCS_DIAMETER__PEERS", "[]", "at least one peer"),
+        ("OCS_DIAMETER__PEERS", '[{origin_host = "a", origin_realm = "b c"}]', "expected a DiameterIdentity"),
+        ("OCS_DIAMETER__TLS_CERTIFICATE_FILE", "c.pem", "TLS needs the certificate and its key"),
+        ("OCS_DIAMETER__TLS_KEY_FILE", "c.pem", "TLS needs the certificate and its key"),
+        ("OCS_DIAMETER__TLS_CLIENT_CA_FILE", "c.pem", "required because"),
+        ("OCS_STORE__PARTITIONS", "48", "expected a power of two from 1 to 1024, got 48"),
+        ("OCS_STORE__PARTITIONS", "2048", "expected an integer from 1 to 1024"),
+        ("OCS_STORE__DATA_DIR", "", "expected a folder"),
+        ("OCS_STORE__DURABILITY", "replicated", "the embedded store has no replicas"),
+        ("OCS_STORE__URL", "http://x", "expected an address that begins with redis"),
+        ("OCS_STORE__URL", "redis://", "expected redis://HOST:PORT/0"),
+        ("OCS_STORE__URL", "redis://h:99999", "not an address"),
+        ("OCS_STORE__PASSWORD_FILE", "/nonexistent/secret", "cannot read this secret"),
+        ("OCS_CHARGING__WORKERS", "0", "expected an integer from 1 to 64, got 0"),
+        ("OCS_CATALOGUE__PATH", "", "expected the folder with the offers"),
+        ("OCS_SQL__URL", "mysql://h/d", "sqlite or postgresql"),
+        ("OCS_HTTP__HOST", "a b", "expected an IP address"),
+    ],
+)
+def test_value_that_cannot_work_is_refused(variable: str, value: str, expectation: str):
+    assert expectation in refusal(None, {variable: value})
+
+
+def test_password_in_the_store_url_is_refused_and_not_repeated():
+    line = refusal(None, {"OCS_STORE__URL": "redis://:hunter2@h/0"})
+    assert "store.password_file" in line
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h", "rediss://h:6380/1", "unix:///run/s.sock", "valkey://h", "valkeys://h"]
+)
+def test_store_urls_of_every_scheme_are_accepted(url: str):
+    assert (
+        load_settings(None, {"OCS_STORE__URL": url, "OCS_STORE__DURABILITY": "replicated"}).store.url == url
+    )
+
+
+def test_tls_files_are_found_beside_the_configuration(write, tmp_path: Path):
+    authority = trustme.CA()
+    certificate = authority.issue_cert("ocs.lab.example")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "ocs.pem")
+    path = write("[diameter]\ntls_certificate_file = 'ocs.pem'\ntls_key_file = 'ocs.pem'\n")
+    settings = load_settings(path, {})
+    assert resolve_path(settings, settings.diameter.tls_key_file) == tmp_path / "ocs.pem"
+    line = refusal(path, {"OCS_DIAMETER__TLS_KEY_FILE": "gone.pem"})
+    assert line.startswith("OCS_DIAMETER__TLS_KEY_FILE: cannot read")
+
+
+# --- Secrets -----------------------------------------------------------------------------------------------------
+
+
+def test_secret_loses_only_its_newline(tmp_path: Path):
+    path = tmp_path / "secret"
+    path.write_text(" s3cret \r\n")
+    path.chmod(0o640)
+    assert read_secret_file(path) == " s3cret "
+
+
+def test_secret_that_everybody_can_read_is_refused_with_the_remedy(tmp_path: Path):
+    path = tmp_path / "secret"
+    path.write_text("s3cret")
+    path.chmod(0o644)
+    with pytest.raises(SecretFileError, match="chmod o-r"):
+        read_secret_file(path)
+
+
+def test_empty_secret_is_refused(tmp_path: Path):
+    path = tmp_path / "secret"
+    path.write_text("\n")
+    path.chmod(0o600)
+    with pytest.raises(SecretFileError, match="empty"):
+        read_secret_file(path)
