@@ -10,7 +10,7 @@ from typing import Final
 from rich.console import Console
 
 from bench import gy
-from bench.accounts import AccountsNotWiredError, create_accounts
+from bench.accounts import StoreNotFoundError, create_accounts
 from bench.figures import Figure, print_figures, write_figures
 from bench.load import GeneratorError
 from bench.templates import LoadPlan
@@ -58,7 +58,7 @@ def main() -> int:
     console = Console(stderr=True)
     try:
         figures = run(options, console)
-    except (AccountsNotWiredError, GeneratorError, SystemStartError, gy.BenchError) as error:
+    except (StoreNotFoundError, GeneratorError, SystemStartError, gy.BenchError) as error:
         console.print(f"bench: {error}", style="red", highlight=False)
         return 1
     write_figures(options.results, figures)

@@ -2,12 +2,49 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from bench.templates import LoadPlan
+from bench.templates import LoadPlan, imsi, msisdn
+from ocs.balance.client import BalanceClient
+from ocs.balance.embedded import find_store
+from ocs.balance.purse import check_invariants, money_balance
+from ocs.balance.store_admin import connect, read_meta
+from ocs.clock import SystemClock
+from ocs.events import ChargeEvent, EventKind
+from ocs.rating import load_catalogue
+from ocs.subscribers.operations import NewAccount
+from ocs.subscribers.service import SubscriberService
+from ocs.units import Money
+from simulators.system import lab_config
+
+OFFER: Final = "prepaid-basic"
+# A million euro: no run spends it.
+_OPENING_MICRO: Final = 1_000_000_000_000
 
 
-class AccountsNotWiredError(RuntimeError):
-    """No bulk path into the store is connected here."""
+class StoreNotFoundError(RuntimeError):
+    """No store that is set up runs on the data folder."""
+
+
+def open_client(data_dir: Path) -> BalanceClient:
+    """A client of the running system's store.
+
+    Raises:
+        StoreNotFoundError: there is none.
+    """
+    address = find_store(data_dir)
+    if address is None:
+        raise StoreNotFoundError(f"no store runs on {data_dir}")
+    connection = connect(address.url)
+    meta = read_meta(connection)
+    if meta is None:
+        raise StoreNotFoundError(f"the store of {data_dir} was never set up")
+    return BalanceClient(connection, partitions=meta.partitions)
+
+
+def account_id(plan: LoadPlan, account: int) -> str:
+    """The account's id in the store."""
+    return f"L{msisdn(plan, account)}"
 
 
 def create_accounts(data_dir: Path, plan: LoadPlan, count: int) -> None:
@@ -19,11 +56,22 @@ def create_accounts(data_dir: Path, plan: LoadPlan, count: int) -> None:
         data_dir: data folder of a running ``ocs up``, where its store's address stands.
 
     Raises:
-        AccountsNotWiredError: this build has no bulk path.
+        StoreNotFoundError: no store runs there.
     """
-    raise AccountsNotWiredError(
-        f"no bulk path into the store of {data_dir} for {count} accounts of run {plan.run}"
-    )
+    catalogue = load_catalogue(lab_config().parent / "catalogue")
+    service = SubscriberService(open_client(data_dir), catalogue, SystemClock())
+    opening = Money(_OPENING_MICRO, catalogue.currency)
+    for _existing in service.open_accounts(
+        NewAccount(
+            account_id(plan, account),
+            account_id(plan, account),
+            (f"e164:{msisdn(plan, account)}", f"imsi:{imsi(plan, account)}"),
+            (OFFER,),
+            opening,
+        )
+        for account in range(count)
+    ):
+        pass
 
 
 def audit_accounts(data_dir: Path, plan: LoadPlan, acknowledged_octets: Sequence[int]) -> list[str]:
@@ -33,8 +81,40 @@ def audit_accounts(data_dir: Path, plan: LoadPlan, acknowledged_octets: Sequence
         One sentence for each account that differs; empty when all agree.
 
     Raises:
-        AccountsNotWiredError: this build has no bulk path.
+        StoreNotFoundError: no store runs there.
     """
-    raise AccountsNotWiredError(
-        f"no audit of {data_dir} for {len(acknowledged_octets)} accounts of run {plan.run}"
-    )
+    client = open_client(data_dir)
+    streamed = _streamed(client)
+    differences: list[str] = []
+    for index, acknowledged in enumerate(acknowledged_octets):
+        name = account_id(plan, index)
+        account = client.account(name)
+        events = streamed.get(name, [])
+        if account is None:
+            differences.append(f"{name}: not in the store")
+            continue
+        check_invariants(account)
+        octets = sum(event.units for event in events if event.kind == EventKind.DEBIT)
+        if octets != acknowledged:
+            differences.append(f"{name}: {acknowledged} octets acknowledged, {octets} in the event stream")
+        movements = sum(event.amount_micro for event in events)
+        if movements != money_balance(account):
+            differences.append(
+                f"{name}: events make {movements} micro-units, balance is {money_balance(account)}"
+            )
+        if any(bucket.reserved for bucket in account.buckets):
+            differences.append(f"{name}: something is still reserved")
+        if [event.sequence for event in events] != list(range(1, account.sequence + 1)):
+            differences.append(f"{name}: events are not numbered 1 to {account.sequence}")
+        if len({event.event_id for event in events}) != len(events):
+            differences.append(f"{name}: an event id occurs twice")
+    return differences
+
+
+def _streamed(client: BalanceClient) -> dict[str, list[ChargeEvent]]:
+    """Every charge event in the streams, by account, in the stream's order."""
+    events: dict[str, list[ChargeEvent]] = {}
+    for partition in range(client.partitions):
+        for event in client.partition_events(partition):
+            events.setdefault(event.account_id, []).append(event)
+    return events

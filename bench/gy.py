@@ -103,7 +103,7 @@ def _phase_figures(in_flight: int, phase: PhaseResult) -> list[Figure]:
     note = f"{phase.requests} requests in {phase.elapsed_s:.1f} s"
     figures = [_figure(f"gy_ccr_per_s_{in_flight}", phase.requests / phase.elapsed_s, "1/s", note)]
     return figures + [
-        _figure(f"gy_{quantile}_ms_{in_flight}", phase.latencies_ms[quantile], "ms", note)
+        _figure(f"gy_{quantile}_ms_{in_flight}", phase.latencies_ms[quantile], "ms", "")
         for quantile in _QUANTILES
     ]
 

@@ -13,6 +13,10 @@ AVPS_PER_MESSAGE_MAX: Final = 1_024
 # What the codec remembers of octets that come again (AVP headers, a subscriber's Subscription-Ids and
 # Service-Information, an answer's services), per kind: about 500 octets each, so 8 MiB at most per kind.
 CODEC_MEMO_ENTRIES: Final = 16_384
+# Layouts of whole requests (each AVP header at its place): a gateway has a handful per request type and length of
+# its Session-Ids; each takes about 4 KiB.
+LAYOUTS_MAX: Final = 512
+LAYOUTS_PER_LENGTH_MAX: Final = 8
 # One report or request of units: 9 petabytes, or 285 million years. More is an error of the gateway, and sums of
 # such numbers would leave the store's 64-bit integers.
 UNITS_PER_REPORT_MAX: Final = 1 << 53
@@ -101,6 +105,12 @@ CHANNEL_MESSAGE_OCTETS_MAX: Final = 4_194_304
 CHANNEL_TIMEOUT_S: Final = 2.0
 # Askers at one worker's local socket: the HTTP process and a few CLI calls.
 CHANNEL_CONNECTIONS_MAX: Final = 32
+# Items on one page of an HTTP list: with all its services a session is about 1 KiB of JSON.
+HTTP_PAGE_ITEMS_MAX: Final = 500
+# No resource of the online side takes a body yet.
+HTTP_BODY_OCTETS_MAX: Final = 65_536
+# An HTTP connection without a request: the status page asks every two seconds.
+HTTP_IDLE_TIMEOUT_S: Final = 10
 
 # --- Rating --------------------------------------------------------------------------------------------
 # Rates found for a kind of request (offers, service, rating group, zone): a catalogue has hundreds; rating groups

@@ -61,7 +61,9 @@ def configure_logging(settings: LogSettings, *, style: Style = "json", stream: T
     if style == "json":
         processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
     else:
-        processors.append(structlog.dev.ConsoleRenderer(colors=out.isatty()))
+        # The pretty tracebacks show local variables: message contents, which no log may hold.
+        plain = structlog.dev.plain_traceback
+        processors.append(structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain))
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -274,7 +274,8 @@ def _merge_samples(first: Sample, second: Sample, *, how: Merge) -> Sample:
     return Sample(first.labels, value, counts)
 
 
-PROMETHEUS_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+# HTTP adds the charset, which is UTF-8.
+PROMETHEUS_CONTENT_TYPE: Final = "text/plain; version=0.0.4"
 
 
 def render_prometheus(snapshot: Snapshot) -> bytes:

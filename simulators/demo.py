@@ -28,6 +28,8 @@ from simulators.gateway.run import Exchange, GatewayRun, RunSettings
 from simulators.operator import Operator, OperatorError
 from simulators.system import SystemStartError, lab_config, running_system
 
+_LOOK_EVERY_S: Final = 0.1
+_PLAIN_WIDTH: Final = 100
 _SEED: Final = 7
 _PLAY_S: Final = 18.0
 _TIME_SCALE: Final = 20.0
@@ -66,9 +68,9 @@ class Cashier(threading.Thread):
             while not self._closing.is_set():
                 for character in CAST:
                     self._pay()
-                    account = self._operator.account(character.account)
+                    account = self._operator.live_account(character.account)
                     self._view.balance(character, micro=account.money_micro, reserved=account.reserved)
-                    if self._closing.wait(0.05):
+                    if self._closing.wait(_LOOK_EVERY_S):
                         return
         except OperatorError as error:
             self.problem = str(error)
@@ -78,7 +80,7 @@ class Cashier(threading.Thread):
             character = self._broke.get_nowait()
             self._operator.top_up(character.account, character.top_up, reference=f"demo-{character.account}")
             self.topped_up_micro[character.account] += parse_micro(character.top_up)
-            self._view.say(character.name, f"tops up {character.top_up} EUR", "bold cyan")
+            self._view.topped_up(character, character.top_up)
 
     def close(self) -> None:
         """Stop after what is under way."""
@@ -155,7 +157,7 @@ def _statements(operator: Operator, view: DemoView, cashier: Cashier, run: Gatew
 def main() -> int:
     """Run the demo; exit status 0 when everything held."""
     logging.getLogger("diameter").setLevel(logging.CRITICAL)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     console.print("Starting everything on this machine with `ocs up` ...", highlight=False)
     try:
         with (
@@ -165,7 +167,7 @@ def main() -> int:
             ) as system,
         ):
             address = f"http://{system.listeners['http']}"
-            operator = Operator(system.data_dir, lab_config())
+            operator = Operator(system.data_dir, lab_config(), http_address=system.listeners["http"])
             held = play(console, operator, diameter=system.address("diameter"), http=address)
             if os.environ.get("KEEP", "") in ("", "0"):
                 console.print(

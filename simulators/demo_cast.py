@@ -131,6 +131,7 @@ def _ben(stage: _Stage) -> Behaviour:
     yield Pause(5)
     yield from stage.text(RequestedAction.PRICE_ENQUIRY)
     while not stage.leaving.now:
+        yield from stage.text(RequestedAction.CHECK_BALANCE)
         yield from stage.call(_LONDON, talk_s=stage.rng.randint(70, 130))
         yield Pause(8)
         yield from stage.text()
@@ -151,7 +152,6 @@ def _dora(stage: _Stage) -> Behaviour:
     while not stage.leaving.now:
         yield from stage.browse(_BROWSING, _VIDEO, _MESSAGING, mib=300, mib_per_s=0.8)
         yield Pause(12)
-        yield from stage.text(RequestedAction.CHECK_BALANCE)
 
 
 def _emil(stage: _Stage) -> Behaviour:
@@ -160,5 +160,5 @@ def _emil(stage: _Stage) -> Behaviour:
     yield Pause(20)
     yield from stage.text(RequestedAction.REFUND_ACCOUNT)
     while not stage.leaving.now:
-        yield Pause(25)
+        yield Pause(45)
         yield from stage.text()

@@ -83,6 +83,11 @@ class DemoView:
         if self._live is None:
             self._console.print(line.plain, highlight=False, soft_wrap=True)
 
+    def topped_up(self, character: Character, amount: str) -> None:
+        """Tell of a top-up; what is refused after it is news again."""
+        self._told = {(name, topic) for name, topic in self._told if name != character.name}
+        self.say(character.name, f"tops up {amount} EUR", "bold cyan")
+
     def balance(self, character: Character, *, micro: int, reserved: int) -> None:
         """Show an account as the system has it."""
         line = self._lines[character.subscriber.msisdn]
@@ -128,7 +133,12 @@ class DemoView:
                     "yellow",
                 )
         if refused:
-            self.say(name, f"4012 credit limit reached: no {_NOUNS[request.service]} any more", "red")
+            self._once(
+                name,
+                "4012",
+                f"refused: credit limit reached (4012), no more {_PLURALS[request.service]}",
+                "red",
+            )
         elif request.request_type is CCRequestType.INITIAL and answer.services:
             grants = ", ".join(describe_grant(request.service, result) for result in answer.services)
             self._once(
@@ -145,6 +155,8 @@ class DemoView:
         if answer is None:
             return
         cost = f" ({format_micro(answer.cost_micro)} EUR)" if answer.cost_micro is not None else ""
+        if not answer.succeeded:
+            return
         match action:
             case RequestedAction.DIRECT_DEBITING:
                 self._once(name, "sms", f"sends a message{cost}", "green")
@@ -210,6 +222,7 @@ _EVENTS: Final = {
     RequestedAction.CHECK_BALANCE: "asked for the balance",
     RequestedAction.PRICE_ENQUIRY: "asked for a price",
 }
+_PLURALS: Final = {Service.DATA: "data", Service.VOICE: "calls", Service.SMS: "messages"}
 _NAMES: Final = {character.subscriber.msisdn: character.name for character in CAST}
 
 

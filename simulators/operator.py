@@ -1,5 +1,7 @@
 """The operator's hands: the ``ocs`` command, called as a person or a script would."""
 
+import contextlib
+import http.client
 import json
 import subprocess
 from pathlib import Path
@@ -12,6 +14,7 @@ from ocs.units import UnitType
 from simulators.system import ocs_command
 
 _COMMAND_TIMEOUT_S: Final = 30.0
+_HTTP_TIMEOUT_S: Final = 2.0
 
 
 class OperatorError(RuntimeError):
@@ -44,9 +47,10 @@ class ChargedEvent(msgspec.Struct, frozen=True):
 
 
 class Operator:
-    """Runs ``ocs`` commands against a data folder."""
+    """Runs ``ocs`` commands against a data folder, and looks at the HTTP interface where a look is enough."""
 
-    def __init__(self, data_dir: Path, config: Path) -> None:
+    def __init__(self, data_dir: Path, config: Path, *, http_address: str) -> None:
+        self._http = http_address
         self._data_dir = data_dir
         self._config = config
 
@@ -62,6 +66,16 @@ class Operator:
     def account(self, account: str) -> AccountView:
         """``ocs account show``."""
         return read_account(self._run("account", "show", account, "--json"))
+
+    def live_account(self, account: str) -> AccountView:
+        """The same by HTTP, for frequent looks: a command takes a hundred times as long. By command if that fails."""
+        try:
+            connection = http.client.HTTPConnection(self._http, timeout=_HTTP_TIMEOUT_S)
+            with contextlib.closing(connection):
+                connection.request("GET", f"/api/v1/accounts/{account}")
+                return read_http_account(connection.getresponse().read().decode())
+        except (OSError, http.client.HTTPException, OperatorError):
+            return self.account(account)
 
     def events(self, account: str) -> list[ChargedEvent]:
         """``ocs account events``."""
@@ -112,10 +126,26 @@ def read_account(text: str) -> AccountView:
         raise OperatorError(f"`ocs account show --json` is not understood: {error!r}") from None
 
 
+def read_http_account(text: str) -> AccountView:
+    """Read the JSON of ``GET /api/v1/accounts/ID``.
+
+    Raises:
+        OperatorError: it is something else.
+    """
+    try:
+        shown = cast("dict[str, Any]", json.loads(text))
+        buckets = cast("list[dict[str, Any]]", shown["buckets"])
+        return AccountView(
+            money_micro=shown["balance"]["micro"],
+            reserved=sum(bucket["reserved"] for bucket in buckets),
+            state=str(shown["state"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise OperatorError(f"the account's JSON is not understood: {error!r}") from None
+
+
 def _unit_type(bucket: dict[str, Any]) -> UnitType:
-    """By number or by name, as JSON may hold either."""
-    value = bucket["unit_type"]
-    return UnitType[value.upper()] if isinstance(value, str) else UnitType(value)
+    return UnitType[str(bucket["unit_type"]).upper()]
 
 
 def read_events(text: str) -> list[ChargedEvent]:
@@ -128,9 +158,7 @@ def read_events(text: str) -> list[ChargedEvent]:
         found = cast("list[dict[str, Any]]", json.loads(text))
         return [
             ChargedEvent(
-                kind=EventKind[event["kind"].upper()]
-                if isinstance(event["kind"], str)
-                else EventKind(event["kind"]),
+                kind=EventKind[str(event["kind"]).upper()],
                 amount_micro=event["amount_micro"],
                 units=event["units"],
                 unit_type=_unit_type(event),

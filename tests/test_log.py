@@ -61,6 +61,18 @@ def test_exception_is_in_the_line():
     assert "RuntimeError: boom" in json.loads(stream.getvalue())["exception"]
 
 
+def test_console_traceback_shows_no_local_variables():
+    stream = io.StringIO()
+    configure_logging(LogSettings(), style="console", stream=stream)
+    message_contents = "subscriber-details"
+    try:
+        raise RuntimeError("boom")
+    except RuntimeError:
+        get_logger("x").exception("request failed")
+    assert "RuntimeError: boom" in stream.getvalue()
+    assert message_contents not in stream.getvalue()
+
+
 def test_warnings_of_other_packages_become_lines_of_ours():
     stream = io.StringIO()
     configure_logging(LogSettings(), stream=stream)

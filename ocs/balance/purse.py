@@ -46,12 +46,24 @@ def money_balance(account: Account) -> int:
 class Purse:
     """The buckets, totals and event counter of one account in one decision.
 
+    Attributes:
+        has_expiring_buckets: some bucket pays for a time only.
+
     Args:
         account: as the store has it.
         now_ms: wall time of the decision, epoch milliseconds: what is expired is judged by it.
     """
 
-    __slots__ = ("_buckets", "_expired", "_is_changed", "_origin", "_sequence", "_totals", "now_ms")
+    __slots__ = (
+        "_buckets",
+        "_expired",
+        "_is_changed",
+        "_origin",
+        "_sequence",
+        "_totals",
+        "has_expiring_buckets",
+        "now_ms",
+    )
 
     def __init__(self, account: Account, now_ms: int) -> None:
         self._origin = account
@@ -62,9 +74,11 @@ class Purse:
         self.now_ms = now_ms
         # Buckets that cannot pay now; nearly always none, so that the passes below stay short.
         self._expired: Collection[str] = _NOBODY
-        for b in self._buckets:
-            if (b.valid_until_ms and b.valid_until_ms <= now_ms) or b.valid_from_ms > now_ms:
-                self._expired = {b.bucket_id for b in self._buckets if not is_valid(b, now_ms)}
+        self.has_expiring_buckets = False
+        for b in account.buckets:
+            if b.valid_until_ms or b.valid_from_ms:
+                self.has_expiring_buckets = True
+                self._expired = {b.bucket_id for b in account.buckets if not is_valid(b, now_ms)}
                 break
 
     @property
@@ -168,8 +182,7 @@ class Purse:
             last = bucket.bucket_id
             free = bucket.value - bucket.reserved
             if free >= missing:
-                parts.append(Hold(last, missing))
-                return tuple(parts)
+                return (*parts, Hold(last, missing))
             if free > 0:
                 parts.append(Hold(last, free))
                 missing -= free
@@ -210,6 +223,8 @@ class Purse:
 
     def debit(self, parts: tuple[Hold, ...]) -> tuple[BucketMovement, ...]:
         """Take amounts out of buckets for good, and count them in the totals."""
+        if len(parts) == 1:
+            return (self._move(parts[0].bucket_id, -parts[0].amount),)
         return tuple([self._move(part.bucket_id, -part.amount) for part in parts])
 
     def credit(self, parts: tuple[Hold, ...]) -> tuple[BucketMovement, ...]:

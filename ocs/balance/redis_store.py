@@ -92,7 +92,6 @@ class RedisStore:
 
     Args:
         open_stream: makes an authenticated connection; raises OSError when the store cannot be reached.
-        clock_s: monotonic seconds.
         after_replies: called after each batch of replies has been handed out, so that what they set free is
             dealt with together.
     """
@@ -101,7 +100,11 @@ class RedisStore:
         self._open_stream = open_stream
         self.after_replies = after_replies
         self._out: list[bytes] = []
-        self._waiting: deque[tuple[float, Callable[[Reply], None]]] = deque()
+        self._waiting: deque[Callable[[Reply], None]] = deque()
+        # When each write left, and how many calls had been made until then: the oldest unanswered one is the watch's.
+        self._written: deque[tuple[float, int]] = deque()
+        self._called = 0
+        self._answered = 0
         self._wake = trio.Event()
         self._stream: trio.abc.Stream | None = None
 
@@ -172,9 +175,10 @@ class RedisStore:
             done(Unavailable("the store is not connected"))
             return
         self._out.append(packed)
-        self._waiting.append((trio.current_time(), done))
-        _COMMANDS.inc()
-        self._wake.set()
+        self._waiting.append(done)
+        self._called += 1
+        if len(self._out) == 1:
+            self._wake.set()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a connection for ever; report started when the first one stands.
@@ -230,40 +234,50 @@ class RedisStore:
         while True:
             await self._wake.wait()
             self._wake = trio.Event()
+            if not self._out:
+                continue
             data = b"".join(self._out)
+            _COMMANDS.inc(by=len(self._out))
             self._out.clear()
-            if data:
-                await stream.send_all(data)
+            self._written.append((trio.current_time(), self._called))
+            await stream.send_all(data)
 
     async def _read(self, stream: trio.abc.Stream) -> None:
         reader = hiredis.Reader(replyError=_StoreError, protocolError=hiredis.ProtocolError)
         waiting = self._waiting
         while data := await stream.receive_some(_RECEIVE_OCTETS):
             reader.feed(data)
-            sent = 0.0
             while waiting:
                 reply = reader.gets()
                 if reply is False:
                     break
-                sent, done = waiting.popleft()
-                done(reply)
-            if sent:
-                _ROUND_TRIP.observe(trio.current_time() - sent)
+                self._answered += 1
+                waiting.popleft()(reply)
+            self._note_round_trips()
             self.after_replies()
+
+    def _note_round_trips(self) -> None:
+        """Take the writes off the list whose last reply is here."""
+        written = self._written
+        now_s = trio.current_time()
+        while written and written[0][1] <= self._answered:
+            _ROUND_TRIP.observe(now_s - written.popleft()[0])
 
     async def _watch(self) -> None:
         """End a connection whose oldest call has waited too long: its outcome is unknown from here on."""
         while True:
             await trio.sleep(limits.STORE_TIMEOUT_S / 5)
-            if self._waiting and trio.current_time() - self._waiting[0][0] > limits.STORE_TIMEOUT_S:
+            if self._written and trio.current_time() - self._written[0][0] > limits.STORE_TIMEOUT_S:
                 raise trio.TooSlowError
 
     def _fail_all(self, reason: str) -> None:
         failed = list(self._waiting)
         self._waiting.clear()
+        self._written.clear()
         self._out.clear()
+        self._called = self._answered = 0
         unavailable = Unavailable(reason)
-        for _sent, done in failed:
+        for done in failed:
             done(unavailable)
         self.after_replies()
 

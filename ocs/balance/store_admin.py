@@ -9,6 +9,8 @@ from typing import Any, Final, cast
 
 import msgspec
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from ocs.balance.keys import META
 from ocs.limits import STORE_TIMEOUT_S
@@ -56,7 +58,12 @@ def connect(url: str, password_file: Path | None = None) -> "redis.Redis":
         StoreRefusedError: the password file cannot be used.
     """
     scheme, separator, rest = url.partition("://")
-    options: dict[str, Any] = {"socket_timeout": STORE_TIMEOUT_S, "socket_connect_timeout": STORE_TIMEOUT_S}
+    # One more try, at once: a pooled connection may have died with the store's last run. Waiting is the caller's.
+    options: dict[str, Any] = {
+        "socket_timeout": STORE_TIMEOUT_S,
+        "socket_connect_timeout": STORE_TIMEOUT_S,
+        "retry": Retry(NoBackoff(), 1),
+    }
     if scheme == "unix":
         del options["socket_connect_timeout"]
     if password_file is not None:

@@ -27,15 +27,23 @@ class Entry:
         waiting: work that came meanwhile.
     """
 
-    __slots__ = ("account_id", "account_key", "is_busy", "partition", "values", "waiting")
+    __slots__ = ("_subscriber_keys", "account_id", "account_key", "is_busy", "partition", "values", "waiting")
 
     def __init__(self, account_id: str, partition: int) -> None:
         self.account_id = account_id
         self.partition = partition
         self.account_key = keys.account_key(partition, account_id)
         self.values: dict[str, tuple[bytes, Any]] = {}
+        self._subscriber_keys: dict[str, str] = {}
         self.is_busy = False
         self.waiting: list[Any] = []
+
+    def subscriber_key(self, subscriber_id: str) -> str:
+        """The key of a subscriber of this account; there is mostly one, asked for with every request."""
+        key = self._subscriber_keys.get(subscriber_id)
+        if key is None:
+            key = self._subscriber_keys[subscriber_id] = keys.subscriber_key(self.partition, subscriber_id)
+        return key
 
     def put(self, key: str, stored: Stored) -> None:
         """Remember what the store holds at a key."""
@@ -47,6 +55,7 @@ class Entry:
     def forget(self) -> None:
         """Drop everything: after an unknown outcome nothing cached may be trusted."""
         self.values.clear()
+        self._subscriber_keys.clear()
 
 
 def _decode(key: str, content: bytes) -> Account | Subscriber | Session:

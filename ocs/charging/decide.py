@@ -3,6 +3,8 @@
 Order of checks: the repeat first, then the request, then account and subscriber, then the balance.
 """
 
+from typing import Final
+
 from ocs.balance.model import Session, SessionState
 from ocs.charging.decision import Decision, Moment, Policy, State
 from ocs.charging.memory import Recall, recall
@@ -10,6 +12,10 @@ from ocs.charging.one_time import decide_event
 from ocs.charging.sessions import SessionDecision
 from ocs.charging.tariffs import Tariffs
 from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
+
+_UPDATE: Final = CCRequestType.UPDATE
+_TERMINATION: Final = CCRequestType.TERMINATION
+_OPEN: Final = SessionState.OPEN
 
 
 def decide(state: State, request: ChargingRequest, tariffs: Tariffs, moment: Moment, policy: Policy) -> Decision:
@@ -29,24 +35,21 @@ def decide(state: State, request: ChargingRequest, tariffs: Tariffs, moment: Mom
             if not _opens_anew(session, request):
                 return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
             session = None
-    if request.request_type in {CCRequestType.INITIAL, CCRequestType.EVENT} and not _is_identified(state, request):
+    kind = request.request_type
+    if kind == _UPDATE or kind == _TERMINATION:
+        if session is None:
+            return _refused(state, Outcome.UNKNOWN_SESSION)
+        decision = SessionDecision(state, request, tariffs, moment, policy)
+        if kind == _TERMINATION:
+            return decision.terminate(session)
+        return decision.update(session) if session.state == _OPEN else decision.report_late(session)
+    if not _is_identified(state, request):
         return _refused(state, Outcome.USER_UNKNOWN)
-    match request.request_type:
-        case CCRequestType.EVENT:
-            return decide_event(state, session, request, tariffs, moment)
-        case CCRequestType.INITIAL:
-            if session is not None and session.state == SessionState.OPEN:
-                return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
-            return SessionDecision(state, request, tariffs, moment, policy).open()
-        case CCRequestType.UPDATE:
-            if session is None:
-                return _refused(state, Outcome.UNKNOWN_SESSION)
-            decision = SessionDecision(state, request, tariffs, moment, policy)
-            return decision.update(session) if session.state == SessionState.OPEN else decision.report_late(session)
-        case CCRequestType.TERMINATION:
-            if session is None:
-                return _refused(state, Outcome.UNKNOWN_SESSION)
-            return SessionDecision(state, request, tariffs, moment, policy).terminate(session)
+    if kind == CCRequestType.EVENT:
+        return decide_event(state, session, request, tariffs, moment)
+    if session is not None and session.state == _OPEN:
+        return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
+    return SessionDecision(state, request, tariffs, moment, policy).open()
 
 
 def _opens_anew(session: Session, request: ChargingRequest) -> bool:

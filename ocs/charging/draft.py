@@ -12,22 +12,31 @@ class Draft(Purse):
     """Moves an account step by step; nothing of it is real until the commit.
 
     Invariant: every movement of value adds exactly one to the account's sequence and one event.
+
+    Args:
+        operation: what the events' ids end in: the request's number, or the reason of an expiry.
     """
 
-    __slots__ = ("_event_prefix", "events")
+    __slots__ = ("_operation", "_session", "events")
 
-    def __init__(self, account: Account, now_ms: int, event_prefix: str, time_zone: str) -> None:
+    def __init__(self, account: Account, now_ms: int, session: Session, operation: int | str, time_zone: str) -> None:
         super().__init__(account, now_ms)
         self.events: list[ChargeEvent] = []
-        self._event_prefix = event_prefix
+        self._session = session
+        self._operation = operation
         if self._expired:
             self._record_expiry(time_zone)
+
+    def _event_id(self, ordinal: int | str) -> str:
+        """Unique for ever, however often the request is sent or decided, and in every life of its Session-Id."""
+        session = self._session
+        return f"{session.session_id};{session.opening_fingerprint.hex()};{self._operation};{ordinal}"
 
     def _record_expiry(self, time_zone: str) -> None:
         """Whatever touches an account first takes out what has expired in it."""
         movements = self.expire()
         if movements:
-            event_id = f"{self._event_prefix};expiry"
+            event_id = self._event_id("expiry")
             self.events.append(
                 record_movement(self, EventKind.EXPIRY, movements, event_id=event_id, time_zone=time_zone)
             )
@@ -38,21 +47,20 @@ class Draft(Purse):
         request: ChargingRequest,
         session: Session,
         rate: Rate,
-        *,
         rating_group: int | None,
         service_identifiers: tuple[int, ...],
         units: int,
-        billed_units: int,
         amount_micro: int,
         movements: tuple[BucketMovement, ...],
         trace: PriceTrace,
     ) -> None:
         """Append the event of a priced use, and count it in the account."""
+        events = self.events
         event_time_s = request.event_time_s
-        self.events.append(
+        events.append(
             ChargeEvent(
                 SCHEMA_VERSION,
-                f"{self._event_prefix};{len(self.events)}",
+                self._event_id(len(events)),
                 kind,
                 self._origin.account_id,
                 self.next_sequence(),
@@ -64,7 +72,7 @@ class Draft(Purse):
                 service_identifiers,
                 rate.unit_type,
                 units,
-                billed_units,
+                trace.billed_after - trace.billed_before,
                 amount_micro,
                 self._origin.currency,
                 rate.tax_class,

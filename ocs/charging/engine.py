@@ -7,7 +7,7 @@ flight cost no task. One commit per account is under way at a time; requests tha
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -44,7 +44,7 @@ from ocs.settings import ChargingSettings
 
 log = structlog.get_logger()
 
-_ANSWERS = Counter("ocs_charging_answers_total", "Charging requests answered.", ("type", "outcome"))
+_REFUSED = Counter("ocs_charging_refused_as_too_busy_total", "Requests refused because the queue was full.")
 _REPEATS = Counter("ocs_charging_repeats_total", "Requests that got their first answer again.")
 _CONFLICTS = Counter("ocs_charging_conflicts_total", "Commits that lost a race and were decided again.")
 _RETRIES = Counter("ocs_charging_retries_total", "Requests decided again because the store's outcome was unknown.")
@@ -59,38 +59,51 @@ _SHARE_FOR_NEW: Final = 0.75
 _PATIENCE_S: Final = 2.0
 _STALL_TICK_S: Final = 0.05
 
+_USER_UNKNOWN: Final = Outcome.USER_UNKNOWN
+_ABSENT: Final = (ABSENT, None)
+_LOCATOR_LIFETIME_MS: Final = limits.LOCATOR_LIFETIME_S * 1000
 _replace = msgspec.structs.replace
-_TYPE_NAMES: Final = {kind: kind.name for kind in CCRequestType}
-_OUTCOME_NAMES: Final = {outcome: outcome.name for outcome in Outcome}
+_INITIAL: Final = CCRequestType.INITIAL
+_EVENT: Final = CCRequestType.EVENT
+_OPEN: Final = SessionState.OPEN
 
 Reply = Callable[[ChargingAnswer], None]
 
 
 class Work:
-    """A request, or the expiry of a session (``request`` is None), on its way through the engine."""
+    """A request, or the expiry of a session (``request`` is None), on its way through the engine.
+
+    Attributes:
+        is_new: it opens something, so the store need not be asked for its session first.
+        since_s: when it first found the store away; 0 until then.
+        is_hinted: its account came from the hint cache, which may be stale.
+        is_located: the locator was asked already.
+        session_key: the session's key in the account's partition, once the account is known.
+    """
 
     __slots__ = (
         "account_id",
         "attempts",
         "is_hinted",
         "is_located",
+        "is_new",
         "reply",
         "request",
         "session_id",
+        "session_key",
         "since_s",
         "subscriber_id",
     )
 
-    def __init__(self, request: ChargingRequest | None, reply: Reply | None, since_s: float, session_id: str) -> None:
+    def __init__(self, request: ChargingRequest | None, reply: Reply | None, session_id: str) -> None:
         self.request = request
         self.reply = reply
-        self.since_s = since_s
         self.session_id = session_id
-        self.account_id = ""
-        self.subscriber_id = ""
+        self.is_new = request is not None and (request.request_type == _INITIAL or request.request_type == _EVENT)
+        self.account_id = self.subscriber_id = self.session_key = ""
         self.attempts = 0
-        self.is_hinted = False  # the account came from the hint cache, which may be stale
-        self.is_located = False  # the locator was asked already
+        self.since_s = 0.0
+        self.is_hinted = self.is_located = False
 
 
 class Engine:
@@ -110,14 +123,14 @@ class Engine:
         partitions: int,
         tokens: TokenSource | None = None,
     ) -> None:
-        self._store = store
+        self.store = store
         self.tariffs = tariffs
-        self._settings = settings
-        self._policy = Policy(settings.supervision_time_s, settings.show_remaining_balance)
+        self.settings = settings
+        self.policy = Policy(settings.supervision_time_s, settings.show_remaining_balance)
         self._clock = clock
         self.supervision = SupervisionClock()
         self._partitions = partitions
-        self._tokens = tokens or TokenSource()
+        self.tokens = tokens or TokenSource()
         self._accounts = AccountCache(settings.cache_accounts, partitions)
         self._hints = HintCache(2 * settings.cache_accounts)
         self._pending: list[Work] = []
@@ -129,17 +142,17 @@ class Engine:
 
     def submit(self, request: ChargingRequest, reply: Reply) -> None:
         """Take a request; ``reply`` is called once, later or at once when the queue is full."""
-        if self._inside >= self._settings.queue_requests * _SHARE_FOR_NEW and self._is_refused(request.request_type):
-            _ANSWERS.inc(_TYPE_NAMES[request.request_type], "TOO_BUSY")
+        if self._inside >= self.settings.queue_requests * _SHARE_FOR_NEW and self._is_refused(request.request_type):
+            _REFUSED.inc()
             reply(ChargingAnswer(Outcome.TOO_BUSY))
             return
         self._inside += 1
-        self._pending.append(Work(request, reply, trio.current_time(), request.session_id))
+        self._pending.append(Work(request, reply, request.session_id))
         self._wake.set()
 
     def expire(self, account_id: str, session_id: str) -> None:
         """Look at a session whose deadline has come."""
-        work = Work(None, None, trio.current_time(), session_id)
+        work = Work(None, None, session_id)
         work.account_id = account_id
         self._inside += 1
         self._pending.append(work)
@@ -148,7 +161,7 @@ class Engine:
     def _is_refused(self, request_type: CCRequestType) -> bool:
         if request_type == CCRequestType.TERMINATION:
             return False
-        return request_type != CCRequestType.UPDATE or self._inside >= self._settings.queue_requests
+        return request_type != CCRequestType.UPDATE or self._inside >= self.settings.queue_requests
 
     @property
     def in_flight(self) -> int:
@@ -168,10 +181,14 @@ class Engine:
         while True:
             await trio.sleep(_STALL_TICK_S)
             _QUEUE.set(self._inside)
-            if self._stalled:
-                self._pending += self._stalled
-                self._stalled = []
-                self._wake.set()
+            self.retry_stalled()
+
+    def retry_stalled(self) -> None:
+        """Take up again what waits for a store that was away."""
+        if self._stalled:
+            self._pending += self._stalled
+            self._stalled = []
+            self._wake.set()
 
     def run_group(self) -> None:
         """Deal with everything that has arrived since the last group."""
@@ -204,10 +221,10 @@ class Engine:
                 return True
         if request.subscription_ids:
             self._ask_directory(work, request.subscription_ids)
-        elif request.request_type in {CCRequestType.UPDATE, CCRequestType.TERMINATION}:
-            self._ask_locator(work)
+        elif work.is_new:
+            self.answer(work, ChargingAnswer(Outcome.MISSING_SUBSCRIPTION))
         else:
-            self._answer(work, ChargingAnswer(Outcome.MISSING_SUBSCRIPTION))
+            self._ask_locator(work)
         return False
 
     def _ask_directory(self, work: Work, identities: tuple[str, ...]) -> None:
@@ -226,13 +243,11 @@ class Engine:
             else:
                 self._not_in_directory(work)
 
-        self._store.read_hint(keys.identity_key(identity), found)
+        self.store.read_hint(keys.identity_key(identity), found)
 
     def _not_in_directory(self, work: Work) -> None:
-        assert work.request is not None  # noqa: S101 - only requests ask the directory
-        is_new = work.request.request_type in {CCRequestType.INITIAL, CCRequestType.EVENT}
-        if is_new or work.is_located:
-            self._answer(work, ChargingAnswer(Outcome.USER_UNKNOWN))
+        if work.is_new or work.is_located:
+            self.answer(work, ChargingAnswer(Outcome.USER_UNKNOWN))
         else:
             self._ask_locator(work)
 
@@ -246,13 +261,14 @@ class Engine:
                 self._stall(work)
             elif value is not None:
                 work.account_id, work.subscriber_id = keys.decode_location(value)
+                work.session_key = ""
                 self._again(work)
             elif work.account_id:
                 self._again(work)
             else:
-                self._answer(work, ChargingAnswer(Outcome.UNKNOWN_SESSION))
+                self.answer(work, ChargingAnswer(Outcome.UNKNOWN_SESSION))
 
-        self._store.read_hint(keys.locator_key(work.session_id), found)
+        self.store.read_hint(keys.locator_key(work.session_id), found)
 
     # --- What stands? -----------------------------------------------------------------------------------
 
@@ -268,14 +284,18 @@ class Engine:
         if missing:
             self._load(entry, works, missing)
             return
-        if entry.values[entry.account_key][1] is None:
+        values = entry.values
+        if values[entry.account_key][1] is None:
             self._no_account(entry, works)
             return
-        works = [work for work in works if not self._is_elsewhere(entry, work)]
+        for work in works:
+            if values[work.session_key][1] is None and not (work.is_new or work.is_located) and work.request is not None:
+                works = [work for work in works if not self._is_elsewhere(entry, work)]
+                break
         if works:
             self._commit(entry, works)
         else:
-            self._free(entry)
+            self.free(entry)
 
     def _commit(self, entry: Entry, works: list[Work]) -> None:
         try:
@@ -286,48 +306,48 @@ class Engine:
             entry.is_busy = False
             entry.forget()
             for work in works:
-                self._answer(work, ChargingAnswer(Outcome.UNABLE_TO_COMPLY))
-            self._free(entry)
+                self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_COMPLY))
+            self.free(entry)
 
-    def _missing(self, entry: Entry, works: list[Work]) -> tuple[str, ...]:
+    def _missing(self, entry: Entry, works: list[Work]) -> list[str]:
         """Keys that the decisions need and the cache lacks."""
         values = entry.values
-        missing: dict[str, None] = {}
+        missing: list[str] = []
         if entry.account_key not in values:
-            missing[entry.account_key] = None
+            missing.append(entry.account_key)
         for work in works:
-            key = keys.session_key(entry.partition, work.session_id)
+            key = work.session_key
+            if not key:
+                key = work.session_key = keys.session_key(entry.partition, work.session_id)
             known = values.get(key)
+            subscriber_id = work.subscriber_id
             if known is None:
-                if self._is_new(work):
-                    values[key] = (ABSENT, None)  # the commit finds out if it is not
-                else:
-                    missing[key] = None
-            subscriber_id = known[1].subscriber_id if known is not None and known[1] is not None else work.subscriber_id
+                if work.is_new:
+                    values[key] = _ABSENT  # the commit finds out if it is not
+                elif key not in missing:
+                    missing.append(key)
+            elif known[1] is not None:
+                subscriber_id = known[1].subscriber_id
             if subscriber_id and work.request is not None:
-                key = keys.subscriber_key(entry.partition, subscriber_id)
-                if key not in values:
-                    missing[key] = None
-        return tuple(missing)
+                key = entry.subscriber_key(subscriber_id)
+                if key not in values and key not in missing:
+                    missing.append(key)
+        return missing
 
-    @staticmethod
-    def _is_new(work: Work) -> bool:
-        return work.request is not None and work.request.request_type in {CCRequestType.INITIAL, CCRequestType.EVENT}
-
-    def _load(self, entry: Entry, works: list[Work], missing: tuple[str, ...]) -> None:
+    def _load(self, entry: Entry, works: list[Work], missing: list[str]) -> None:
         entry.is_busy = True
 
         def loaded(values: tuple[Stored, ...] | Unavailable) -> None:
             entry.is_busy = False
             if isinstance(values, Unavailable):
-                self._stall_all(works)
+                self.stall(works)
             else:
                 for key, stored in zip(missing, values, strict=True):
                     entry.put(key, stored)
                 self._pending += works
-            self._free(entry)
+            self.free(entry)
 
-        self._store.load(missing, loaded)
+        self.store.load(missing, loaded)
 
     def _no_account(self, entry: Entry, works: list[Work]) -> None:
         """The directory led to an account that is not there (any more)."""
@@ -336,37 +356,36 @@ class Engine:
             if work.request is None:
                 self._inside -= 1
             elif work.is_hinted:
-                self._look_up_again(work)
+                self.look_up_again(work)
             else:
-                self._answer(work, ChargingAnswer(Outcome.USER_UNKNOWN))
-        self._free(entry)
+                self.answer(work, ChargingAnswer(Outcome.USER_UNKNOWN))
+        self.free(entry)
         self._accounts.discard(entry)
 
     def _is_elsewhere(self, entry: Entry, work: Work) -> bool:
         """Whether a request's session must be looked for by its locator: the number may have moved accounts."""
-        if work.request is None or work.is_located or self._is_new(work):
+        if work.request is None or work.is_located or work.is_new:
             return False
-        if entry.values[keys.session_key(entry.partition, work.session_id)][1] is not None:
+        if entry.values[work.session_key][1] is not None:
             return False
         self._ask_locator(work)
         return True
 
-    def _look_up_again(self, work: Work) -> None:
+    def look_up_again(self, work: Work) -> None:
         """A cached hint was wrong: ask the directory itself."""
         assert work.request is not None  # noqa: S101 - an expiry is never hinted
         for identity in work.request.subscription_ids:
             self._hints.forget(identity)
         work.is_hinted = False
-        work.account_id = work.subscriber_id = ""
+        work.account_id = work.subscriber_id = work.session_key = ""
         self._again(work)
 
     # --- Ways out ---------------------------------------------------------------------------------------
 
-    def _answer(self, work: Work, answer: ChargingAnswer) -> None:
+    def answer(self, work: Work, answer: ChargingAnswer) -> None:
         self._inside -= 1
         if work.request is None or work.reply is None:
             return
-        _ANSWERS.inc(_TYPE_NAMES[work.request.request_type], _OUTCOME_NAMES[answer.outcome])
         work.reply(answer)
 
     def _again(self, work: Work) -> None:
@@ -377,17 +396,20 @@ class Engine:
         """The store did not answer: wait a little, then tell the gateway to try another node."""
         if work.request is None:
             self._inside -= 1
-        elif trio.current_time() - work.since_s > _PATIENCE_S:
-            self._answer(work, ChargingAnswer(Outcome.UNABLE_TO_DELIVER))
+            return
+        now_s = trio.current_time()
+        work.since_s = work.since_s or now_s
+        if now_s - work.since_s > _PATIENCE_S:
+            self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_DELIVER))
         else:
             _RETRIES.inc()
             self._stalled.append(work)
 
-    def _stall_all(self, works: list[Work]) -> None:
+    def stall(self, works: list[Work]) -> None:
         for work in works:
             self._stall(work)
 
-    def _retry(self, works: list[Work]) -> None:
+    def decide_again(self, works: list[Work]) -> None:
         """A race was lost: decide again on what stands now."""
         for work in works:
             work.attempts += 1
@@ -396,17 +418,19 @@ class Engine:
             elif work.request is None:
                 self._inside -= 1
             else:
-                self._answer(work, ChargingAnswer(Outcome.UNABLE_TO_DELIVER))
+                self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_DELIVER))
 
-    def _free(self, entry: Entry) -> None:
+    def forget_expiries(self, count: int) -> None:
+        """Drop expiries that came too early; the next sweep finds them again."""
+        self._inside -= count
+
+    def free(self, entry: Entry) -> None:
         """Let the work that waited for the account go on."""
         if entry.waiting:
             self._pending += entry.waiting
             entry.waiting = []
         if self._pending:
             self._wake.set()
-
-    # --- What a group needs -----------------------------------------------------------------------------
 
     def moment(self) -> Moment:
         """Now, in wall time and in supervision time."""
@@ -415,24 +439,44 @@ class Engine:
 
 
 class _Group:
-    """The requests of one account that share a commit."""
+    """The requests of one account that share a commit. A part of the engine, split off to be readable.
+
+    Attributes:
+        keys: every value that a decision read, in order; ``expected`` their tokens.
+        changed: index of a key -> its new content.
+    """
+
+    __slots__ = (
+        "_account",
+        "_changed",
+        "_deadlines",
+        "_engine",
+        "_entry",
+        "_events",
+        "_expected",
+        "_index_of",
+        "_keys",
+        "_moment",
+        "_not_before_ms",
+        "_replies",
+        "_works",
+    )
 
     def __init__(self, engine: Engine, entry: Entry, works: list[Work]) -> None:
+        token, account = entry.values[entry.account_key]
         self._engine = engine
         self._entry = entry
         self._works = works
-        self._read: dict[str, None] = {entry.account_key: None}
-        self._changed: dict[str, Account | Session] = {}
+        self._account: Account = account
+        self._keys = [entry.account_key]
+        self._expected: list[bytes] = [token]
+        self._index_of = {entry.account_key: 0}
+        self._changed: dict[int, Account | Session] = {}
         self._events: list[bytes] = []
         self._deadlines: dict[str, DeadlineChange] = {}
         self._replies: list[tuple[Work, ChargingAnswer]] = []
         self._not_before_ms: int | None = None
         self._moment = engine.moment()
-        self._account: Account = entry.values[entry.account_key][1]
-
-    # The friendship with Engine is deliberate: a group is a part of it, split off to be readable.
-    # pyright: reportPrivateUsage=false
-    # ruff: noqa: SLF001
 
     def commit(self) -> None:
         """Decide every request in order, each on what the one before left, and write the whole."""
@@ -441,50 +485,52 @@ class _Group:
                 self._expire(work)
             else:
                 self._decide(work, work.request)
-        entry = self._entry
+        entry, engine = self._entry, self._engine
         if self._account is not entry.values[entry.account_key][1]:
-            self._changed[entry.account_key] = self._account
-        read = tuple(self._read)
-        index_of = {key: index for index, key in enumerate(read)} if len(self._changed) > 0 else {}
+            self._changed[0] = self._account
         commit = Commit(
             entry.partition,
-            read,
-            tuple([entry.values[key][0] for key in read]),
-            self._engine._tokens.next(),
-            tuple([Write(index_of[key], encode_value(value), self._ttl_ms(value)) for key, value in self._changed.items()]),
+            tuple(self._keys),
+            tuple(self._expected),
+            engine.tokens.next(),
+            tuple([Write(index, encode_value(value), self._ttl_ms(value)) for index, value in self._changed.items()]),
             tuple(self._events),
             tuple(self._deadlines.values()),
             self._not_before_ms,
         )
         entry.is_busy = True
-        self._engine._store.commit(commit, lambda result: self._committed(commit, result))
+        engine.store.commit(commit, lambda result: self._committed(commit, result))
 
     def _ttl_ms(self, value: Account | Session) -> int:
         """Only the memory of a closed session is dropped by time."""
-        if isinstance(value, Session) and value.state == SessionState.CLOSED:
-            return self._engine._settings.repeat_memory_s * 1000
+        if isinstance(value, Session) and value.state != _OPEN:
+            return self._engine.settings.repeat_memory_s * 1000
         return 0
 
-    def _current(self, key: str) -> Session | None:
-        value = self._changed.get(key)
-        return value if isinstance(value, Session) else self._entry.values[key][1]
+    def _read(self, key: str) -> tuple[int, Any]:
+        """Note that a decision depends on a value; return its place and what this group has made of it so far."""
+        index = self._index_of.get(key)
+        token, value = self._entry.values[key]
+        if index is None:
+            index = self._index_of[key] = len(self._keys)
+            self._keys.append(key)
+            self._expected.append(token)
+        elif index in self._changed:
+            return index, self._changed[index]
+        return index, value
 
     def _decide(self, work: Work, request: ChargingRequest) -> None:
-        entry = self._entry
-        key = keys.session_key(entry.partition, work.session_id)
-        self._read[key] = None
-        session = self._current(key)
+        entry, engine = self._entry, self._engine
+        index, session = self._read(work.session_key)
         subscriber: Subscriber | None = None
-        subscriber_id = session.subscriber_id if session is not None else work.subscriber_id
+        subscriber_id = work.subscriber_id if session is None else session.subscriber_id
         if subscriber_id:
-            subscriber_key = keys.subscriber_key(entry.partition, subscriber_id)
-            known = entry.values.get(subscriber_key)
-            if known is not None:
-                self._read[subscriber_key] = None
-                subscriber = known[1]
+            key = entry.subscriber_key(subscriber_id)
+            if key in entry.values:
+                _, subscriber = self._read(key)
         state = State(self._account, subscriber, session)
         try:
-            decision = decide(state, request, self._engine.tariffs, self._moment, self._engine._policy)
+            decision = decide(state, request, engine.tariffs, self._moment, engine.policy)
         except Exception:
             _FAULTS.inc()
             log.exception("decision_failed", session_id=request.session_id, request_number=request.request_number)
@@ -493,27 +539,27 @@ class _Group:
         if decision.is_repeat:
             _REPEATS.inc()
         self._account = decision.account
-        self._events += [encode_event(event) for event in decision.events]
-        if decision.session is not None and decision.session is not session:
-            self._keep(key, session, decision.session)
+        for event in decision.events:
+            self._events.append(encode_event(event))
+        if decision.session is not session and decision.session is not None:
+            self._keep(index, session, decision.session)
         self._replies.append((work, decision.answer))
 
-    def _keep(self, key: str, before: Session | None, session: Session) -> None:
+    def _keep(self, index: int, before: Session | None, session: Session) -> None:
         """Write a session, with its place among the deadlines and its locator where they change."""
-        was_open = before is not None and before.state == SessionState.OPEN
-        if session.state == SessionState.OPEN:
+        was_open = before is not None and before.state == _OPEN
+        if session.state == _OPEN:
             now_ms = self._moment.now_ms
-            lifetime_ms = limits.LOCATOR_LIFETIME_S * 1000
-            if session.located_until_ms - now_ms < lifetime_ms // 2:
-                session = _replace(session, located_until_ms=now_ms + lifetime_ms)
+            if session.located_until_ms - now_ms < _LOCATOR_LIFETIME_MS // 2:
+                session = _replace(session, located_until_ms=now_ms + _LOCATOR_LIFETIME_MS)
                 location = keys.encode_location(session.account_id, session.subscriber_id)
-                self._engine._store.write_hint(keys.locator_key(session.session_id), location, lifetime_ms)
+                self._engine.store.write_hint(keys.locator_key(session.session_id), location, _LOCATOR_LIFETIME_MS)
             if not was_open:
                 session = _replace(session, scheduled_ms=session.deadline_ms)
                 self._schedule(session, session.deadline_ms)
         elif was_open:
             self._schedule(session, None)
-        self._changed[key] = session
+        self._changed[index] = session
 
     def _schedule(self, session: Session, score_ms: int | None) -> None:
         member = keys.deadline_member(session.account_id, session.session_id)
@@ -521,26 +567,22 @@ class _Group:
 
     def _expire(self, work: Work) -> None:
         """Close a session whose Tcc has ended; one that went on meanwhile is looked at later."""
-        entry = self._entry
-        key = keys.session_key(entry.partition, work.session_id)
-        self._read[key] = None
-        session = self._current(key)
+        index, session = self._read(work.session_key)
         self._replies.append((work, ChargingAnswer(Outcome.SUCCESS)))
-        if session is None or session.state != SessionState.OPEN:
-            member = keys.deadline_member(entry.account_id, work.session_id)
+        if session is None or session.state != _OPEN:
+            member = keys.deadline_member(self._entry.account_id, work.session_id)
             self._deadlines[member] = DeadlineChange(member, None)
         elif session.deadline_ms > self._moment.supervision_ms:
-            self._changed[key] = _replace(session, scheduled_ms=session.deadline_ms)
+            self._changed[index] = _replace(session, scheduled_ms=session.deadline_ms)
             self._schedule(session, session.deadline_ms)
         else:
-            decision = expire_session(
-                self._account, session, self._moment, self._engine.tariffs.current.time_zone
-            )
+            engine = self._engine
+            decision = expire_session(self._account, session, self._moment, engine.tariffs.current.time_zone)
             self._account = decision.account
             self._events += [encode_event(event) for event in decision.events]
             assert decision.session is not None  # noqa: S101 - an expiry always leaves its session, closed
-            self._keep(key, session, decision.session)
-            due_ms = self._engine.supervision.store_time_of(session.deadline_ms)
+            self._keep(index, session, decision.session)
+            due_ms = engine.supervision.store_time_of(session.deadline_ms)
             self._not_before_ms = max(self._not_before_ms or 0, due_ms)
             _EXPIRED.inc()
 
@@ -550,37 +592,33 @@ class _Group:
         match result:
             case Committed():
                 self._remember(commit.token)
-                engine_answer = engine._answer
-                retry: list[Work] = []
                 for work, answer in self._replies:
-                    if answer.outcome == Outcome.USER_UNKNOWN and work.is_hinted:
-                        retry.append(work)
+                    if answer.outcome == _USER_UNKNOWN and work.is_hinted:
+                        engine.look_up_again(work)
                     else:
-                        engine_answer(work, answer)
-                for work in retry:
-                    engine._look_up_again(work)
+                        engine.answer(work, answer)
             case Conflict(current):
                 _CONFLICTS.inc()
                 for key, stored in zip(commit.keys, current, strict=True):
                     entry.put(key, stored)
-                engine._retry(self._works)
+                engine.decide_again(self._works)
             case TooEarly():
-                engine._retry([work for work in self._works if work.request is not None])
-                engine._inside -= sum(work.request is None for work in self._works)
+                engine.decide_again([work for work in self._works if work.request is not None])
+                engine.forget_expiries(sum(work.request is None for work in self._works))
             case Unavailable():
                 entry.forget()
-                engine._stall_all(self._works)
-        engine._free(entry)
+                engine.stall(self._works)
+        engine.free(entry)
 
     def _remember(self, token: bytes) -> None:
         """Take over what was written; sessions that ended, or never were, need no memory."""
         values = self._entry.values
-        for key, value in self._changed.items():
-            if isinstance(value, Session) and value.state == SessionState.CLOSED:
-                values.pop(key, None)
+        names = self._keys
+        for index, value in self._changed.items():
+            if isinstance(value, Session) and value.state != _OPEN:
+                values[names[index]] = _ABSENT
             else:
-                values[key] = (token, value)
-        for key in self._read:
-            known = values.get(key)
-            if known is not None and known[1] is None:
+                values[names[index]] = (token, value)
+        for key in names:
+            if values[key][1] is None:
                 del values[key]

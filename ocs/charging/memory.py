@@ -13,6 +13,7 @@ from ocs import limits
 from ocs.balance.model import RememberedAnswer, Session, encode_value
 from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest
 
+_INITIAL: Final = CCRequestType.INITIAL
 _decode_answer: Final = msgspec.msgpack.Decoder(ChargingAnswer).decode
 
 
@@ -31,24 +32,23 @@ def recall(session: Session, request: ChargingRequest) -> ChargingAnswer | Recal
             if remembered.fingerprint == request.fingerprint:
                 return _decode_answer(remembered.answer)
             return Recall.OTHER_CONTENT
-    if number <= session.forgotten_number and request.request_type != CCRequestType.INITIAL:
+    if number <= session.forgotten_number and request.request_type != _INITIAL:
         return Recall.OTHER_CONTENT
     return Recall.NEW
 
 
-def remember(session: Session, request: ChargingRequest, answer: ChargingAnswer) -> Session:
-    """Keep the answer for repeats; the oldest gives way."""
+def remember(
+    session: Session, request: ChargingRequest, answer: ChargingAnswer
+) -> tuple[tuple[RememberedAnswer, ...], int]:
+    """Add the answer to what the session remembers for repeats; the oldest gives way.
+
+    Returns:
+        The session's new ``answers`` and ``forgotten_number``.
+    """
     entry = RememberedAnswer(
         request.request_type, request.request_number, request.fingerprint, msgspec.Raw(encode_value(answer))
     )
     answers = session.answers
-    forgotten = session.forgotten_number
-    if len(answers) >= limits.ANSWERS_REMEMBERED:
-        forgotten = max(forgotten, answers[0].request_number)
-        answers = answers[1:]
-    return msgspec.structs.replace(session, answers=(*answers, entry), forgotten_number=forgotten)
-
-
-def event_prefix(session: Session, request: ChargingRequest) -> str:
-    """What makes the request's charge events unique for ever, however often it is decided or sent."""
-    return f"{session.session_id};{session.opening_fingerprint.hex()};{request.request_number}"
+    if len(answers) < limits.ANSWERS_REMEMBERED:
+        return (*answers, entry), session.forgotten_number
+    return (*answers[1:], entry), max(session.forgotten_number, answers[0].request_number)

@@ -1,5 +1,7 @@
 """One-time events: direct debiting, refund, balance check, price enquiry (RFC 8506 section 6)."""
 
+import msgspec
+
 from ocs.balance.model import (
     Hold,
     LifecycleState,
@@ -10,7 +12,7 @@ from ocs.balance.model import (
 from ocs.balance.purse import Purse, is_valid, pays_units
 from ocs.charging.decision import Decision, Moment, State
 from ocs.charging.draft import Draft
-from ocs.charging.memory import event_prefix, remember
+from ocs.charging.memory import remember
 from ocs.charging.quota import affordable, granted_unit
 from ocs.charging.tariffs import Tariffs
 from ocs.charging.usage import amount_of, debit_use
@@ -79,7 +81,9 @@ class _Event:
         self._session = session
         self._request = request
         self._tariffs = tariffs
-        self._draft = Draft(state.account, moment.now_ms, event_prefix(session, request), tariffs.current.time_zone)
+        self._draft = Draft(
+            state.account, moment.now_ms, session, request.request_number, tariffs.current.time_zone
+        )
         self._now_s = moment.now_ms // 1000
 
     def direct_debiting(self) -> Decision:
@@ -94,10 +98,12 @@ class _Event:
                 return self._refuse(Outcome.RATING_FAILED, asked)
             if not rate.credit_control_applicable:
                 return self._refuse(Outcome.CREDIT_CONTROL_NOT_APPLICABLE, asked)
-            service = _service(asked, rate)
             need = billable_units(rate, units)
-            if affordable(self._draft, service, rate, need).units < need:
+            if affordable(self._draft, rate, need, 0, False) < need:
                 return self._refuse(Outcome.CREDIT_LIMIT_REACHED, asked)
+            service = SessionService(
+                asked.rating_group, asked.service_identifiers, rate.catalogue_version, rate.path
+            )
             _, amount = debit_use(self._draft, self._request, self._session, service, rate, units)
             cost += amount
             answers.append(_granted(asked, rate, units))
@@ -134,13 +140,12 @@ class _Event:
             self._request,
             self._session,
             rate,
-            rating_group=asked.rating_group,
-            service_identifiers=asked.service_identifiers,
-            units=units,
-            billed_units=billed,
-            amount_micro=amount,
-            movements=self._draft.credit(parts),
-            trace=PriceTrace(
+            asked.rating_group,
+            asked.service_identifiers,
+            units,
+            amount,
+            self._draft.credit(parts),
+            PriceTrace(
                 0,
                 units,
                 0,
@@ -219,8 +224,11 @@ class _Event:
         return (None, 0) if units is None else (rate, units)
 
     def _settle(self, answer: ChargingAnswer) -> Decision:
-        session = remember(self._session, self._request, answer)
-        return Decision(self._draft.account(), session, answer, tuple(self._draft.events))
+        return Decision(self._draft.account(), self._remembering(answer), answer, tuple(self._draft.events))
+
+    def _remembering(self, answer: ChargingAnswer) -> Session:
+        answers, forgotten = remember(self._session, self._request, answer)
+        return msgspec.structs.replace(self._session, answers=answers, forgotten_number=forgotten)
 
     def _tell(self, answer: ChargingAnswer) -> Decision:
         """Answer an enquiry: nothing moved, so nothing need be remembered."""
@@ -232,11 +240,7 @@ class _Event:
         if asked is not None and self._request.multiple_services:
             services = (ServiceAnswer(outcome, asked.rating_group, asked.service_identifiers),)
         answer = ChargingAnswer(outcome, services)
-        return Decision(self._state.account, remember(self._session, self._request, answer), answer)
-
-
-def _service(asked: MultipleServicesCreditControl, rate: Rate) -> SessionService:
-    return SessionService(asked.rating_group, asked.service_identifiers, rate.catalogue_version, rate.path)
+        return Decision(self._state.account, self._remembering(answer), answer)
 
 
 def _granted(asked: MultipleServicesCreditControl, rate: Rate, units: int) -> ServiceAnswer:

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import msgspec
-
 from ocs.balance.model import Hold, SessionService
 from ocs.balance.purse import Purse
 from ocs.charging.draft import Draft
@@ -14,32 +12,22 @@ from ocs.units import Money, UnitType
 
 # What a gateway does at the end of the last grant when the offer does not say (RFC 8506 section 5.6.1).
 _TERMINATE: Final = FinalUnitIndication(FinalUnitAction.TERMINATE)
+_NOTHING: Final[tuple[Hold, ...]] = ()
 
 
-class Affordable(msgspec.Struct, frozen=True, gc=False):
-    """How much of a need the account can pay now.
+def affordable(purse: Purse, rate: Rate, need: int, money_units: int, fee_paid: bool) -> int:  # noqa: FBT001
+    """Count how many of ``need`` billed units allowances and unreserved money can pay.
 
-    Attributes:
-        units: billed units that can be paid, at most the need.
-        allowance_units: how many of them allowances pay.
+    Args:
+        money_units: billed units of the session that money has paid. fee_paid: the connection fee is charged.
     """
-
-    units: int
-    allowance_units: int
-
-
-def affordable(purse: Purse, service: SessionService, rate: Rate, need: int) -> Affordable:
-    """See how many of ``need`` billed units allowances and unreserved money pay."""
-    _, covered = purse.plan_units(rate.unit_type, rate.allowances, need)
+    covered = purse.plan_units(rate.unit_type, rate.allowances, need)[1] if rate.allowances else 0
     if covered >= need:
-        return Affordable(need, covered)
+        return need
     by_money = affordable_units(
-        rate,
-        money_units_before=service.money_units,
-        fee_due=not service.fee_paid,
-        available_micro=purse.available_money(),
+        rate, money_units_before=money_units, fee_due=not fee_paid, available_micro=purse.available_money()
     )
-    return Affordable(min(need, covered + by_money), covered)
+    return min(need, covered + by_money)
 
 
 def reserve_grant(
@@ -53,83 +41,80 @@ def reserve_grant(
 
     Source: RFC 8506 sections 5.1.2, 5.2 and 5.6; TS 32.299 section 5.2.2.
     """
-    wanted = wanted_units(rate, amount_of(rate.unit_type, requested))
-    counted = service.counted_units
+    granted = wanted = wanted_units(rate, amount_of(rate.unit_type, requested))
+    counted, money_units, fee_paid = service.counted_units, service.money_units, service.fee_paid
     billed = billable_units(rate, counted)
     need = billable_units(rate, counted + wanted) - billed
-    can = affordable(draft, service, rate, need)
-    granted = wanted
-    if can.units < need:
-        granted = grantable_units(rate, counted_units=counted, wanted_units=wanted, payable_units=can.units)
+    payable = affordable(draft, rate, need, money_units, fee_paid)
+    if payable < need:
+        granted = grantable_units(rate, counted_units=counted, wanted_units=wanted, payable_units=payable)
         if granted <= 0:
-            return service, _answer(service, Outcome.CREDIT_LIMIT_REACHED)
+            answer = ServiceAnswer(Outcome.CREDIT_LIMIT_REACHED, service.rating_group, service.service_identifiers)
+            return service, answer
         need = billable_units(rate, counted + granted) - billed
-    holds, money_units = _plan(draft, service, rate, need)
+    holds, by_money = _plan(draft, rate, need, money_units, fee_paid)
     draft.reserve(holds)
-    used_up = SessionService(
-        service.rating_group,
-        service.service_identifiers,
-        rate.catalogue_version,
-        rate.path,
-        counted + granted,
-        service.money_units + money_units,
-        service.fee_paid or money_units > 0,
+    is_final = granted < wanted or not _can_continue(
+        draft, rate, counted + granted, money_units + by_money, fee_paid or by_money > 0
     )
-    service = SessionService(
-        service.rating_group,
-        service.service_identifiers,
+    quota = rate.quota
+    volume_threshold, time_threshold = quota.volume_quota_threshold_octets, quota.time_quota_threshold_s
+    rating_group, identifiers = service.rating_group, service.service_identifiers
+    return SessionService(
+        rating_group,
+        identifiers,
         rate.catalogue_version,
         rate.path,
         counted,
-        service.money_units,
-        service.fee_paid,
+        money_units,
+        fee_paid,
         granted,
         holds,
-    )
-    is_final = granted < wanted or not _can_continue(draft, used_up, rate)
-    threshold = rate.quota.volume_quota_threshold_octets
-    time_threshold = rate.quota.time_quota_threshold_s
-    return service, ServiceAnswer(
+    ), ServiceAnswer(
         Outcome.SUCCESS,
-        service.rating_group,
-        service.service_identifiers,
+        rating_group,
+        identifiers,
         granted_unit(rate, granted),
         _validity_time_s(draft, rate, holds),
-        threshold if threshold is not None and threshold < granted else None,
+        volume_threshold if volume_threshold is not None and volume_threshold < granted else None,
         time_threshold if time_threshold is not None and time_threshold < granted else None,
         (rate.final_unit or _TERMINATE) if is_final else None,
     )
 
 
-def _plan(draft: Draft, service: SessionService, rate: Rate, need: int) -> tuple[tuple[Hold, ...], int]:
+def _plan(purse: Purse, rate: Rate, need: int, money_units: int, fee_paid: bool) -> tuple[tuple[Hold, ...], int]:  # noqa: FBT001
     """Choose the buckets that the grant is reserved in; say how many of its billed units money pays."""
-    allowance_parts, covered = draft.plan_units(rate.unit_type, rate.allowances, need)
-    if covered == need:
-        return allowance_parts, 0
-    amount = price_micro(rate, service.money_units, service.money_units + need - covered)
-    if not service.fee_paid:
+    parts, covered = _NOTHING, 0
+    if rate.allowances:
+        parts, covered = purse.plan_units(rate.unit_type, rate.allowances, need)
+        if covered == need:
+            return parts, 0
+    by_money = need - covered
+    amount = price_micro(rate, money_units, money_units + by_money)
+    if not fee_paid and by_money:
         amount += rate.connection_fee_micro
-    return allowance_parts + draft.plan_money(amount), need - covered
+    return parts + purse.plan_money(amount), by_money
 
 
-def _can_continue(draft: Draft, used_up: SessionService, rate: Rate) -> bool:
+def _can_continue(purse: Purse, rate: Rate, counted: int, money_units: int, fee_paid: bool) -> bool:  # noqa: FBT001
     """Whether one more billing block could be paid once this grant is used up."""
     if rate.is_free:
         return True
-    block = billable_units(rate, used_up.counted_units + 1) - billable_units(rate, used_up.counted_units)
-    return affordable(draft, used_up, rate, block).units >= block
+    block = billable_units(rate, counted + 1) - billable_units(rate, counted)
+    return affordable(purse, rate, block, money_units, fee_paid) >= block
 
 
 def _validity_time_s(draft: Draft, rate: Rate, holds: tuple[Hold, ...]) -> int:
     """The quota's own time, cut where the tariff changes or a bucket that pays for it expires."""
-    now_ms = draft.now_ms
     validity_s = rate.quota.validity_time_s
     if rate.changes_at_s:
-        validity_s = min(validity_s, rate.changes_at_s - now_ms // 1000)
-    for bucket in draft.buckets:
-        if bucket.valid_until_ms and any(hold.bucket_id == bucket.bucket_id for hold in holds):
-            validity_s = min(validity_s, (bucket.valid_until_ms - now_ms) // 1000)
-    return max(1, validity_s)
+        validity_s = min(validity_s, rate.changes_at_s - draft.now_ms // 1000)
+    if draft.has_expiring_buckets:
+        held = [hold.bucket_id for hold in holds]
+        for bucket in draft.buckets:
+            if bucket.valid_until_ms and bucket.bucket_id in held:
+                validity_s = min(validity_s, (bucket.valid_until_ms - draft.now_ms) // 1000)
+    return validity_s if validity_s > 0 else 1
 
 
 def granted_unit(rate: Rate, amount: int) -> ServiceUnit:
@@ -147,7 +132,3 @@ def granted_unit(rate: Rate, amount: int) -> ServiceUnit:
             return ServiceUnit(output_octets=amount)
         case UnitType.MONEY:
             return ServiceUnit(money=Money(amount, rate.currency))
-
-
-def _answer(service: SessionService, outcome: Outcome) -> ServiceAnswer:
-    return ServiceAnswer(outcome, service.rating_group, service.service_identifiers)

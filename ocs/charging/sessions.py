@@ -14,7 +14,7 @@ from ocs.balance.model import (
 )
 from ocs.charging.decision import Decision, Moment, Policy, State
 from ocs.charging.draft import Draft
-from ocs.charging.memory import event_prefix, remember
+from ocs.charging.memory import remember
 from ocs.charging.quota import reserve_grant
 from ocs.charging.tariffs import Tariffs
 from ocs.charging.usage import debit_use, is_zero, measured
@@ -31,6 +31,9 @@ from ocs.rating import Rate
 from ocs.units import Money
 
 _ASK_US: Final = ServiceUnit()
+_INITIAL: Final = CCRequestType.INITIAL
+_SUCCESS: Final = Outcome.SUCCESS
+_ACTIVE: Final = LifecycleState.ACTIVE
 _with = msgspec.structs.replace
 
 
@@ -40,6 +43,8 @@ class SessionDecision:
     Order: usage is debited first, whatever else is refused (RFC 8506 sections 8.16 and 9.1), then quotas are
     reserved, so that a report pays before a grant takes what is left.
     """
+
+    __slots__ = ("_moment", "_policy", "_request", "_state", "_tariffs")
 
     def __init__(
         self, state: State, request: ChargingRequest, tariffs: Tariffs, moment: Moment, policy: Policy
@@ -69,11 +74,11 @@ class SessionDecision:
             0,
             opening_fingerprint=request.fingerprint,
         )
-        return self._interrogate(session, refuse_with=self._barred())
+        return self._interrogate(session)
 
     def update(self, session: Session) -> Decision:
         """Open + CC update request: debit used units, reserve new units, restart Tcc, or debit and go idle."""
-        return self._interrogate(session, refuse_with=self._barred())
+        return self._interrogate(session)
 
     def terminate(self, session: Session) -> Decision:
         """Open + CC termination request: debit used units, stop Tcc.
@@ -81,134 +86,121 @@ class SessionDecision:
         A session that supervision closed, or that was refused, has ended as the gateway asks: success, and what
         it reports is debited all the same.
         """
-        draft = self._draft(session)
-        session, refused = self._debit_all(draft, session)
-        answer = ChargingAnswer(Outcome.SUCCESS, tuple(refused))
-        return self._close(draft, session, answer)
+        return self._settle_and_close(session, _SUCCESS)
 
     def report_late(self, session: Session) -> Decision:
         """Idle (closed by supervision) + CC update request: an error, but used units are debited, once."""
-        draft = self._draft(session)
-        session, _ = self._debit_all(draft, session)
-        return self._close(draft, session, ChargingAnswer(Outcome.UNKNOWN_SESSION))
+        return self._settle_and_close(session, Outcome.UNKNOWN_SESSION)
 
     # --- Steps ------------------------------------------------------------------------------------------
 
     def _draft(self, session: Session) -> Draft:
-        return Draft(
-            self._state.account,
-            self._moment.now_ms,
-            event_prefix(session, self._request),
-            self._tariffs.current.time_zone,
-        )
+        number, time_zone = self._request.request_number, self._tariffs.current.time_zone
+        return Draft(self._state.account, self._moment.now_ms, session, number, time_zone)
 
     def _barred(self) -> Outcome | None:
         """Why this subscriber gets nothing new, if so."""
-        account, subscriber = self._state.account, self._state.subscriber
-        if account.state != LifecycleState.ACTIVE:
-            return Outcome.END_USER_SERVICE_DENIED
-        if subscriber is not None and subscriber.state != LifecycleState.ACTIVE:
+        subscriber = self._state.subscriber
+        if self._state.account.state != _ACTIVE or (subscriber is not None and subscriber.state != _ACTIVE):
             return Outcome.END_USER_SERVICE_DENIED
         return None
 
-    def _interrogate(self, session: Session, refuse_with: Outcome | None) -> Decision:
-        request = self._request
+    def _interrogate(self, session: Session) -> Decision:
+        """First and intermediate interrogation: debit, reserve, answer per service and for the command."""
+        refuse_with = self._barred()
         draft = self._draft(session)
         answers: list[ServiceAnswer] = []
         services = list(session.services)
         charged = session.charged_micro
-        for asked in request.services:
+        longest_s = 0
+        failed: Outcome | None = None
+        for asked in self._request.services:
             index = _index_of(services, asked)
-            service = services[index] if index >= 0 else _new_service(asked)
-            service, amount, answer = self._serve(draft, session, service, asked, refuse_with)
+            if index < 0:
+                index = len(services)
+                services.append(_new_service(asked))
+            service, amount, failure = self._debit(draft, session, services[index], asked)
+            service, answer = self._reserve(draft, session, service, asked, failure or refuse_with)
+            services[index] = service
             charged += amount
-            if index >= 0:
-                services[index] = service
-            elif len(services) < limits.SERVICES_PER_SESSION_MAX:
-                services.append(service)
-            else:
-                draft.release(service.holds)
-                answer = ServiceAnswer(
-                    Outcome.END_USER_SERVICE_DENIED, asked.rating_group, asked.service_identifiers
-                )
             answers.append(answer)
-        session = _with(session, services=tuple(services), charged_micro=charged)
-        outcome = self._outcome(session, answers, refuse_with)
-        answer = ChargingAnswer(outcome, tuple(answers), remaining=self._remaining(draft))
-        if outcome != Outcome.SUCCESS:
-            return self._close(draft, session, answer)
-        deadline_ms = self._deadline_ms(answers)
-        return self._keep(draft, _with(session, deadline_ms=max(deadline_ms, session.deadline_ms)), answer)
+            if answer.outcome != _SUCCESS:
+                failed = failed or answer.outcome
+            elif answer.validity_time_s is not None and answer.validity_time_s > longest_s:
+                longest_s = answer.validity_time_s
+        outcome = refuse_with or (_SUCCESS if failed is None else _outcome_of_failed(failed, services, answers))
+        remaining = self._remaining(draft) if self._policy.show_remaining_balance else None
+        answer = ChargingAnswer(outcome, tuple(answers), None, None, remaining)
+        if outcome != _SUCCESS:
+            return self._close(draft, session, services, charged, answer)
+        deadline_ms = self._moment.supervision_ms + (longest_s + self._policy.supervision_time_s) * 1000
+        remembered, forgotten = remember(session, self._request, answer)
+        session = _with(
+            session,
+            deadline_ms=deadline_ms if deadline_ms > session.deadline_ms else session.deadline_ms,
+            services=tuple(services),
+            charged_micro=charged,
+            answers=remembered,
+            forgotten_number=forgotten,
+        )
+        return Decision(draft.account(), session, answer, tuple(draft.events))
 
-    def _serve(
+    def _debit(
+        self, draft: Draft, session: Session, service: SessionService, asked: MultipleServicesCreditControl
+    ) -> tuple[SessionService, int, Outcome | None]:
+        """Charge a report at the rate of its grant; without one, at the rate of now.
+
+        Returns:
+            The service without a grant, what money paid, and why the report could not be priced.
+        """
+        used = asked.used
+        rate: Rate | None = None
+        if service.tariff_path:
+            rate = self._tariffs.held_rate(service.catalogue_version, service.tariff_path)
+        if rate is None:
+            if not used or all([is_zero(unit) for unit in used]):
+                draft.release(service.holds)
+                return _released(service), 0, None
+            rate = self._current_rate(session, asked, used[0])
+            if rate is not None:
+                service = _at_rate(service, rate)
+        units = None if rate is None else measured(rate, used)
+        if rate is None or units is None:
+            draft.release(service.holds)
+            return _released(service), 0, Outcome.RATING_FAILED
+        service, amount = debit_use(draft, self._request, session, service, rate, units)
+        return service, amount, None
+
+    def _reserve(
         self,
         draft: Draft,
         session: Session,
         service: SessionService,
         asked: MultipleServicesCreditControl,
         refuse_with: Outcome | None,
-    ) -> tuple[SessionService, int, ServiceAnswer]:
-        """Debit one service's use, then reserve what it asks for."""
-        service, amount, failed = self._debit(draft, session, service, asked)
+    ) -> tuple[SessionService, ServiceAnswer]:
+        """Reserve what a service asks for; in the first interrogation no size named leaves it to us."""
         requested = asked.requested
-        if requested is None and self._request.request_type == CCRequestType.INITIAL:
+        if requested is None and self._request.request_type == _INITIAL:
             requested = _ASK_US
-        refused = failed or (refuse_with if requested is not None else None)
-        if refused is not None:
-            return service, amount, _answer(asked, refused)
-        if requested is None:
-            return service, amount, _answer(asked, Outcome.SUCCESS)
+        if requested is None and refuse_with != Outcome.RATING_FAILED:
+            # RFC 8506 section 8.16: without Requested-Service-Unit no new quota must be returned.
+            return service, _answer(asked, _SUCCESS)
+        if requested is None or refuse_with is not None:
+            return service, _answer(asked, refuse_with or Outcome.RATING_FAILED)
         rate = self._current_rate(session, asked, requested)
         if rate is None:
-            return service, amount, _answer(asked, Outcome.RATING_FAILED)
+            return service, _answer(asked, Outcome.RATING_FAILED)
         if not rate.credit_control_applicable:
-            return service, amount, _answer(asked, Outcome.CREDIT_CONTROL_NOT_APPLICABLE)
-        service, answer = reserve_grant(draft, _at_rate(service, rate), rate, requested)
-        return service, amount, answer
-
-    def _debit(
-        self, draft: Draft, session: Session, service: SessionService, asked: MultipleServicesCreditControl
-    ) -> tuple[SessionService, int, Outcome | None]:
-        """Charge a report at the rate of its grant; without one, at the rate of now."""
-        rate = self._tariffs.held_rate(service.catalogue_version, service.tariff_path)
-        if rate is None and asked.used and not all(is_zero(unit) for unit in asked.used):
-            rate = self._current_rate(session, asked, asked.used[0])
-            if rate is None:
-                draft.release(service.holds)
-                return _released(service), 0, Outcome.RATING_FAILED
-            service = _at_rate(service, rate)
-        if rate is None:
-            draft.release(service.holds)
-            return _released(service), 0, None
-        units = measured(rate, asked.used)
-        if units is None:
-            draft.release(service.holds)
-            return _released(service), 0, Outcome.RATING_FAILED
-        service, amount = debit_use(draft, self._request, session, service, rate, units)
-        return service, amount, None
-
-    def _debit_all(self, draft: Draft, session: Session) -> tuple[Session, list[ServiceAnswer]]:
-        """Charge every report of the request; say which could not be priced."""
-        services = list(session.services)
-        charged = session.charged_micro
-        refused: list[ServiceAnswer] = []
-        for asked in self._request.services:
-            index = _index_of(services, asked)
-            service = services[index] if index >= 0 else _new_service(asked)
-            service, amount, failed = self._debit(draft, session, service, asked)
-            charged += amount
-            if index >= 0:
-                services[index] = service
-            else:
-                services.append(service)
-            if failed is not None:
-                refused.append(_answer(asked, failed))
-        return _with(session, services=tuple(services), charged_micro=charged), refused
+            return service, _answer(asked, Outcome.CREDIT_CONTROL_NOT_APPLICABLE)
+        if len(session.services) >= limits.SERVICES_PER_SESSION_MAX and _index_of(session.services, asked) < 0:
+            return service, _answer(asked, Outcome.END_USER_SERVICE_DENIED)
+        return reserve_grant(draft, _at_rate(service, rate), rate, requested)
 
     def _current_rate(
         self, session: Session, asked: MultipleServicesCreditControl, unit: ServiceUnit
     ) -> Rate | None:
-        if unit.money is not None and unit.money.micro and _names_only_money(unit):
+        if unit.money is not None and _names_only_money(unit):
             return self._tariffs.money if unit.money.currency == self._state.account.currency else None
         subscriber = self._state.subscriber
         return self._tariffs.rate(
@@ -220,59 +212,69 @@ class SessionDecision:
             self._moment.now_ms // 1000,
         )
 
-    def _outcome(
-        self, session: Session, answers: list[ServiceAnswer], refuse_with: Outcome | None
-    ) -> Outcome:
-        """The command's own result: refused when nothing it asked for, and nothing else in the session, goes on."""
-        if refuse_with is not None:
-            return refuse_with
-        failed = [answer.outcome for answer in answers if answer.outcome != Outcome.SUCCESS]
-        if not failed or len(failed) < len(answers):
-            return Outcome.SUCCESS
-        if any(service.granted_units for service in session.services):
-            return Outcome.SUCCESS
-        return failed[0]
+    def _settle_and_close(self, session: Session, outcome: Outcome) -> Decision:
+        """Charge every report of the request, release everything, close."""
+        draft = self._draft(session)
+        services = list(session.services)
+        charged = session.charged_micro
+        refused: list[ServiceAnswer] = []
+        for asked in self._request.services:
+            index = _index_of(services, asked)
+            if index < 0:
+                index = len(services)
+                services.append(_new_service(asked))
+            services[index], amount, failed = self._debit(draft, session, services[index], asked)
+            charged += amount
+            if failed is not None:
+                refused.append(_answer(asked, failed))
+        return self._close(draft, session, services, charged, ChargingAnswer(outcome, tuple(refused)))
 
-    def _deadline_ms(self, answers: list[ServiceAnswer]) -> int:
-        """When Tcc ends: what the longest grant may take, and the operator's supervision time."""
-        longest_s = 0
-        for answer in answers:
-            if answer.validity_time_s is not None and answer.validity_time_s > longest_s:
-                longest_s = answer.validity_time_s
-        return self._moment.supervision_ms + (longest_s + self._policy.supervision_time_s) * 1000
-
-    def _remaining(self, draft: Draft) -> Money | None:
-        if not self._policy.show_remaining_balance:
-            return None
+    def _remaining(self, draft: Draft) -> Money:
         return Money(draft.available_money(), draft.currency)
 
-    def _keep(self, draft: Draft, session: Session, answer: ChargingAnswer) -> Decision:
-        session = remember(session, self._request, answer)
+    def _close(
+        self, draft: Draft, session: Session, services: list[SessionService], charged: int, answer: ChargingAnswer
+    ) -> Decision:
+        """Release what is held, remember the answer, go idle."""
+        remembered, forgotten = remember(session, self._request, answer)
+        session = _with(
+            session,
+            state=SessionState.CLOSED,
+            services=_release_all(draft, services),
+            charged_micro=charged,
+            answers=remembered,
+            forgotten_number=forgotten,
+        )
         return Decision(draft.account(), session, answer, tuple(draft.events))
-
-    def _close(self, draft: Draft, session: Session, answer: ChargingAnswer) -> Decision:
-        session = release_session(draft, session)
-        return self._keep(draft, session, answer)
-
-
-def release_session(draft: Draft, session: Session) -> Session:
-    """Give back everything a session holds, and close it."""
-    services: list[SessionService] = []
-    for service in session.services:
-        draft.release(service.holds)
-        services.append(_released(service))
-    return _with(session, services=tuple(services), state=SessionState.CLOSED)
 
 
 def expire_session(account: Account, session: Session, moment: Moment, time_zone: str) -> Decision:
     """Open + Tcc expired: release reserved units, go idle. Late reports are still debited afterwards."""
-    prefix = f"{session.session_id};{session.opening_fingerprint.hex()};tcc"
-    draft = Draft(account, moment.now_ms, prefix, time_zone)
-    session = release_session(draft, session)
-    return Decision(draft.account(), session, ChargingAnswer(Outcome.SUCCESS), tuple(draft.events))
+    draft = Draft(account, moment.now_ms, session, "tcc", time_zone)
+    session = _with(session, state=SessionState.CLOSED, services=_release_all(draft, session.services))
+    return Decision(draft.account(), session, ChargingAnswer(_SUCCESS), tuple(draft.events))
 
 
-def _index_of(services: list[SessionService], asked: MultipleServicesCreditControl) -> int:
+def _release_all(
+    draft: Draft, services: list[SessionService] | tuple[SessionService, ...]
+) -> tuple[SessionService, ...]:
+    for service in services:
+        draft.release(service.holds)
+    return tuple([_released(service) for service in services])
+
+
+def _outcome_of_failed(
+    failed: Outcome, services: list[SessionService], answers: list[ServiceAnswer]
+) -> Outcome:
+    """The command's own result: refused when nothing it asked for, and nothing else in the session, goes on."""
+    if any(answer.outcome == _SUCCESS for answer in answers) or any(service.granted_units for service in services):
+        return _SUCCESS
+    return failed
+
+
+def _index_of(
+    services: list[SessionService] | tuple[SessionService, ...], asked: MultipleServicesCreditControl
+) -> int:
     for index, service in enumerate(services):
         if service.rating_group == asked.rating_group and service.service_identifiers == asked.service_identifiers:
             return index

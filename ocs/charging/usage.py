@@ -1,12 +1,16 @@
 """Debit what was used: price it at the rate of its grant, draw allowances first, then money."""
 
+from typing import Final
+
 from ocs import limits
-from ocs.balance.model import Session, SessionService
+from ocs.balance.model import Hold, Session, SessionService
 from ocs.charging.draft import Draft
 from ocs.events import EventKind, PriceTrace
 from ocs.messages import ChargingRequest, ServiceUnit
 from ocs.rating import Rate, billable_units, price_micro
 from ocs.units import UnitType
+
+_NOTHING: Final[tuple[Hold, ...]] = ()
 
 
 def measured(rate: Rate, units: tuple[ServiceUnit, ...]) -> int | None:
@@ -19,12 +23,13 @@ def measured(rate: Rate, units: tuple[ServiceUnit, ...]) -> int | None:
     total = 0
     is_priced = False
     is_empty = True
+    unit_type = rate.unit_type
     for unit in units:
-        amount = amount_of(rate.unit_type, unit)
+        amount = amount_of(unit_type, unit)
         if amount is not None:
             total += amount
             is_priced = True
-        elif not is_zero(unit):
+        elif is_empty and not is_zero(unit):
             is_empty = False
     if total > limits.REPORTED_UNITS_MAX:
         return None
@@ -79,37 +84,42 @@ def debit_use(
     Returns:
         The service without a grant, its meter moved on, and what money paid, in micro-units.
     """
-    own = [hold.bucket_id for hold in service.holds]
-    draft.release(service.holds)
+    holds = service.holds
+    draft.release(holds)
+    counted = service.counted_units
+    money_before = service.money_units
     if units <= 0:
-        return _without_grant(service, service.counted_units, service.money_units, fee_paid=service.fee_paid), 0
-    counted_after = service.counted_units + units
-    billed_before = billable_units(rate, service.counted_units)
+        return _without_grant(service, counted, money_before, service.fee_paid), 0
+    own = [hold.bucket_id for hold in holds]
+    counted_after = counted + units
+    billed_before = billable_units(rate, counted)
     billed_after = billable_units(rate, counted_after)
-    billed = billed_after - billed_before
-    parts, covered = draft.plan_units(rate.unit_type, rate.allowances, billed, own)
-    money_after = service.money_units + billed - covered
-    fee = rate.connection_fee_micro if billed > covered and not service.fee_paid else 0
-    amount = price_micro(rate, service.money_units, money_after) + fee
+    by_money = billed_after - billed_before
+    parts, covered = _NOTHING, 0
+    if rate.allowances:
+        parts, covered = draft.plan_units(rate.unit_type, rate.allowances, by_money, own)
+        by_money -= covered
+    money_after = money_before + by_money
+    fee = rate.connection_fee_micro if by_money and not service.fee_paid else 0
+    amount = price_micro(rate, money_before, money_after) + fee
     movements = draft.debit(parts + draft.plan_money(amount, own))
     draft.record_charge(
         EventKind.DEBIT,
         request,
         session,
         rate,
-        rating_group=service.rating_group,
-        service_identifiers=service.service_identifiers,
-        units=units,
-        billed_units=billed,
-        amount_micro=-amount,
-        movements=movements,
-        trace=PriceTrace(
-            service.counted_units,
+        service.rating_group,
+        service.service_identifiers,
+        units,
+        -amount,
+        movements,
+        PriceTrace(
+            counted,
             counted_after,
             billed_before,
             billed_after,
             covered,
-            service.money_units,
+            money_before,
             money_after,
             rate.price_micro,
             rate.price_units,
@@ -118,11 +128,10 @@ def debit_use(
             fee,
         ),
     )
-    fee_paid = service.fee_paid or billed > covered
-    return _without_grant(service, counted_after, money_after, fee_paid=fee_paid), amount
+    return _without_grant(service, counted_after, money_after, service.fee_paid or by_money > 0), amount
 
 
-def _without_grant(service: SessionService, counted: int, money: int, *, fee_paid: bool) -> SessionService:
+def _without_grant(service: SessionService, counted: int, money: int, fee_paid: bool) -> SessionService:  # noqa: FBT001
     return SessionService(
         service.rating_group,
         service.service_identifiers,

@@ -58,6 +58,19 @@ _APPLICATION_IDS: Final = frozenset({_AUTH_APPLICATION_ID, _ACCT_APPLICATION_ID}
 _ONCE: Final = frozenset({_ORIGIN_HOST, _ORIGIN_REALM, _ORIGIN_STATE_ID, _PRODUCT_NAME, _DISCONNECT_CAUSE})
 
 
+_COMMAND_LABELS: Final = {
+    CAPABILITIES_EXCHANGE: "CE",
+    DEVICE_WATCHDOG: "DW",
+    DISCONNECT_PEER: "DP",
+    CREDIT_CONTROL: "CC",
+}
+
+
+def command_label(command_code: int) -> str:
+    """Name a command for a metric; whatever a stranger makes up is ``other``."""
+    return _COMMAND_LABELS.get(command_code, "other")
+
+
 class DisconnectCause(IntEnum):
     """Disconnect-Cause (RFC 6733 section 5.4.3)."""
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol, assert_never
 import trio
 
 from ocs.diameter_gy.admission import remedy_for
-from ocs.diameter_gy.base_commands import CAPABILITIES_EXCHANGE, CREDIT_CONTROL
+from ocs.diameter_gy.base_commands import CAPABILITIES_EXCHANGE, CREDIT_CONTROL, command_label
 from ocs.diameter_gy.errors import DiameterError, FramingError
 from ocs.diameter_gy.message import Framer, Header, parse_header
 from ocs.diameter_gy.peer import (
@@ -42,10 +42,10 @@ log = get_logger("ocs.diameter_gy.connection")
 READ_OCTETS: Final = 65_536
 
 IGNORED = Counter(
-    "ocs_diameter_ignored_messages_total", "Messages that had no place, by command code.", ("command_code",)
+    "ocs_diameter_ignored_messages_total", "Messages that had no place, by command.", ("command",)
 )
 BASE_ERRORS = Counter(
-    "ocs_diameter_base_errors_total", "Base requests answered with an error.", ("command_code", "result_code")
+    "ocs_diameter_base_errors_total", "Base requests answered with an error.", ("command", "result_code")
 )
 CLOSED = Counter("ocs_diameter_connections_closed_total", "Connections closed, by who began it.", ("side",))
 
@@ -176,7 +176,7 @@ class Connection:
             self.peer.hear(now_s)
             fault: FramingError | None = None
             try:
-                messages = feed(data)
+                messages = feed(bytes(data))
             except FramingError as error:
                 messages, fault = error.messages, error
             await self._take_all(messages)
@@ -371,7 +371,7 @@ class Connection:
                         remedy="none needed: supervision closes the sessions that the peer no longer knows",
                     )
                 case Ignored(header):
-                    IGNORED.inc(header.command_code)
+                    IGNORED.inc(command_label(header.command_code))
                 case _:
                     assert_never(output)
 
@@ -387,7 +387,7 @@ class Connection:
             )
 
     def _explain_refusal(self, command_code: int, origin_host: str, error: DiameterError) -> None:
-        BASE_ERRORS.inc(command_code, error.result_code)
+        BASE_ERRORS.inc(command_label(command_code), error.result_code)
         self.count_error(error.result_code)
         is_cer = command_code == CAPABILITIES_EXCHANGE
         host = origin_host or self.peer_name

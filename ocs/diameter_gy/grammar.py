@@ -44,7 +44,7 @@ class ShapeTable(dict[bytes, Shape]):
     Invariant: holds limits.CODEC_MEMO_ENTRIES shapes at most; others are worked out each time.
     """
 
-    __slots__ = ("_kinds", "_not_allowed", "container", "tolerates_unknown")
+    __slots__ = ("_kinds", "_not_allowed", "_tolerates_unknown", "container")
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class ShapeTable(dict[bytes, Shape]):
         """
         super().__init__()
         self.container = container
-        self.tolerates_unknown = tolerates_unknown
+        self._tolerates_unknown = tolerates_unknown
         self._kinds = kinds
         self._not_allowed = not_allowed
 
@@ -97,7 +97,7 @@ class ShapeTable(dict[bytes, Shape]):
             return NOT_ALLOWED
         if not flags & MANDATORY or (vendor_id, code) in DEFINITIONS:
             return IGNORED
-        return TOLERATED if self.tolerates_unknown else UNSUPPORTED
+        return TOLERATED if self._tolerates_unknown else UNSUPPORTED
 
 
 class ToleratedAvp(NamedTuple):

@@ -124,6 +124,7 @@ class Peer:
     Every method that takes an event returns what is to be done, in order. ``now_s`` is any clock that only rises.
 
     Attributes:
+        identity: who we are.
         state: where in the table.
         capabilities: the accepted CER, None before.
         deadline_s: when :meth:`tick` has something to do.
@@ -139,7 +140,7 @@ class Peer:
         self.certificate_names: tuple[str, ...] | None = None
         self.deadline_s = now_s + CAPABILITIES_EXCHANGE_TIMEOUT_S
         self._policy = policy
-        self._identity = identity
+        self.identity = identity
         self._host_ip_addresses = host_ip_addresses
         self._watchdog: Watchdog | None = None
         self._identifier = policy.draw_identifier()
@@ -220,7 +221,7 @@ class Peer:
             return self._apply(Event.TIMEOUT, now_s, reason="Device-Watchdog-Request was not answered")
         if action is WatchdogAction.SEND_DWR:
             identifier = self._next_id(Event.RECEIVED_DWA)
-            return [Send(encode_device_watchdog_request(self._identity, identifier, identifier))]
+            return [Send(encode_device_watchdog_request(self.identity, identifier, identifier))]
         return []
 
     # --- one command each ---
@@ -327,26 +328,26 @@ class Peer:
         if action is Action.SEND_DPR:
             identifier = self._next_id(Event.RECEIVED_DPA)
             cause = DisconnectCause.REBOOTING
-            return Send(encode_disconnect_peer_request(self._identity, cause, identifier, identifier))
+            return Send(encode_disconnect_peer_request(self.identity, cause, identifier, identifier))
         if action is Action.SEND_DPA:
             if self._disconnect_request is None:
                 return None
             header = self._disconnect_request
-            return Send(encode_disconnect_peer_answer(header, self._identity, self._disconnect_result))
+            return Send(encode_disconnect_peer_answer(header, self.identity, self._disconnect_result))
         if request is None:
             return None
         if action is Action.SEND_CEA:
             return Send(
                 encode_capabilities_exchange_answer(
                     request,
-                    self._identity,
+                    self.identity,
                     result,
                     host_ip_addresses=self._host_ip_addresses,
                     firmware_revision=self._policy.firmware_revision,
                 )
             )
         if action is Action.SEND_DWA:
-            return Send(encode_device_watchdog_answer(request, self._identity, result))
+            return Send(encode_device_watchdog_answer(request, self.identity, result))
         if action is Action.PROCESS_DWA:
             self._hear_dwa(now_s)
             return None

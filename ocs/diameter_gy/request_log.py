@@ -3,17 +3,27 @@
 from typing import Final
 
 from ocs.diameter_gy.avp import decode_unsigned32, split_avps
+from ocs.diameter_gy.ccr import CreditControlRequest
 from ocs.diameter_gy.connection import Connection
 from ocs.diameter_gy.errors import REMEDIES, DiameterError
 from ocs.diameter_gy.message import HEADER_OCTETS, Header
 from ocs.limits import SLOW_ANSWER_S
 from ocs.log import RepeatLimiter, get_logger
 from ocs.messages import ChargingAnswer, ChargingRequest, Outcome
+from ocs.metrics import Counter
 
 log = get_logger("ocs.diameter_gy.request")
 
 _SESSION_ID: Final = 263
 _CC_REQUEST_NUMBER: Final = 415
+
+
+TOLERATED = Counter(
+    "ocs_diameter_tolerated_avps_total", "Unknown AVPs with the M bit that the configuration lets pass."
+)
+
+# A service that costs nothing (4011) is no refusal.
+_SERVED: Final = frozenset({Outcome.SUCCESS, Outcome.CREDIT_CONTROL_NOT_APPLICABLE})
 
 
 class RequestLog:
@@ -46,12 +56,33 @@ class RequestLog:
                 swallowed=swallowed,
             )
 
+    def tolerated(self, connection: Connection, request: CreditControlRequest) -> None:
+        """A request holds AVPs that should have been refused, had the operator not said otherwise."""
+        for avp in request.tolerated:
+            TOLERATED.inc()
+            swallowed = self._limiter.admit((connection.peer_name, "tolerated", avp))
+            if swallowed is not None:
+                log.info(
+                    "avp_tolerated",
+                    peer=connection.peer_name,
+                    session_id=request.charging.session_id,
+                    container=avp.container,
+                    avp_code=avp.code,
+                    vendor_id=avp.vendor_id,
+                    reason="the AVP is unknown and has the M bit; [diameter] tolerate_unknown_mandatory_in lets it pass",
+                    swallowed=swallowed,
+                )
+
     def answered(
-        self, connection: Connection, request: ChargingRequest, answer: ChargingAnswer, elapsed_s: float
+        self,
+        connection: Connection,
+        request: ChargingRequest,
+        answer: ChargingAnswer,
+        outcome: Outcome,
+        elapsed_s: float,
     ) -> None:
-        """A request was answered by charging."""
-        outcome = worst_outcome(answer)
-        if outcome is not Outcome.SUCCESS:
+        """A request was answered by charging; ``outcome`` is the answer's worst."""
+        if outcome not in _SERVED:
             swallowed = self._limiter.admit((connection.peer_name, outcome))
             if swallowed is not None:
                 _log_answer("request_refused", connection, request, answer, elapsed_s, swallowed=swallowed)
@@ -99,7 +130,7 @@ def _log_answer(
 ) -> None:
     outcome = worst_outcome(answer)
     granted = [service.granted for service in answer.services if service.granted is not None]
-    write = log.info if outcome is Outcome.SUCCESS else log.warning
+    write = log.info if outcome in _SERVED else log.warning
     write(
         event,
         peer=connection.peer_name,

@@ -5,9 +5,14 @@ from functools import partial
 from time import perf_counter
 from typing import Final, Protocol
 
-from ocs.diameter_gy.base_commands import BASE_APPLICATION, CREDIT_CONTROL, CREDIT_CONTROL_APPLICATION
+from ocs.diameter_gy.base_commands import (
+    BASE_APPLICATION,
+    CREDIT_CONTROL,
+    CREDIT_CONTROL_APPLICATION,
+    command_label,
+)
 from ocs.diameter_gy.cca import encode_cca, encode_error_answer
-from ocs.diameter_gy.ccr import CreditControlRequest, GyPolicy, decode_ccr, routing_of
+from ocs.diameter_gy.ccr import CreditControlRequest, decode_ccr
 from ocs.diameter_gy.connection import Connection
 from ocs.diameter_gy.errors import (
     ApplicationUnsupported,
@@ -17,8 +22,8 @@ from ocs.diameter_gy.errors import (
 )
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import Header, check_flags
+from ocs.diameter_gy.policy import GyPolicy
 from ocs.diameter_gy.request_log import RequestLog, worst_outcome
-from ocs.diameter_gy.routing import RoutingPolicy
 from ocs.log import get_logger
 from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
 from ocs.metrics import Counter, Histogram
@@ -30,7 +35,7 @@ ANSWERS = Counter("ocs_diameter_answers_total", "Credit-control answers, by wors
 ERRORS = Counter(
     "ocs_diameter_request_errors_total",
     "Requests refused before charging saw them, by command and Result-Code.",
-    ("command_code", "result_code"),
+    ("command", "result_code"),
 )
 LATENCY = Histogram(
     "ocs_diameter_answer_seconds", "From taking a request off the connection to queueing its answer."
@@ -66,13 +71,11 @@ class CreditControlService:
         self,
         identity: NodeIdentity,
         gy_policy: GyPolicy,
-        routing: RoutingPolicy,
         handler: CreditControlHandler,
         request_log: RequestLog,
     ) -> None:
         self.identity = identity
         self._gy_policy = gy_policy
-        self._routing = routing
         self._handler = handler
         self._request_log = request_log
 
@@ -89,15 +92,22 @@ class CreditControlService:
             return
         charging = request.charging
         REQUESTS.inc(_TYPE_LABELS[charging.request_type])
+        if request.tolerated:
+            self._request_log.tolerated(connection, request)
         connection.begin_request()
-        self._handler.submit(
-            charging, partial(self._answer, message, header, request, connection, perf_counter())
-        )
+        reply = partial(self._answer, message, header, request, connection, perf_counter())
+        try:
+            self._handler.submit(charging, reply)
+        except (
+            Exception
+        ):  # likewise: the bug of one request leaves the connection and its other requests alone
+            log.exception("request_failed", peer=connection.peer_name, session_id=charging.session_id)
+            reply(ChargingAnswer(Outcome.UNABLE_TO_COMPLY))
 
     def refuse(self, message: bytes, header: Header, error: DiameterError, connection: Connection) -> None:
         """Answer a request, or the header of a broken one, with an error."""
         connection.send(encode_error_answer(message, header, error, self.identity))
-        ERRORS.inc(header.command_code, error.result_code)
+        ERRORS.inc(command_label(header.command_code), error.result_code)
         self._request_log.error(connection, header, message, error)
         connection.count_error(error.result_code)
 
@@ -110,14 +120,7 @@ class CreditControlService:
         check_flags(header)
         if header.command_code != CREDIT_CONTROL or header.application_id != CREDIT_CONTROL_APPLICATION:
             _refuse_command(header)
-        try:
-            request = decode_ccr(message, header, self._gy_policy)
-        except DiameterError:
-            # A request for another node is told so first, whatever else is wrong with it.
-            self._routing.check(*routing_of(message))
-            raise
-        self._routing.check(request.destination_host, request.destination_realm, request.route_records)
-        return request
+        return decode_ccr(message, header, self._gy_policy)
 
     def _answer(
         self,
@@ -130,16 +133,15 @@ class CreditControlService:
     ) -> None:
         try:
             octets = encode_cca(request, answer, self.identity, self._gy_policy)
-        except (
-            Exception
-        ):  # the bulkhead around a request: charging must not fall for an answer we cannot write
+        except Exception:  # likewise: charging must not fall for an answer that we cannot write
             log.exception("answer_failed", peer=connection.peer_name, session_id=request.charging.session_id)
             octets = encode_error_answer(message, header, UnableToComply("internal error"), self.identity)
         connection.answer(octets)
         elapsed_s = perf_counter() - began_s
-        ANSWERS.inc(_OUTCOME_LABELS[worst_outcome(answer)])
+        outcome = worst_outcome(answer)
+        ANSWERS.inc(_OUTCOME_LABELS[outcome])
         LATENCY.observe(elapsed_s)
-        self._request_log.answered(connection, request.charging, answer, elapsed_s)
+        self._request_log.answered(connection, request.charging, answer, outcome, elapsed_s)
 
 
 def _refuse_command(header: Header) -> None:

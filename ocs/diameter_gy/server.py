@@ -6,22 +6,22 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import msgspec
 import trio
 
 from ocs.clock import Clock, SystemClock
 from ocs.diameter_gy.admission import AdmissionPolicy
-from ocs.diameter_gy.ccr import GyPolicy
 from ocs.diameter_gy.connection import Connection
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.peer import Peer, PeerPolicy
 from ocs.diameter_gy.peer_table import PeerTable
+from ocs.diameter_gy.policy import GyPolicy
 from ocs.diameter_gy.request_log import RequestLog
 from ocs.diameter_gy.request_service import CreditControlHandler, CreditControlService
 from ocs.diameter_gy.routing import RoutingPolicy
-from ocs.diameter_gy.tls import certificate_names
+from ocs.diameter_gy.tls import certificate_names, server_context
 from ocs.limits import (
     CONNECTION_TICK_S,
     CONNECTIONS_MAX,
@@ -33,7 +33,7 @@ from ocs.limits import (
 )
 from ocs.log import RepeatLimiter, get_logger
 from ocs.metrics import Counter, Gauge
-from ocs.settings import DiameterSettings, PeerSettings
+from ocs.settings import DiameterSettings, PeerSettings, Settings
 
 __all__ = [
     "CreditControlHandler",
@@ -98,8 +98,7 @@ class ServerPolicy(NamedTuple):
     """What the server needs to know beside who it is and who charges.
 
     Attributes:
-        destination_hosts: further values of Destination-Host that are us (behind a virtual name).
-        destination_realms: further values of Destination-Realm that we serve.
+        gy: how requests are read and answers written; its routing check decides what is for us.
         success_sample: one log line for so many successful requests.
         tls: for the listeners that speak TLS.
     """
@@ -107,10 +106,41 @@ class ServerPolicy(NamedTuple):
     peers: tuple[PeerSettings, ...]
     gy: GyPolicy
     watchdog_interval_s: float = 30.0
-    destination_hosts: tuple[str, ...] = ()
-    destination_realms: tuple[str, ...] = ()
     success_sample: int = 1000
     tls: ssl.SSLContext | None = None
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        currency: str = "",
+        destination_hosts: tuple[str, ...] = (),
+        destination_realms: tuple[str, ...] = (),
+    ) -> Self:
+        """Make the policy that the configuration says.
+
+        Args:
+            settings: the whole configuration.
+            currency: ISO 4217 code of CC-Money without Currency-Code.
+            destination_hosts: values of Destination-Host that are us, beside origin_host.
+            destination_realms: values of Destination-Realm that we serve, beside origin_realm.
+
+        Raises:
+            PolicyError: a setting of credit control that cannot be followed.
+            TlsSettingsError: certificate, key or authority cannot be used.
+        """
+        diameter = settings.diameter
+        routing = RoutingPolicy.of(
+            (diameter.origin_host, *destination_hosts), (diameter.origin_realm, *destination_realms)
+        )
+        return cls(
+            peers=diameter.peers,
+            gy=GyPolicy.from_settings(settings, currency=currency, check_routing=routing.check),
+            watchdog_interval_s=diameter.watchdog_interval_s,
+            success_sample=settings.log.success_sample,
+            tls=server_context(diameter, settings.directory),
+        )
 
 
 def bind_listeners(settings: DiameterSettings) -> list[Listener]:
@@ -187,12 +217,8 @@ class DiameterServer:
             draw_jitter_s=draw_jitter_s or _draw_jitter_s,
             draw_identifier=_draw_identifier,
         )
-        routing = RoutingPolicy.of(
-            (identity.origin_host, *policy.destination_hosts),
-            (identity.origin_realm, *policy.destination_realms),
-        )
         request_log = RequestLog(self._limiter, policy.success_sample)
-        self._service = CreditControlService(identity, policy.gy, routing, handler, request_log)
+        self._service = CreditControlService(identity, policy.gy, handler, request_log)
         self._connections: dict[Connection, None] = {}
         self._unidentified: dict[Connection, None] = {}  # the longest waiting first
         self._stop = trio.Event()
@@ -207,6 +233,8 @@ class DiameterServer:
     def identity(self, identity: NodeIdentity) -> None:
         """Become another, as when Origin-State-Id advances: what is sent from now on says so."""
         self._service.identity = identity
+        for connection in self._connections:
+            connection.peer.identity = identity
 
     async def serve(
         self,
@@ -221,12 +249,12 @@ class DiameterServer:
         """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_timers)
-            accepting = trio.CancelScope()
-            for listener in listeners:
-                nursery.start_soon(self._accept_all, listener, accepting, nursery)
-            task_status.started()
-            await self._stop.wait()
-            accepting.cancel()
+            async with trio.open_nursery() as accepting:
+                for listener in listeners:
+                    accepting.start_soon(self._accept_all, listener, nursery)
+                task_status.started()
+                await self._stop.wait()
+                accepting.cancel_scope.cancel()
             for connection in list(self._connections):
                 connection.stop()
             if self._connections:
@@ -303,10 +331,8 @@ class DiameterServer:
             next(iter(self._unidentified)).cut("too many connections without Capabilities-Exchange")
         return True
 
-    async def _accept_all(
-        self, listener: Listener, accepting: trio.CancelScope, nursery: trio.Nursery
-    ) -> None:
-        with listener.socket, accepting:
+    async def _accept_all(self, listener: Listener, nursery: trio.Nursery) -> None:
+        with listener.socket:
             listening = trio.socket.from_stdlib_socket(listener.socket)
             while True:
                 try:

@@ -1,6 +1,7 @@
 """TLS on its own port (RFC 6733 section 13.1): contexts from settings, names from certificates."""
 
 import ssl
+from pathlib import Path
 from typing import Any, cast
 
 import trio
@@ -12,8 +13,12 @@ class TlsSettingsError(ValueError):
     """Certificate, key or authority cannot be used; the message names the file and what to do."""
 
 
-def server_context(settings: DiameterSettings) -> ssl.SSLContext | None:
+def server_context(settings: DiameterSettings, directory: Path) -> ssl.SSLContext | None:
     """Load our certificate, and the authority of our peers when they must show certificates (mutual TLS).
+
+    Args:
+        settings: with the names of the files.
+        directory: where relative names start.
 
     Returns:
         None when no certificate is configured: then there is no TLS port.
@@ -26,7 +31,8 @@ def server_context(settings: DiameterSettings) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file or None)
+        key = directory / settings.tls_key_file if settings.tls_key_file else None
+        context.load_cert_chain(directory / settings.tls_certificate_file, key)
     except (OSError, ssl.SSLError) as error:
         raise TlsSettingsError(
             f"diameter.tls_certificate_file {settings.tls_certificate_file} with diameter.tls_key_file "
@@ -34,7 +40,7 @@ def server_context(settings: DiameterSettings) -> ssl.SSLContext | None:
         ) from None
     if settings.tls_client_ca_file:
         try:
-            context.load_verify_locations(settings.tls_client_ca_file)
+            context.load_verify_locations(directory / settings.tls_client_ca_file)
         except (OSError, ssl.SSLError) as error:
             raise TlsSettingsError(
                 f"diameter.tls_client_ca_file {settings.tls_client_ca_file}: expected PEM certificates: {error}"

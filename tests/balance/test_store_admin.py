@@ -153,6 +153,12 @@ def test_password_file_open_to_everybody_is_refused(tmp_path: Path):
         connect("redis://localhost", secret)
 
 
+def test_connection_that_died_with_the_store_is_made_again(server: Server):
+    client = server(*SAFE)
+    client.execute_command("CLIENT KILL TYPE normal SKIPME no")
+    check_store(client, settings())
+
+
 @pytest.mark.parametrize("url", ["valkey://h:1/0", "redis://h:1/0"])
 def test_scheme_of_valkey_means_the_same(url: str):
     with connect(url) as client:

@@ -359,7 +359,9 @@ async def test_faulty_messages_spread_over_time_do_not_end_the_connection(house,
 
 
 @bounded
-async def test_faults_inside_a_subscriber_s_request_never_end_the_connection_of_its_relay(house, autojump_clock):
+async def test_faults_inside_a_subscriber_s_request_never_end_the_connection_of_its_relay(
+    house, autojump_clock
+):
     await house.gateway.opens()
     for _ in range(ERRORS_PER_CONNECTION_MAX * 10):
         house.connection.count_error(5005)

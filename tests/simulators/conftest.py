@@ -1,5 +1,6 @@
-"""A small charging system on the ``diameter`` package's own node: enough for a gateway to talk to."""
+"""A small charging system on the ``diameter`` package's own node, and an operator's command for it."""
 
+import logging
 import socket
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from diameter.message.avp import Avp, grouped
 from diameter.message.constants import (
     APP_DIAMETER_CREDIT_CONTROL_APPLICATION,
@@ -14,6 +16,13 @@ from diameter.message.constants import (
 )
 from diameter.node import Node
 from diameter.node.application import Application
+
+from ocs.events import EventKind
+from ocs.units import UnitType, parse_micro
+from simulators.demo_cast import CAST
+from simulators.operator import AccountView, ChargedEvent
+
+GATEWAYS = ("gateway.sim.example", "gateway.lab.example")
 
 
 class FakeOcs(Application):
@@ -99,8 +108,9 @@ def fake_ocs() -> Generator[FakeOcs]:
         node = Node("ocs.lab.example", "lab.example", ip_addresses=["127.0.0.1"], tcp_port=free_port())
         node.wakeup_interval = 1
         node.retransmit_queue_size = 0  # or the package itself refuses what comes with the T flag
-        peer = node.add_peer("aaa://gateway.sim.example", "lab.example")
-        node.add_application(application, [peer])
+        node.add_application(
+            application, [node.add_peer(f"aaa://{name}", "lab.example") for name in GATEWAYS]
+        )
         node.start()
         application.port = node.tcp_sockets[0].getsockname()[1]
         nodes.append(node)
@@ -123,3 +133,84 @@ def free_port() -> int:
     """The package takes 0 for "do not listen"; this port was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
+
+
+class FakeOperator:
+    """An operator's command for the fake: a micro-unit for a hundred octets or seconds.
+
+    Keeps money for accounts whose use the fake charging system takes in.
+
+    Attributes:
+        topped_up: account and amount of each top-up.
+    """
+
+    def __init__(self, ocs: Any) -> None:
+        self.ocs = ocs
+        self.opened: dict[str, str] = {}
+        self.topped_up: list[tuple[str, str]] = []
+
+    def create_account(self, account: str, *, offer: str, msisdn: str, imsi: str, balance: str) -> None:
+        assert offer and imsi
+        self.opened[account] = balance
+        if balance == "0.40":
+            self.ocs.left[msisdn] = 20_000_000
+
+    def top_up(self, account: str, amount: str, *, reference: str) -> None:
+        assert reference
+        self.topped_up.append((account, amount))
+        msisdn = next(one.subscriber.msisdn for one in CAST if one.account == account)
+        with self.ocs.lock:
+            self.ocs.left[msisdn] = self.ocs.left.get(msisdn, 0) + 500_000_000
+
+    def account(self, account: str) -> AccountView:
+        return AccountView(money_micro=sum(event.amount_micro for event in self.events(account)), reserved=0)
+
+    live_account = account
+
+    def events(self, account: str) -> list[ChargedEvent]:
+        msisdn = next(one.subscriber.msisdn for one in CAST if one.account == account)
+        moves = [(EventKind.OPENING, parse_micro(self.opened[account]), 0, "", 0)]
+        moves += [
+            (EventKind.TOP_UP, parse_micro(paid), 0, "", 0) for who, paid in self.topped_up if who == account
+        ]
+        with self.ocs.lock:
+            moves += [
+                (EventKind.DEBIT, -units // 100, units, session_id, group)
+                for who, session_id, group, units in self.ocs.charged
+                if who == msisdn
+            ]
+        balance, events = 0, list[ChargedEvent]()
+        for sequence, (kind, amount, units, session_id, group) in enumerate(moves, 1):
+            balance += amount
+            unit_type = UnitType.TOTAL_OCTETS
+            events.append(ChargedEvent(kind, amount, units, unit_type, session_id, group, sequence, balance))
+        return events
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    """What the package logs about connections that end is expected here."""
+    logging.getLogger("diameter").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture(scope="module")
+def _running_ocs() -> Generator[FakeOcs]:
+    with fake_ocs() as application:
+        yield application
+
+
+@pytest.fixture
+def ocs(_running_ocs: FakeOcs) -> FakeOcs:
+    """A fake charging system without a past."""
+    _running_ocs.change = lambda request, answer: answer
+    _running_ocs.left.clear()
+    _running_ocs.requests.clear()
+    _running_ocs.charged.clear()
+    _running_ocs.answered.clear()
+    return _running_ocs
+
+
+@pytest.fixture
+def operator(ocs: FakeOcs) -> FakeOperator:
+    """Its operator's command."""
+    return FakeOperator(ocs)

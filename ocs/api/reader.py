@@ -1,0 +1,158 @@
+"""What the HTTP side may know of balances: a port that only reads, and its adapter to the store."""
+
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import msgspec
+import redis
+import trio
+
+from ocs.balance import keys
+from ocs.balance.client import BalanceClient
+from ocs.balance.model import Account, Session, SessionState, decode_account, decode_session
+from ocs.balance.redis_store import decode_stored
+from ocs.balance.store import ABSENT
+
+T = TypeVar("T")
+
+# Looks into the store for one page: other keys lie between the accounts, and a page is better short than late.
+_SCANS_PER_PAGE_MAX: Final = 64
+
+
+class ReaderUnavailableError(Exception):
+    """The store does not answer; asking again later may help."""
+
+
+class CursorError(ValueError):
+    """A cursor is none that we gave out."""
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """A part of a long list.
+
+    Attributes:
+        next_cursor: asks for the part after this one; empty at the end.
+    """
+
+    items: tuple[T, ...]
+    next_cursor: str = ""
+
+
+class BalanceReader(Protocol):
+    """Reads accounts and sessions.
+
+    Every method raises :class:`ReaderUnavailableError` when the store does not answer, and the listing ones
+    :class:`CursorError` for a cursor that is not theirs. An empty cursor starts at the beginning. Cancellation
+    leaves nothing behind.
+    """
+
+    async def list_accounts(self, cursor: str, limit: int) -> Page[Account]:
+        """Some accounts, in no order; about ``limit`` of them, each at least once over a whole pass."""
+        ...
+
+    async def get_account(self, account_id: str) -> Account | None:
+        """One account; None when there is none."""
+        ...
+
+    async def list_sessions(self, cursor: str, limit: int) -> Page[Session]:
+        """At most ``limit`` open sessions; in a partition those come first whose supervision ends first."""
+        ...
+
+    async def get_session(self, session_id: str) -> Session | None:
+        """One session, open or closed and still remembered; None when there is none."""
+        ...
+
+    async def count_open_sessions(self) -> int:
+        """How many sessions are open now."""
+        ...
+
+
+class StoreBalanceReader:
+    """A :class:`BalanceReader` on a store, by redis-py in trio's threads.
+
+    Args:
+        connection: shared by the threads; redis-py lends each its own socket.
+        partitions: of the store, as its meta says.
+    """
+
+    def __init__(self, connection: "redis.Redis", *, partitions: int) -> None:
+        self._redis: Any = connection
+        self._partitions = partitions
+        self._client = BalanceClient(connection, partitions=partitions)
+
+    async def list_accounts(self, cursor: str, limit: int) -> Page[Account]:
+        """Some accounts, in no order."""
+        return await _in_thread(self._list_accounts, _parse_number(cursor or "0"), limit)
+
+    async def get_account(self, account_id: str) -> Account | None:
+        """One account; None when there is none."""
+        return await _in_thread(self._client.account, account_id)
+
+    async def list_sessions(self, cursor: str, limit: int) -> Page[Session]:
+        """At most ``limit`` open sessions."""
+        partition, _, rank = (cursor or "0.0").partition(".")
+        return await _in_thread(self._list_sessions, _parse_number(partition), _parse_number(rank), limit)
+
+    async def get_session(self, session_id: str) -> Session | None:
+        """One session; None when there is none."""
+        return await _in_thread(self._client.session, session_id)
+
+    async def count_open_sessions(self) -> int:
+        """How many sessions are open now."""
+        return await _in_thread(self._count_open_sessions)
+
+    # --- Blocking -------------------------------------------------------------------------------------------
+
+    def _list_accounts(self, cursor: int, limit: int) -> Page[Account]:
+        found: list[Account] = []
+        for _ in range(_SCANS_PER_PAGE_MAX):
+            cursor, names = self._redis.scan(cursor, match="{*}a:*", count=max(limit, 100))
+            found += [decode_account(content) for content in self._load(names)]
+            if cursor == 0 or len(found) >= limit:
+                break
+        return Page(tuple(found), str(cursor) if cursor else "")
+
+    def _list_sessions(self, partition: int, rank: int, limit: int) -> Page[Session]:
+        """Walk the partitions' deadlines: every open session has one."""
+        found: list[Session] = []
+        while partition < self._partitions:
+            wanted = limit - len(found)
+            if wanted == 0:
+                return Page(tuple(found), f"{partition}.{rank}")
+            members = self._redis.zrange(keys.deadlines_key(partition), rank, rank + wanted - 1)
+            named = [keys.parse_deadline_member(member.decode()) for member in members]
+            names = [keys.session_key(partition, session_id) for _, session_id in named]
+            sessions = map(decode_session, self._load(names))
+            found += [session for session in sessions if session.state is SessionState.OPEN]
+            if len(members) < wanted:
+                partition, rank = partition + 1, 0
+            else:
+                rank += len(members)
+        return Page(tuple(found))
+
+    def _load(self, names: list[Any]) -> list[bytes]:
+        """Contents of keys that may lie in different partitions; what is gone by now is left out."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipeline.get(name)
+        stored = map(decode_stored, pipeline.execute() if names else ())
+        return [value.content for value in stored if value.token != ABSENT]
+
+    def _count_open_sessions(self) -> int:
+        pipeline = self._redis.pipeline(transaction=False)
+        for partition in range(self._partitions):
+            pipeline.zcard(keys.deadlines_key(partition))
+        return sum(pipeline.execute())
+
+
+def _parse_number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 20:
+        raise CursorError(text)
+    return int(text)
+
+
+async def _in_thread(function: Any, *arguments: Any) -> Any:
+    try:
+        # It only reads: a caller who has given up need not wait for the socket's timeout.
+        return await trio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
+    except redis.RedisError as error:
+        raise ReaderUnavailableError(str(error)) from error

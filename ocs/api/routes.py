@@ -1,0 +1,159 @@
+"""The pages and resources of the online side."""
+
+from http import HTTPStatus
+from importlib import resources
+from typing import Annotated, Any, Final
+
+from litestar import MediaType, Response, get
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, QueryParameter, SkipValidation
+
+from ocs.api.problems import MEDIA_TYPE
+from ocs.api.reader import BalanceReader
+from ocs.api.views import (
+    AccountView,
+    PageView,
+    PeersView,
+    SessionView,
+    StatusView,
+    account_view,
+    session_view,
+)
+from ocs.api.workers import WorkerOverview
+from ocs.limits import HTTP_PAGE_ITEMS_MAX
+from ocs.metrics import PROMETHEUS_CONTENT_TYPE, render_prometheus
+
+# Given by the application; not part of any request.
+Reader = NamedDependency[SkipValidation[BalanceReader]]
+Workers = NamedDependency[SkipValidation[WorkerOverview]]
+
+Cursor = Annotated[
+    str, QueryParameter(max_length=64, description="`next_cursor` of the page before; empty to start")
+]
+Limit = Annotated[
+    int, QueryParameter(ge=1, le=HTTP_PAGE_ITEMS_MAX, description="about how many items to return")
+]
+
+_ASSETS: Final = resources.files("ocs.api").joinpath("assets")
+# Everything that the status page needs comes from here; it runs no script that is not ours.
+_PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def _asset(name: str, media_type: str) -> Response[bytes]:
+    content = _ASSETS.joinpath(name).read_bytes()
+    return Response(content, media_type=media_type, headers=_PAGE_HEADERS)
+
+
+@get("/", include_in_schema=False, sync_to_thread=False)
+def status_page() -> Response[bytes]:
+    """Show the status page for people."""
+    return _asset("status.html", "text/html")
+
+
+@get("/assets/status.css", include_in_schema=False, sync_to_thread=False)
+def status_style() -> Response[bytes]:
+    """Style the status page."""
+    return _asset("status.css", "text/css")
+
+
+@get("/assets/status.js", include_in_schema=False, sync_to_thread=False)
+def status_script() -> Response[bytes]:
+    """Fill the status page."""
+    return _asset("status.js", "text/javascript")
+
+
+@get("/healthz", tags=["operation"], sync_to_thread=False)
+def healthz() -> dict[str, str]:
+    """Tell that the HTTP process lives; restart it when this does not answer."""
+    return {"status": "ok"}
+
+
+@get("/readyz", tags=["operation"])
+async def readyz(workers: Workers) -> Response[Any]:
+    """Tell whether gateways get their answers: the store answers, and so does every worker (else 503)."""
+    readiness = await workers.readiness()
+    if readiness.ready:
+        return Response(readiness)
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    failing = "; ".join(check.detail for check in readiness.checks if not check.ok)
+    problem = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": failing,
+        "checks": readiness.checks,
+    }
+    return Response(problem, status_code=status, media_type=MEDIA_TYPE)
+
+
+@get("/metrics", tags=["operation"], media_type=MediaType.TEXT)
+async def metrics(workers: Workers) -> Response[bytes]:
+    """Show what all processes count, in Prometheus' text format."""
+    return Response(render_prometheus(await workers.metrics()), media_type=PROMETHEUS_CONTENT_TYPE)
+
+
+@get("/api/v1/status", tags=["operation"])
+async def status(workers: Workers) -> StatusView:
+    """Take one look at the whole system."""
+    return await workers.status()
+
+
+@get("/api/v1/peers", tags=["operation"])
+async def list_peers(workers: Workers) -> PeersView:
+    """List the connections of all Diameter peers."""
+    return await workers.peers()
+
+
+@get("/api/v1/accounts", tags=["balance"])
+async def list_accounts(reader: Reader, cursor: Cursor = "", limit: Limit = 50) -> PageView[AccountView]:
+    """List accounts, in no order."""
+    page = await reader.list_accounts(cursor, limit)
+    return PageView(tuple(map(account_view, page.items)), page.next_cursor or None)
+
+
+@get("/api/v1/accounts/{account_id:str}", tags=["balance"])
+async def get_account(reader: Reader, account_id: FromPath[str]) -> AccountView:
+    """Show one account."""
+    account = await reader.get_account(account_id)
+    if account is None:
+        raise NotFoundException("there is no such account")
+    return account_view(account)
+
+
+@get("/api/v1/sessions", tags=["balance"])
+async def list_sessions(reader: Reader, cursor: Cursor = "", limit: Limit = 50) -> PageView[SessionView]:
+    """List open sessions."""
+    page = await reader.list_sessions(cursor, limit)
+    return PageView(tuple(map(session_view, page.items)), page.next_cursor or None)
+
+
+# Session-Id may hold a slash in its optional part (RFC 6733 section 8.8), so it is the rest of the path.
+@get("/api/v1/sessions/{session_id:path}", tags=["balance"])
+async def get_session(reader: Reader, session_id: FromPath[str]) -> SessionView:
+    """Show one session, open or closed and still remembered."""
+    session = await reader.get_session(session_id.removeprefix("/"))
+    if session is None:
+        raise NotFoundException("there is no such session")
+    return session_view(session)
+
+
+ROUTES: Final[list[Any]] = [
+    status_page,
+    status_style,
+    status_script,
+    healthz,
+    readyz,
+    metrics,
+    status,
+    list_peers,
+    list_accounts,
+    get_account,
+    list_sessions,
+    get_session,
+]

@@ -1,0 +1,235 @@
+"""What HTTP shows of the domain, as JSON. Pure.
+
+Money is shown as a decimal text beside its micro-units: a reader needs no arithmetic, a program no parsing.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from ocs.balance.model import Account, Bucket, Session, SessionService
+from ocs.metrics import Snapshot
+from ocs.units import UnitType, format_micro
+
+V = TypeVar("V")
+
+_LATEST_MS: Final = 253_402_300_799_000  # 9999-12-31T23:59:59Z: later is for ever
+
+
+class MoneyView(msgspec.Struct, frozen=True):
+    """An amount: ``amount`` is decimal, ``micro`` the same in micro-units."""
+
+    amount: str
+    micro: int
+    currency: str
+
+
+class BucketView(msgspec.Struct, frozen=True):
+    """One bucket; ``value`` counts in ``unit`` (micro-units for money); times are ISO 8601, null is for ever."""
+
+    bucket_id: str
+    unit: str
+    value: int
+    reserved: int
+    allowance: str
+    priority: int
+    valid_from: str | None
+    valid_until: str | None
+
+
+class AccountView(msgspec.Struct, frozen=True):
+    """An account: its money in sum, and each bucket. ``available`` is balance less what open sessions hold."""
+
+    account_id: str
+    state: str
+    balance: MoneyView
+    reserved: MoneyView
+    available: MoneyView
+    credit_limit: MoneyView
+    buckets: tuple[BucketView, ...]
+    sequence: int
+
+
+class SessionServiceView(msgspec.Struct, frozen=True):
+    """One rating group or service of a session; units are those of its tariff."""
+
+    rating_group: int | None
+    service_identifiers: tuple[int, ...]
+    tariff_path: str
+    catalogue_version: str
+    counted_units: int
+    granted_units: int
+
+
+class SessionView(msgspec.Struct, frozen=True):
+    """A credit-control session; ``charged`` is decimal, in the account's currency."""
+
+    session_id: str
+    account_id: str
+    subscriber_id: str
+    state: str
+    service: str
+    called_party: str
+    origin_host: str
+    origin_realm: str
+    opened: str
+    supervised_until: str
+    charged: str
+    charged_micro: int
+    services: tuple[SessionServiceView, ...]
+
+
+class PageView(msgspec.Struct, Generic[V], frozen=True):
+    """A part of a long list; ask again with ``cursor=next_cursor`` until that is null."""
+
+    items: tuple[V, ...]
+    next_cursor: str | None
+
+
+class PeerView(msgspec.Struct, frozen=True):
+    """One connection of a peer, with the worker that serves it, as that worker tells it."""
+
+    worker: str
+    connection: dict[str, Any]
+
+
+class PeersView(msgspec.Struct, frozen=True):
+    """All connections; ``silent_workers`` did not answer, by name with the reason."""
+
+    items: tuple[PeerView, ...]
+    silent_workers: dict[str, str]
+
+
+class CheckView(msgspec.Struct, frozen=True):
+    """One thing that must work for the system to be ready."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+class ReadyView(msgspec.Struct, frozen=True):
+    """Whether the system answers gateways now, and what was looked at."""
+
+    ready: bool
+    checks: tuple[CheckView, ...]
+
+
+class LatencyView(msgspec.Struct, frozen=True):
+    """Answers by time taken since the workers started: ``counts[i]`` within ``bounds_s[i]``, the last above all."""
+
+    bounds_s: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+
+
+class StatusView(msgspec.Struct, frozen=True):
+    """One look at the whole system; totals count from the workers' start, rates come from two looks."""
+
+    time: str
+    readiness: ReadyView
+    requests: int
+    answers: dict[str, int]
+    latency: LatencyView
+    open_sessions: int | None
+
+
+def iso_time(epoch_ms: int) -> str:
+    """Epoch milliseconds as ISO 8601 in UTC: ``2026-01-31T23:59:59.000Z``."""
+    moment = datetime.fromtimestamp(min(epoch_ms, _LATEST_MS) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _money(micro: int, currency: str) -> MoneyView:
+    return MoneyView(format_micro(micro), micro, currency)
+
+
+def account_view(account: Account) -> AccountView:
+    """Show an account."""
+    money = [bucket for bucket in account.buckets if bucket.unit_type is UnitType.MONEY]
+    balance, reserved = sum(bucket.value for bucket in money), sum(bucket.reserved for bucket in money)
+    return AccountView(
+        account.account_id,
+        account.state.name.lower(),
+        balance=_money(balance, account.currency),
+        reserved=_money(reserved, account.currency),
+        available=_money(balance - reserved, account.currency),
+        credit_limit=_money(account.credit_limit_micro, account.currency),
+        buckets=tuple(map(_bucket_view, account.buckets)),
+        sequence=account.sequence,
+    )
+
+
+def _bucket_view(bucket: Bucket) -> BucketView:
+    return BucketView(
+        bucket.bucket_id,
+        bucket.unit_type.name.lower(),
+        bucket.value,
+        bucket.reserved,
+        bucket.allowance,
+        bucket.priority,
+        iso_time(bucket.valid_from_ms) if bucket.valid_from_ms else None,
+        iso_time(bucket.valid_until_ms) if bucket.valid_until_ms else None,
+    )
+
+
+def session_view(session: Session) -> SessionView:
+    """Show a session, without the answers kept for repeats."""
+    return SessionView(
+        session.session_id,
+        session.account_id,
+        session.subscriber_id,
+        session.state.name.lower(),
+        str(session.service),
+        session.called_party,
+        session.origin_host,
+        session.origin_realm,
+        iso_time(session.opened_ms),
+        iso_time(session.deadline_ms),
+        format_micro(session.charged_micro),
+        session.charged_micro,
+        tuple(map(_session_service_view, session.services)),
+    )
+
+
+def _session_service_view(service: SessionService) -> SessionServiceView:
+    return SessionServiceView(
+        service.rating_group,
+        service.service_identifiers,
+        service.tariff_path,
+        service.catalogue_version,
+        service.counted_units,
+        service.granted_units,
+    )
+
+
+def peers_view(by_worker: Mapping[str, Sequence[dict[str, Any]]], silent: Mapping[str, str]) -> PeersView:
+    """Show all connections of all workers, sorted by peer."""
+    items = [
+        PeerView(worker, connection)
+        for worker, connections in by_worker.items()
+        for connection in connections
+    ]
+    items.sort(key=lambda item: (str(item.connection.get("origin_host", "")), item.worker))
+    return PeersView(tuple(items), dict(silent))
+
+
+def status_view(
+    time_ms: int, readiness: ReadyView, merged: Snapshot, open_sessions: int | None
+) -> StatusView:
+    """Condense the merged metrics to what the status page shows; what no worker counts yet is zero."""
+    families = {family.name: family for family in merged.families}
+    requests = families.get("ocs_diameter_requests_total")
+    answers = families.get("ocs_diameter_answers_total")
+    latency = families.get("ocs_diameter_answer_seconds")
+    return StatusView(
+        iso_time(time_ms),
+        readiness,
+        int(sum(sample.value for sample in requests.samples)) if requests else 0,
+        {",".join(sample.labels): int(sample.value) for sample in answers.samples} if answers else {},
+        LatencyView(latency.bounds, latency.samples[0].counts)
+        if latency and latency.samples
+        else LatencyView(),
+        open_sessions,
+    )
