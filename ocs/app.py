@@ -16,14 +16,16 @@ import trio
 from ocs.balance.embedded import EmbeddedStore
 from ocs.balance.store_admin import StoreUnreachableError
 from ocs.charging.tariffs import Tariffs
-from ocs.children import Child, say_ready, until_orphaned
+from ocs.children import Child, say_ready, stop_when_orphaned
 from ocs.clock import SystemClock
 from ocs.diameter_gy.server import Listener, bind_listeners
+from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.rating import load_catalogue
 from ocs.settings import Settings
 from ocs.settings_file import resolve_path
 from ocs.store_setup import PreparedStore, prepare_store, publish_catalogue, store_url
 from ocs.worker import Worker, stop_on_signal
+from ocs.worker_channel import serve_worker_channel
 
 log = structlog.get_logger()
 
@@ -111,6 +113,9 @@ async def _run_children(settings: Settings, launch: Launch, listeners: list[List
     async with trio.open_nursery() as nursery:
         stop = trio.Event()
         nursery.start_soon(stop_on_signal, stop.set)
+        answers = {"metrics": REGISTRY.snapshot, "peers": list, "health": dict}
+        add_process_metrics("up")
+        nursery.start_soon(serve_worker_channel, launch.data_dir / "run" / "up.sock", answers)
         try:
             async with trio.open_nursery() as starting:
                 for child in (*workers, http):
@@ -154,7 +159,7 @@ async def run_charging(settings: Settings, launch: Launch, number: int, listen_f
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stop_on_signal, worker.request_stop)
         if launch.lifeline_fd is not None:
-            nursery.start_soon(_stop_when_orphaned, launch.lifeline_fd, worker)
+            nursery.start_soon(stop_when_orphaned, launch.lifeline_fd, worker.request_stop)
         await worker.run(ready)
         nursery.cancel_scope.cancel()
 
@@ -171,23 +176,9 @@ async def _prepare_patiently(settings: Settings, url: str) -> tuple[PreparedStor
             await trio.sleep(0.1)
 
 
-async def _stop_when_orphaned(lifeline_fd: int, worker: Worker) -> None:
-    await until_orphaned(lifeline_fd)
-    log.error("stopping", reason="the process that started this worker is gone")
-    worker.request_stop()
-
-
 def _inherited(listen_fds: str) -> list[Listener]:
     """Listeners passed down by the parent: ``5,6t`` is a plain one and one that speaks TLS."""
     return [
         Listener(socket.socket(fileno=int(word.rstrip("t"))), is_tls=word.endswith("t"))
         for word in listen_fds.split(",")
     ]
-
-
-async def run_http_process(settings: Settings, launch: Launch) -> None:
-    """Run the HTTP process: health, metrics, live sessions and accounts."""
-    del settings
-    if launch.ready_fd is not None:
-        say_ready(launch.ready_fd, "http=127.0.0.1:0")
-    await trio.sleep_forever()

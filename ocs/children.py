@@ -7,7 +7,7 @@ and holds its ports.
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -130,11 +130,13 @@ async def _read_line(stream: trio.abc.ReceiveStream) -> str:
     return data.decode().strip()
 
 
-async def until_orphaned(lifeline_fd: int) -> None:
-    """Return when the parent is gone: the other end of the pipe closes with it."""
+async def stop_when_orphaned(lifeline_fd: int, request_stop: Callable[[], None]) -> None:
+    """Call ``request_stop`` when the parent is gone: the other end of the pipe closes with it."""
     async with trio.lowlevel.FdStream(lifeline_fd) as stream:
         while await stream.receive_some(64):
             pass
+    log.error("stopping", reason="the process that started this one is gone")
+    request_stop()
 
 
 def say_ready(ready_fd: int, text: str) -> None:

@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from ocs import admin_commands
-from ocs.app import Launch, run_charging, run_http_process, run_up
+from ocs.app import Launch, run_charging, run_up
 from ocs.balance.client import StoreBusyError
 from ocs.balance.embedded import EmbeddedStoreError
 from ocs.balance.store_admin import StoreRefusedError
@@ -161,4 +161,6 @@ def _charging(options: argparse.Namespace) -> None:
 
 
 def _http(options: argparse.Namespace) -> None:
+    from ocs.http_process import run_http_process  # noqa: PLC0415 - its libraries burden this process alone
+
     _serve(options, run_http_process, "http")

@@ -1,7 +1,7 @@
 """Counters, gauges and histograms that cost one dictionary operation on the hot path.
 
-Each process counts for itself; the HTTP process asks every worker for a :class:`Snapshot`, merges them and renders
-Prometheus text. Metrics are made once, as constants of the module that counts::
+Each process counts for itself; the HTTP process asks every worker for a :class:`Snapshot`, merges them and shows them
+to Prometheus (:mod:`ocs.api.prometheus`). Metrics are made once, as constants of the module that counts::
 
     ANSWERS = Counter("ocs_diameter_answers_total", "Answers sent.", ("command", "result_code"))
     ANSWERS.inc("CC", "2001")
@@ -12,12 +12,10 @@ Names carry their unit last (``_seconds``, ``_octets``), counters end in ``_tota
 import bisect
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, Protocol
 
 import msgspec
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from ocs.limits import METRIC_SERIES_MAX
 
@@ -272,54 +270,6 @@ def _merge_samples(first: Sample, second: Sample, *, how: Merge) -> Sample:
     value = max(first.value, second.value) if how == "max" else first.value + second.value
     counts = tuple(a + b for a, b in zip(first.counts, second.counts, strict=True))
     return Sample(first.labels, value, counts)
-
-
-# HTTP adds the charset, which is UTF-8.
-PROMETHEUS_CONTENT_TYPE: Final = "text/plain; version=0.0.4"
-
-
-def render_prometheus(snapshot: Snapshot) -> bytes:
-    """Write a snapshot in Prometheus' text exposition format 0.0.4."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_SnapshotCollector(snapshot))
-    return generate_latest(registry)
-
-
-class _SnapshotCollector:
-    """Shows a snapshot to prometheus_client, which knows the exposition's escaping."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
-        for family in self._snapshot.families:
-            yield _prometheus_family(family)
-
-    def describe(self) -> tuple[()]:
-        return ()
-
-
-def _prometheus_family(family: Family) -> CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily:
-    if family.kind == "histogram":
-        shown = HistogramMetricFamily(family.name, family.description, labels=family.label_names)
-        for sample in family.samples:
-            shown.add_metric(sample.labels, _cumulated(family.bounds, sample.counts), sum_value=sample.value)
-        return shown
-    kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
-    shown = kind(family.name, family.description, labels=family.label_names)
-    for sample in family.samples:
-        shown.add_metric(sample.labels, sample.value)
-    return shown
-
-
-def _cumulated(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
-    """Turn counts per bucket into the ``le`` form, where each bucket holds all below it too."""
-    total = 0
-    buckets: list[tuple[str, float]] = []
-    for bound, count in zip([*map(str, map(float, bounds)), "+Inf"], counts, strict=True):
-        total += count
-        buckets.append((bound, total))
-    return buckets
 
 
 def add_process_metrics(process: str, registry: Registry = REGISTRY) -> None:

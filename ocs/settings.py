@@ -16,19 +16,21 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """A table of the file: a key that is not named here is an error."""
 
 
-class PeerSettings(_Section):
+class PeerSettings(_Section, frozen=True, kw_only=True):
     """One entry of the allow-list ``[[diameter.peers]]``; ``origin_host = "*"`` lets every peer in."""
 
     origin_host: str
     origin_realm: str = ""
 
 
-class DiameterSettings(_Section):
+class DiameterSettings(_Section, frozen=True, kw_only=True):
     """``[diameter]``: who we are, where we listen, whom we let in.
 
     Attributes:
         port: TCP; 0 is any free port. tls_port: TLS from the first byte; only with a certificate.
         hosts: further addresses to listen on beside ``host`` (IPv4 and IPv6).
+        destination_hosts: further values of Destination-Host that mean us, as behind a virtual name;
+            destination_realms: further realms that we serve.
         tls_client_ca_file: when set, peers must show a certificate of this authority.
     """
 
@@ -41,13 +43,15 @@ class DiameterSettings(_Section):
     tls_client_ca_file: str = ""
     origin_host: str = "ocs.lab.example"
     origin_realm: str = "lab.example"
+    destination_hosts: tuple[str, ...] = ()
+    destination_realms: tuple[str, ...] = ()
     product_name: str = "ocs-bss"
     watchdog_interval_s: float = 30.0
     peers: tuple[PeerSettings, ...] = (PeerSettings(origin_host="*"),)
     tolerate_unknown_mandatory_in: tuple[str, ...] = ("Service-Information",)
 
 
-class StoreSettings(_Section):
+class StoreSettings(_Section, frozen=True, kw_only=True):
     """``[store]``: an empty ``url`` starts the embedded store on ``data_dir``."""
 
     url: str = ""
@@ -58,7 +62,7 @@ class StoreSettings(_Section):
     password_file: str = ""
 
 
-class ChargingSettings(_Section):
+class ChargingSettings(_Section, frozen=True, kw_only=True):
     """``[charging]``: workers and the operator's credit-control policy.
 
     Attributes:
@@ -79,33 +83,33 @@ class ChargingSettings(_Section):
     credit_control_failure_handling: Literal["terminate", "continue", "retry_and_terminate"] = "terminate"
 
 
-class CatalogueSettings(_Section):
+class CatalogueSettings(_Section, frozen=True, kw_only=True):
     """``[catalogue]``: the folder with offers, relative to the configuration file."""
 
     path: str = "catalogue"
 
 
-class HttpSettings(_Section):
+class HttpSettings(_Section, frozen=True, kw_only=True):
     """``[http]``: health, metrics, portals and APIs."""
 
     host: str = "127.0.0.1"
     port: int = 8080
 
 
-class SnmpSettings(_Section):
+class SnmpSettings(_Section, frozen=True, kw_only=True):
     """``[snmp]``: where traps arrive."""
 
     host: str = "127.0.0.1"
     port: int = 10162
 
 
-class SqlSettings(_Section):
+class SqlSettings(_Section, frozen=True, kw_only=True):
     """``[sql]``: the business side's database; empty is SQLite in the data folder."""
 
     url: str = ""
 
 
-class LogSettings(_Section):
+class LogSettings(_Section, frozen=True, kw_only=True):
     """``[log]``: what is written, and whether subscribers' identities are masked in it."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -113,7 +117,7 @@ class LogSettings(_Section):
     success_sample: int = 1000
 
 
-class Settings(_Section):
+class Settings(_Section, frozen=True, kw_only=True):
     """The whole configuration.
 
     Attributes:

@@ -333,11 +333,9 @@ def _check_store(settings: Settings) -> None:
         raise _KeyError("store.partitions", f"expected a power of two from 1 to 1024, got {store.partitions}")
     if not store.data_dir:
         raise _KeyError("store.data_dir", "expected a folder")
+    if store.durability == "replicated":
+        raise _KeyError("store.durability", 'this release supports "memory" and "fsync"')
     if not store.url:
-        if store.durability == "replicated":
-            raise _KeyError(
-                "store.url", 'required for durability "replicated": the embedded store has no replicas'
-            )
         return
     try:
         parts = urlsplit(store.url)

@@ -4,7 +4,7 @@ Money is a whole number of micro-units (10^-6 of the currency's main unit) with 
 ever holds money; a division says which way it rounds.
 """
 
-from decimal import Decimal, InvalidOperation
+import re
 from enum import IntEnum
 from typing import Final
 
@@ -23,6 +23,9 @@ CURRENCY_NUMERIC: Final[dict[str, int]] = {
     "XAF": 950, "XOF": 952, "ZAR": 710,
 }  # fmt: skip
 CURRENCY_ALPHA: Final[dict[int, str]] = {number: code for code, number in CURRENCY_NUMERIC.items()}
+
+# ASCII alone: int() would also read digits of every other script.
+_AMOUNT: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 
 
 class CurrencyMismatchError(ValueError):
@@ -80,18 +83,17 @@ def divide_down(dividend: int, divisor: int) -> int:
 
 
 def parse_micro(text: str) -> int:
-    """Read a decimal amount such as ``"0.09"`` as micro-units.
+    """Read a decimal amount such as ``"0.09"`` or ``"-10"`` as micro-units.
 
     Raises:
-        AmountError: not a plain decimal number, or finer than a micro-unit.
+        AmountError: not a plain decimal number (no exponent, no separators), or finer than a micro-unit.
     """
-    try:
-        scaled = Decimal(text) * MICRO
-    except InvalidOperation:
-        raise AmountError(f"{text!r} is not a decimal amount such as '0.09'") from None
-    if not scaled.is_finite() or scaled != scaled.to_integral_value():
+    if _AMOUNT.fullmatch(text) is None:
+        raise AmountError(f"{text!r} is not a decimal amount such as '0.09'")
+    whole, _, fraction = text.partition(".")
+    if fraction.rstrip("0")[6:]:
         raise AmountError(f"{text!r} is not a whole number of micro-units (six decimals at most)")
-    return int(scaled)
+    return int(whole + fraction[:6].ljust(6, "0"))
 
 
 def format_micro(micro: int) -> str:

@@ -17,10 +17,8 @@ from ocs.charging.supervisor import Supervisor
 from ocs.charging.tariffs import Tariffs
 from ocs.clock import SystemClock
 from ocs.diameter_gy.identity import NodeIdentity
-from ocs.diameter_gy.policy import GyPolicy
 from ocs.diameter_gy.server import DiameterServer, Listener, ServerPolicy
-from ocs.diameter_gy.tls import server_context
-from ocs.metrics import REGISTRY
+from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.settings import Settings
 from ocs.settings_file import read_secret_file
 from ocs.store_setup import PreparedStore, password_file
@@ -59,13 +57,7 @@ class Worker:
             prepared.meta.origin_state_id,
             tuple(_host_of(listener) for listener in listeners),
         )
-        policy = ServerPolicy(
-            peers=diameter.peers,
-            gy=GyPolicy.from_settings(settings, currency=tariffs.currency),
-            watchdog_interval_s=diameter.watchdog_interval_s,
-            success_sample=settings.log.success_sample,
-            tls=server_context(diameter) if any(listener.is_tls for listener in listeners) else None,
-        )
+        policy = ServerPolicy.from_settings(settings, currency=tariffs.currency)
         self._server = DiameterServer(identity, policy, self._engine, clock=clock)
 
     def request_stop(self) -> None:
@@ -81,6 +73,7 @@ class Worker:
             await nursery.start(self._store.run)
             nursery.start_soon(self._engine.run)
             nursery.start_soon(self._supervisor.run)
+            add_process_metrics(self._channel.stem)
             nursery.start_soon(serve_worker_channel, self._channel, self._answers())
             gc.collect()
             gc.freeze()

@@ -10,6 +10,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from ocs.api.problems import MEDIA_TYPE
+from ocs.api.prometheus import PROMETHEUS_CONTENT_TYPE, render_prometheus
 from ocs.api.reader import BalanceReader
 from ocs.api.views import (
     AccountView,
@@ -22,7 +23,6 @@ from ocs.api.views import (
 )
 from ocs.api.workers import WorkerOverview
 from ocs.limits import HTTP_PAGE_ITEMS_MAX
-from ocs.metrics import PROMETHEUS_CONTENT_TYPE, render_prometheus
 
 # Given by the application; not part of any request.
 Reader = NamedDependency[SkipValidation[BalanceReader]]

@@ -33,7 +33,7 @@ log = get_logger(__name__)
 REQUESTS = Counter("ocs_http_requests_total", "HTTP requests begun, by route.", ("route",))
 
 
-class HttpAddressError(Exception):
+class HttpAddressError(OSError):
     """``[http]`` names an address that cannot be listened on; ``str()`` is one line with the remedy."""
 
 

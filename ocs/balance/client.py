@@ -4,6 +4,7 @@ It goes through the same door as charging: :meth:`BalanceClient.change` reads, l
 commits if nothing it read has changed meanwhile.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -80,20 +81,23 @@ class BalanceClient:
 
     def scan_accounts(self, cursor: int = 0, count: int = _SCAN_COUNT) -> tuple[int, list[Account]]:
         """One page of accounts in no order; a cursor of 0 starts, and comes back at the end."""
-        cursor, stored = self._scan("{*}a:*", cursor, count)
+        cursor, stored = self._scan("a", cursor, count)
         return cursor, [decode_account(value.content) for value in stored]
 
     def scan_sessions(self, cursor: int = 0, count: int = _SCAN_COUNT) -> tuple[int, list[Session]]:
         """One page of sessions, closed ones that are still remembered included."""
-        cursor, stored = self._scan("{*}s:*", cursor, count)
+        cursor, stored = self._scan("s", cursor, count)
         return cursor, [decode_session(value.content) for value in stored]
 
-    def _scan(self, pattern: str, cursor: int, count: int) -> tuple[int, list[Stored]]:
-        cursor, found = self._redis.scan(cursor, match=pattern, count=count)
+    def _scan(self, kind: str, cursor: int, count: int) -> tuple[int, list[Stored]]:
+        cursor, listed = self._redis.scan(cursor, match=f"{{*}}{kind}:*", count=count)
+        # The store's pattern also finds a session whose id ends like a key of this kind begins.
+        own = re.compile(rb"\{[0-9]+\}%b:" % kind.encode())
+        found = [key for key in listed if own.match(key)]
         pipeline = self._redis.pipeline(transaction=False)
         for key in found:
             pipeline.get(key)
-        values = pipeline.execute() if found else []
+        values: list[bytes | None] = pipeline.execute() if found else []
         return cursor, [decode_stored(value) for value in values if value is not None]
 
     def events(self, account_id: str) -> Iterator[ChargeEvent]:

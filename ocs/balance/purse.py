@@ -47,7 +47,7 @@ class Purse:
     """The buckets, totals and event counter of one account in one decision.
 
     Attributes:
-        has_expiring_buckets: some bucket pays for a time only.
+        has_allowances: something beside money can pay. has_expiring_buckets: some bucket pays for a time only.
 
     Args:
         account: as the store has it.
@@ -61,6 +61,7 @@ class Purse:
         "_origin",
         "_sequence",
         "_totals",
+        "has_allowances",
         "has_expiring_buckets",
         "now_ms",
     )
@@ -74,12 +75,13 @@ class Purse:
         self.now_ms = now_ms
         # Buckets that cannot pay now; nearly always none, so that the passes below stay short.
         self._expired: Collection[str] = _NOBODY
-        self.has_expiring_buckets = False
+        self.has_expiring_buckets = self.has_allowances = False
         for b in account.buckets:
-            if b.valid_until_ms or b.valid_from_ms:
+            if b.unit_type != _MONEY:
+                self.has_allowances = True
+            if (b.valid_until_ms or b.valid_from_ms) and not self.has_expiring_buckets:
                 self.has_expiring_buckets = True
                 self._expired = {b.bucket_id for b in account.buckets if not is_valid(b, now_ms)}
-                break
 
     @property
     def account_id(self) -> str:

@@ -15,6 +15,7 @@ import trio
 
 from ocs import limits
 from ocs.balance.keys import CLOCK, deadlines_key, events_key
+from ocs.balance.redis_stream import pack_command as _pack
 from ocs.balance.store import (
     COMMITTED,
     NOTHING,
@@ -42,10 +43,9 @@ _ROUND_TRIP = Histogram(
 _RECEIVE_OCTETS: Final = 262_144
 _BACKOFF_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
-Reply = Any  # what hiredis makes of RESP: int, bytes, list, None or an exception instance
+# What hiredis makes of RESP, errors included, or what stands for a reply that did not come.
+Reply = int | bytes | list[Any] | Exception | Unavailable | None
 Opener = Callable[[], Awaitable[trio.abc.Stream]]
-
-_pack: Final = hiredis.pack_command
 
 
 def commit_command(commit: Commit) -> list[str | bytes | int]:
@@ -80,7 +80,7 @@ def decode_commit_reply(reply: Reply) -> CommitResult:
     """What the commit function said."""
     if reply == 1:
         return COMMITTED
-    if reply == 2:  # noqa: PLR2004 - commit.lua's own codes
+    if reply == 2:  # commit.lua's own codes
         return TOO_EARLY
     if isinstance(reply, list):
         return Conflict(tuple(decode_stored(value) for value in reply))
@@ -243,7 +243,7 @@ class RedisStore:
             await stream.send_all(data)
 
     async def _read(self, stream: trio.abc.Stream) -> None:
-        reader = hiredis.Reader(replyError=_StoreError, protocolError=hiredis.ProtocolError)
+        reader: Any = hiredis.Reader(replyError=_StoreError, protocolError=hiredis.ProtocolError)
         waiting = self._waiting
         while data := await stream.receive_some(_RECEIVE_OCTETS):
             reader.feed(data)

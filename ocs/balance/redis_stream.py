@@ -1,7 +1,8 @@
 """Open a connection to Redis or Valkey as a trio stream: TCP, TLS or Unix socket, authenticated."""
 
 import ssl
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
 import hiredis
@@ -11,6 +12,10 @@ import trio
 from ocs import limits
 
 DEFAULT_PORT: Final = 6379
+# hiredis' own annotation takes commands of one word only.
+pack_command: Final = cast(
+    "Callable[[tuple[str | bytes | int, ...]], bytes]", cast("Any", hiredis).pack_command
+)
 
 
 class StoreUrl(msgspec.Struct, frozen=True):
@@ -80,8 +85,8 @@ async def _introduce(stream: trio.abc.Stream, url: StoreUrl) -> None:
     if url.database:
         commands.append(("SELECT", str(url.database)))
     commands.append(("PING",))
-    await stream.send_all(b"".join(hiredis.pack_command(command) for command in commands))  # type: ignore[arg-type]
-    reader = hiredis.Reader()
+    await stream.send_all(b"".join(pack_command(command) for command in commands))
+    reader: Any = hiredis.Reader()  # feeds on every buffer, and says str and bytes
     answered = 0
     while answered < len(commands):
         data = await stream.receive_some(4096)

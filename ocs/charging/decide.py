@@ -35,6 +35,9 @@ def decide(state: State, request: ChargingRequest, tariffs: Tariffs, moment: Mom
             if not _opens_anew(session, request):
                 return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
             session = None
+        elif session.account_id != state.account.account_id:
+            # Two accounts of one partition share its session keys. The other account's money is not ours to move.
+            return _refused(state, _outcome_elsewhere(request))
     kind = request.request_type
     if kind == _UPDATE or kind == _TERMINATION:
         if session is None:
@@ -52,12 +55,22 @@ def decide(state: State, request: ChargingRequest, tariffs: Tariffs, moment: Mom
     return SessionDecision(state, request, tariffs, moment, policy).open()
 
 
+def _outcome_elsewhere(request: ChargingRequest) -> Outcome:
+    """What to answer when the Session-Id belongs to another account."""
+    if request.request_type in {_UPDATE, _TERMINATION}:
+        return Outcome.UNKNOWN_SESSION
+    return Outcome.REPEATED_WITH_OTHER_CONTENT
+
+
 def _opens_anew(session: Session, request: ChargingRequest) -> bool:
     """Whether a gateway uses an ended session's id for a new one.
 
     RFC 6733 section 8.8 forbids it; recorded gateways do it after every restart. Refusing would lock the
-    subscriber out for as long as we remember the old session.
+    subscriber out for as long as we remember the old session. The very request that opened the old one is a late
+    copy, whose answer may be forgotten by now.
     """
+    if request.fingerprint == session.opening_fingerprint:
+        return False
     return request.request_type == CCRequestType.INITIAL and session.state == SessionState.CLOSED
 
 

@@ -1,11 +1,21 @@
 """A decision in the making: the account's purse, and the charge events so far."""
 
+from typing import Final
+
 from ocs.balance.entries import record_movement
 from ocs.balance.model import Account, Session
 from ocs.balance.purse import Purse
 from ocs.events import SCHEMA_VERSION, BucketMovement, ChargeEvent, EventKind, PriceTrace
-from ocs.messages import ChargingRequest
+from ocs.messages import CCRequestType, ChargingRequest
 from ocs.rating import Rate
+
+
+_LETTERS: Final = {CCRequestType.INITIAL: "i", CCRequestType.UPDATE: "u", CCRequestType.TERMINATION: "t", CCRequestType.EVENT: "e"}
+
+
+def operation_of(request: ChargingRequest) -> str:
+    """Name a request within its session: some gateways use a number again for another type, as ``recall`` allows."""
+    return f"{_LETTERS[request.request_type]}{request.request_number}"
 
 
 class Draft(Purse):
@@ -14,12 +24,12 @@ class Draft(Purse):
     Invariant: every movement of value adds exactly one to the account's sequence and one event.
 
     Args:
-        operation: what the events' ids end in: the request's number, or the reason of an expiry.
+        operation: what the events' ids end in: the request (see :func:`operation_of`), or the reason of an expiry.
     """
 
     __slots__ = ("_operation", "_session", "events")
 
-    def __init__(self, account: Account, now_ms: int, session: Session, operation: int | str, time_zone: str) -> None:
+    def __init__(self, account: Account, now_ms: int, session: Session, operation: str, time_zone: str) -> None:
         super().__init__(account, now_ms)
         self.events: list[ChargeEvent] = []
         self._session = session

@@ -168,6 +168,11 @@ class Engine:
         """Requests that have not been answered."""
         return self._inside
 
+    @property
+    def has_work(self) -> bool:
+        """Whether :meth:`run_group` would find something to do."""
+        return bool(self._pending or self._stalled)
+
     async def run(self) -> None:
         """Work for ever. Cancellation leaves unanswered requests to be repeated by their gateways."""
         async with trio.open_nursery() as nursery:
@@ -289,7 +294,8 @@ class Engine:
             self._no_account(entry, works)
             return
         for work in works:
-            if values[work.session_key][1] is None and not (work.is_new or work.is_located) and work.request is not None:
+            session = values[work.session_key][1]
+            if (session is None or session.account_id != entry.account_id) and not (work.is_new or work.is_located):
                 works = [work for work in works if not self._is_elsewhere(entry, work)]
                 break
         if works:
@@ -366,7 +372,8 @@ class Engine:
         """Whether a request's session must be looked for by its locator: the number may have moved accounts."""
         if work.request is None or work.is_located or work.is_new:
             return False
-        if entry.values[work.session_key][1] is not None:
+        session = entry.values[work.session_key][1]
+        if session is not None and session.account_id == entry.account_id:
             return False
         self._ask_locator(work)
         return True
@@ -454,6 +461,7 @@ class _Group:
         "_entry",
         "_events",
         "_expected",
+        "_faults",
         "_index_of",
         "_keys",
         "_moment",
@@ -475,6 +483,7 @@ class _Group:
         self._events: list[bytes] = []
         self._deadlines: dict[str, DeadlineChange] = {}
         self._replies: list[tuple[Work, ChargingAnswer]] = []
+        self._faults: list[tuple[Work, Exception]] = []
         self._not_before_ms: int | None = None
         self._moment = engine.moment()
 
@@ -531,9 +540,8 @@ class _Group:
         state = State(self._account, subscriber, session)
         try:
             decision = decide(state, request, engine.tariffs, self._moment, engine.policy)
-        except Exception:
-            _FAULTS.inc()
-            log.exception("decision_failed", session_id=request.session_id, request_number=request.request_number)
+        except Exception as error:
+            self._faults.append((work, error))
             self._replies.append((work, ChargingAnswer(Outcome.UNABLE_TO_COMPLY)))
             return
         if decision.is_repeat:
@@ -569,7 +577,7 @@ class _Group:
         """Close a session whose Tcc has ended; one that went on meanwhile is looked at later."""
         index, session = self._read(work.session_key)
         self._replies.append((work, ChargingAnswer(Outcome.SUCCESS)))
-        if session is None or session.state != _OPEN:
+        if session is None or session.state != _OPEN or session.account_id != self._entry.account_id:
             member = keys.deadline_member(self._entry.account_id, work.session_id)
             self._deadlines[member] = DeadlineChange(member, None)
         elif session.deadline_ms > self._moment.supervision_ms:
@@ -577,7 +585,11 @@ class _Group:
             self._schedule(session, session.deadline_ms)
         else:
             engine = self._engine
-            decision = expire_session(self._account, session, self._moment, engine.tariffs.current.time_zone)
+            try:
+                decision = expire_session(self._account, session, self._moment, engine.tariffs.current.time_zone)
+            except Exception as error:
+                self._faults.append((work, error))
+                return
             self._account = decision.account
             self._events += [encode_event(event) for event in decision.events]
             assert decision.session is not None  # noqa: S101 - an expiry always leaves its session, closed
@@ -592,6 +604,7 @@ class _Group:
         match result:
             case Committed():
                 self._remember(commit.token)
+                self._log_faults()
                 for work, answer in self._replies:
                     if answer.outcome == _USER_UNKNOWN and work.is_hinted:
                         engine.look_up_again(work)
@@ -609,6 +622,17 @@ class _Group:
                 entry.forget()
                 engine.stall(self._works)
         engine.free(entry)
+
+    def _log_faults(self) -> None:
+        """Tell what went wrong, now that what was read is known to stand.
+
+        An account read again after a lost race beside a session that was not looks like a broken ledger; the commit
+        finds that out, and the second decision succeeds.
+        """
+        for work, error in self._faults:
+            _FAULTS.inc()
+            number = None if work.request is None else work.request.request_number
+            log.error("decision_failed", session_id=work.session_id, request_number=number, exc_info=error)
 
     def _remember(self, token: bytes) -> None:
         """Take over what was written; sessions that ended, or never were, need no memory."""

@@ -32,7 +32,9 @@ def recall(session: Session, request: ChargingRequest) -> ChargingAnswer | Recal
             if remembered.fingerprint == request.fingerprint:
                 return _decode_answer(remembered.answer)
             return Recall.OTHER_CONTENT
-    if number <= session.forgotten_number and request.request_type != _INITIAL:
+    if request.request_type == _INITIAL:
+        return Recall.OTHER_CONTENT if request.fingerprint == session.opening_fingerprint else Recall.NEW
+    if number <= session.forgotten_number:
         return Recall.OTHER_CONTENT
     return Recall.NEW
 

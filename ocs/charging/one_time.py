@@ -11,9 +11,9 @@ from ocs.balance.model import (
 )
 from ocs.balance.purse import Purse, is_valid, pays_units
 from ocs.charging.decision import Decision, Moment, State
-from ocs.charging.draft import Draft
+from ocs.charging.draft import Draft, operation_of
 from ocs.charging.memory import remember
-from ocs.charging.quota import affordable, granted_unit
+from ocs.charging.quota import granted_unit, payable_units
 from ocs.charging.tariffs import Tariffs
 from ocs.charging.usage import amount_of, debit_use
 from ocs.events import EventKind, PriceTrace
@@ -82,7 +82,7 @@ class _Event:
         self._request = request
         self._tariffs = tariffs
         self._draft = Draft(
-            state.account, moment.now_ms, session, request.request_number, tariffs.current.time_zone
+            state.account, moment.now_ms, session, operation_of(request), tariffs.current.time_zone
         )
         self._now_s = moment.now_ms // 1000
 
@@ -99,12 +99,9 @@ class _Event:
             if not rate.credit_control_applicable:
                 return self._refuse(Outcome.CREDIT_CONTROL_NOT_APPLICABLE, asked)
             need = billable_units(rate, units)
-            if affordable(self._draft, rate, need, 0, False) < need:
+            if payable_units(self._draft, rate, need, 0, False) < need:
                 return self._refuse(Outcome.CREDIT_LIMIT_REACHED, asked)
-            service = SessionService(
-                asked.rating_group, asked.service_identifiers, rate.catalogue_version, rate.path
-            )
-            _, amount = debit_use(self._draft, self._request, self._session, service, rate, units)
+            _, amount = debit_use(self._draft, self._request, self._session, _service(asked, rate), rate, units)
             cost += amount
             answers.append(_granted(asked, rate, units))
         answer = ChargingAnswer(Outcome.SUCCESS, tuple(answers), cost=Money(cost, self._draft.currency))
@@ -164,17 +161,15 @@ class _Event:
 
     def check_balance(self) -> Decision:
         """Say whether the balance covers the price; reserve nothing (section 6.2)."""
-        price_left = 0
         enough = not self._is_barred()
         for asked in self._services():
             rate, units = self._rate_and_units(asked)
             if rate is None:
                 return self._refuse(Outcome.RATING_FAILED, asked)
             need = billable_units(rate, units)
-            _, covered = self._draft.plan_units(rate.unit_type, rate.allowances, need)
-            if need > covered:
-                price_left += price_micro(rate, 0, need - covered) + rate.connection_fee_micro
-        enough = enough and price_left <= self._draft.available_money()
+            enough = enough and payable_units(self._draft, rate, need, 0, False) >= need
+            # In the draft alone, which is dropped: the next service finds what this one would have left.
+            debit_use(self._draft, self._request, self._session, _service(asked, rate), rate, units)
         return self._tell(ChargingAnswer(Outcome.SUCCESS, enough_credit=enough))
 
     def price_enquiry(self) -> Decision:
@@ -241,6 +236,10 @@ class _Event:
             services = (ServiceAnswer(outcome, asked.rating_group, asked.service_identifiers),)
         answer = ChargingAnswer(outcome, services)
         return Decision(self._state.account, self._remembering(answer), answer)
+
+
+def _service(asked: MultipleServicesCreditControl, rate: Rate) -> SessionService:
+    return SessionService(asked.rating_group, asked.service_identifiers, rate.catalogue_version, rate.path)
 
 
 def _granted(asked: MultipleServicesCreditControl, rate: Rate, units: int) -> ServiceAnswer:

@@ -15,19 +15,21 @@ _TERMINATE: Final = FinalUnitIndication(FinalUnitAction.TERMINATE)
 _NOTHING: Final[tuple[Hold, ...]] = ()
 
 
-def affordable(purse: Purse, rate: Rate, need: int, money_units: int, fee_paid: bool) -> int:  # noqa: FBT001
-    """Count how many of ``need`` billed units allowances and unreserved money can pay.
+def payable_units(purse: Purse, rate: Rate, need: int, money_units: int, fee_paid: bool) -> int:  # noqa: FBT001
+    """Count the billed units that can be paid now: by allowances as far as they are needed, and by unreserved money.
 
     Args:
+        need: billed units that are asked for; the count may exceed it where money pays.
         money_units: billed units of the session that money has paid. fee_paid: the connection fee is charged.
     """
-    covered = purse.plan_units(rate.unit_type, rate.allowances, need)[1] if rate.allowances else 0
-    if covered >= need:
-        return need
-    by_money = affordable_units(
+    covered = 0
+    if rate.allowances and purse.has_allowances:
+        covered = purse.plan_units(rate.unit_type, rate.allowances, need)[1]
+        if covered >= need:
+            return need
+    return covered + affordable_units(
         rate, money_units_before=money_units, fee_due=not fee_paid, available_micro=purse.available_money()
     )
-    return min(need, covered + by_money)
 
 
 def reserve_grant(
@@ -45,7 +47,7 @@ def reserve_grant(
     counted, money_units, fee_paid = service.counted_units, service.money_units, service.fee_paid
     billed = billable_units(rate, counted)
     need = billable_units(rate, counted + wanted) - billed
-    payable = affordable(draft, rate, need, money_units, fee_paid)
+    payable = payable_units(draft, rate, need, money_units, fee_paid)
     if payable < need:
         granted = grantable_units(rate, counted_units=counted, wanted_units=wanted, payable_units=payable)
         if granted <= 0:
@@ -54,8 +56,9 @@ def reserve_grant(
         need = billable_units(rate, counted + granted) - billed
     holds, by_money = _plan(draft, rate, need, money_units, fee_paid)
     draft.reserve(holds)
-    is_final = granted < wanted or not _can_continue(
-        draft, rate, counted + granted, money_units + by_money, fee_paid or by_money > 0
+    is_final = granted < wanted or (
+        payable - need < max(rate.first_units, rate.step_units)
+        and not _can_continue(draft, rate, counted + granted, money_units + by_money, fee_paid or by_money > 0)
     )
     quota = rate.quota
     volume_threshold, time_threshold = quota.volume_quota_threshold_octets, quota.time_quota_threshold_s
@@ -85,7 +88,7 @@ def reserve_grant(
 def _plan(purse: Purse, rate: Rate, need: int, money_units: int, fee_paid: bool) -> tuple[tuple[Hold, ...], int]:  # noqa: FBT001
     """Choose the buckets that the grant is reserved in; say how many of its billed units money pays."""
     parts, covered = _NOTHING, 0
-    if rate.allowances:
+    if rate.allowances and purse.has_allowances:
         parts, covered = purse.plan_units(rate.unit_type, rate.allowances, need)
         if covered == need:
             return parts, 0
@@ -101,7 +104,7 @@ def _can_continue(purse: Purse, rate: Rate, counted: int, money_units: int, fee_
     if rate.is_free:
         return True
     block = billable_units(rate, counted + 1) - billable_units(rate, counted)
-    return affordable(purse, rate, block, money_units, fee_paid) >= block
+    return payable_units(purse, rate, block, money_units, fee_paid) >= block
 
 
 def _validity_time_s(draft: Draft, rate: Rate, holds: tuple[Hold, ...]) -> int:

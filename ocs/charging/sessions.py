@@ -13,7 +13,7 @@ from ocs.balance.model import (
     SessionState,
 )
 from ocs.charging.decision import Decision, Moment, Policy, State
-from ocs.charging.draft import Draft
+from ocs.charging.draft import Draft, operation_of
 from ocs.charging.memory import remember
 from ocs.charging.quota import reserve_grant
 from ocs.charging.tariffs import Tariffs
@@ -95,8 +95,8 @@ class SessionDecision:
     # --- Steps ------------------------------------------------------------------------------------------
 
     def _draft(self, session: Session) -> Draft:
-        number, time_zone = self._request.request_number, self._tariffs.current.time_zone
-        return Draft(self._state.account, self._moment.now_ms, session, number, time_zone)
+        operation, time_zone = operation_of(self._request), self._tariffs.current.time_zone
+        return Draft(self._state.account, self._moment.now_ms, session, operation, time_zone)
 
     def _barred(self) -> Outcome | None:
         """Why this subscriber gets nothing new, if so."""
@@ -114,15 +114,18 @@ class SessionDecision:
         charged = session.charged_micro
         longest_s = 0
         failed: Outcome | None = None
+        # All reports pay before a grant takes what is left: one service's overrun must not eat another's new grant.
+        debited: list[tuple[MultipleServicesCreditControl, int, Outcome | None]] = []
         for asked in self._request.services:
             index = _index_of(services, asked)
             if index < 0:
                 index = len(services)
                 services.append(_new_service(asked))
-            service, amount, failure = self._debit(draft, session, services[index], asked)
-            service, answer = self._reserve(draft, session, service, asked, failure or refuse_with)
-            services[index] = service
+            services[index], amount, failure = self._debit(draft, session, services[index], asked)
             charged += amount
+            debited.append((asked, index, failure))
+        for asked, index, failure in debited:
+            services[index], answer = self._reserve(draft, session, services[index], asked, failure or refuse_with)
             answers.append(answer)
             if answer.outcome != _SUCCESS:
                 failed = failed or answer.outcome
@@ -183,7 +186,8 @@ class SessionDecision:
         requested = asked.requested
         if requested is None and self._request.request_type == _INITIAL:
             requested = _ASK_US
-        if requested is None and refuse_with != Outcome.RATING_FAILED:
+        if service.granted_units or (requested is None and refuse_with != Outcome.RATING_FAILED):
+            # A service named twice has its one grant already: every report closes the grant before it.
             # RFC 8506 section 8.16: without Requested-Service-Unit no new quota must be returned.
             return service, _answer(asked, _SUCCESS)
         if requested is None or refuse_with is not None:

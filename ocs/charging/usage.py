@@ -96,7 +96,7 @@ def debit_use(
     billed_after = billable_units(rate, counted_after)
     by_money = billed_after - billed_before
     parts, covered = _NOTHING, 0
-    if rate.allowances:
+    if rate.allowances and draft.has_allowances:
         parts, covered = draft.plan_units(rate.unit_type, rate.allowances, by_money, own)
         by_money -= covered
     money_after = money_before + by_money

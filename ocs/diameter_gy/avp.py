@@ -43,7 +43,6 @@ _FLOAT32: Final = struct.Struct(">f")
 _FLOAT64: Final = struct.Struct(">d")
 
 unpack_header: Final[Callable[[bytes, int], tuple[int, int]]] = _HEADER.unpack_from
-unpack_vendor_header: Final[Callable[[bytes, int], tuple[int, int, int]]] = _VENDOR_HEADER.unpack_from
 
 
 class Avp(NamedTuple):
@@ -114,21 +113,29 @@ def split_avps(buffer: bytes, start: int = 0, end: int | None = None) -> list[Av
     end = len(buffer) if end is None else end
     avps: list[Avp] = []
     while start < end:
-        fault = fault_at(buffer, start, end)
-        if fault is not None:
-            raise fault
+        if end - start < HEADER_OCTETS:
+            raise _fault(buffer, start, end)
         code, word = unpack_header(buffer, start)
-        flags, length = word >> 24, word & 0xFFFFFF
+        flags, stop = word >> 24, start + (word & 0xFFFFFF)
+        vendor_id, data = 0, start + HEADER_OCTETS
         if flags & VENDOR_FLAG:
-            vendor_id = unpack_vendor_header(buffer, start)[2]
-            avp = Avp(code, vendor_id, flags, buffer[start + VENDOR_HEADER_OCTETS : start + length])
-        else:
-            avp = Avp(code, 0, flags, buffer[start + HEADER_OCTETS : start + length])
+            data = start + VENDOR_HEADER_OCTETS
+            vendor_id = int.from_bytes(buffer[start + HEADER_OCTETS : data], "big")
+        if not data <= stop <= end or flags & RESERVED_FLAGS:
+            raise _fault(buffer, start, end)
         if len(avps) >= AVPS_PER_MESSAGE_MAX:
-            raise AvpOccursTooManyTimes(f"more than {AVPS_PER_MESSAGE_MAX} AVPs in one message", avp.encoded)
-        avps.append(avp)
-        start += length + 3 & ~3
+            failed = Avp(code, vendor_id, flags, buffer[data:stop]).encoded
+            raise AvpOccursTooManyTimes(f"more than {AVPS_PER_MESSAGE_MAX} AVPs in one message", failed)
+        avps.append(Avp(code, vendor_id, flags, buffer[data:stop]))
+        start += stop - start + 3 & ~3
     return avps
+
+
+def _fault(buffer: bytes, start: int, end: int) -> DiameterError:
+    fault = fault_at(buffer, start, end)
+    if fault is None:
+        raise AssertionError("an AVP that was not passed has no fault")
+    return fault
 
 
 class AvpTree(NamedTuple):

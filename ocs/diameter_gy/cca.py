@@ -67,6 +67,7 @@ _RESULT_AVPS: Final = {outcome: unsigned32(codes.RESULT_CODE, code) for outcome,
 _AUTH_APPLICATION_AVP: Final = unsigned32(codes.AUTH_APPLICATION_ID, APPLICATION_ID)
 # Auth-Application-Id, CC-Request-Type and the header of CC-Request-Number, which stand together.
 _NUMBER_HEADER: Final = unsigned32(codes.CC_REQUEST_NUMBER, 0)[:HEADER_OCTETS]
+_LENGTH_OF_32_BITS: Final = (HEADER_OCTETS + 4).to_bytes(3, "big")
 _COMMAND_AVPS: Final = {
     kind: _AUTH_APPLICATION_AVP + enumerated(codes.CC_REQUEST_TYPE, kind) + _NUMBER_HEADER
     for kind in CCRequestType
@@ -158,7 +159,9 @@ def encode_error_answer(
         if header.command_code == COMMAND_CODE:
             parts.append(_AUTH_APPLICATION_AVP)
             for code in (codes.CC_REQUEST_TYPE, codes.CC_REQUEST_NUMBER):
-                parts += [avp for avp in found.get(code, [])[:1] if len(avp) == HEADER_OCTETS + 4]
+                parts += [
+                    avp for avp in found.get(code, [])[:1] if avp[5:HEADER_OCTETS] == _LENGTH_OF_32_BITS
+                ]
     if error.error_message:
         parts.append(utf8(codes.ERROR_MESSAGE, error.error_message, flags=0))
     if error.failed_avp:

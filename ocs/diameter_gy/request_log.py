@@ -69,7 +69,7 @@ class RequestLog:
                     container=avp.container,
                     avp_code=avp.code,
                     vendor_id=avp.vendor_id,
-                    reason="the AVP is unknown and has the M bit; [diameter] tolerate_unknown_mandatory_in lets it pass",
+                    reason="unknown AVP with the M bit, let pass by [diameter] tolerate_unknown_mandatory_in",
                     swallowed=swallowed,
                 )
 

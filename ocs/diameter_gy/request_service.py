@@ -132,13 +132,14 @@ class CreditControlService:
         answer: ChargingAnswer,
     ) -> None:
         try:
+            outcome = worst_outcome(answer)
             octets = encode_cca(request, answer, self.identity, self._gy_policy)
         except Exception:  # likewise: charging must not fall for an answer that we cannot write
             log.exception("answer_failed", peer=connection.peer_name, session_id=request.charging.session_id)
+            answer = ChargingAnswer(outcome := Outcome.UNABLE_TO_COMPLY)
             octets = encode_error_answer(message, header, UnableToComply("internal error"), self.identity)
         connection.answer(octets)
         elapsed_s = perf_counter() - began_s
-        outcome = worst_outcome(answer)
         ANSWERS.inc(_OUTCOME_LABELS[outcome])
         LATENCY.observe(elapsed_s)
         self._request_log.answered(connection, request.charging, answer, outcome, elapsed_s)

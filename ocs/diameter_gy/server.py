@@ -115,16 +115,12 @@ class ServerPolicy(NamedTuple):
         settings: Settings,
         *,
         currency: str = "",
-        destination_hosts: tuple[str, ...] = (),
-        destination_realms: tuple[str, ...] = (),
     ) -> Self:
         """Make the policy that the configuration says.
 
         Args:
             settings: the whole configuration.
             currency: ISO 4217 code of CC-Money without Currency-Code.
-            destination_hosts: values of Destination-Host that are us, beside origin_host.
-            destination_realms: values of Destination-Realm that we serve, beside origin_realm.
 
         Raises:
             PolicyError: a setting of credit control that cannot be followed.
@@ -132,7 +128,8 @@ class ServerPolicy(NamedTuple):
         """
         diameter = settings.diameter
         routing = RoutingPolicy.of(
-            (diameter.origin_host, *destination_hosts), (diameter.origin_realm, *destination_realms)
+            (diameter.origin_host, *diameter.destination_hosts),
+            (diameter.origin_realm, *diameter.destination_realms),
         )
         return cls(
             peers=diameter.peers,

@@ -31,6 +31,8 @@ from simulators.gateway.model import (
 _REDIRECTED_S: Final = 20.0
 # A grant with neither size in sight nor Validity-Time is reported at least this often.
 _REPORT_AT_LATEST_S: Final = 300.0
+# Simulated time moves at least this far, whatever rounding leaves of a pause.
+_TICK_S: Final = 0.001
 _OVERRUN_SHARE: Final = 0.1
 _IDLE_SHARE: Final = 0.1
 
@@ -112,9 +114,15 @@ class Flow:
 
     def seconds_to_report(self) -> float:
         """Simulated seconds until a report is due or nothing more is wanted."""
-        if not self.per_s or not self.wanted:
-            return self.until_s
-        return min(self.until_s, max(1, min(self.report_at - self.used, self.wanted)) / self.per_s)
+        if not self.wants:
+            return max(_TICK_S, self.until_s)
+        units = min(self.report_at - self.used, self.wanted)
+        return max(_TICK_S, min(self.until_s, units / self.per_s))
+
+    @property
+    def wants(self) -> bool:
+        """Whether there is use to come: an idle flow reports, and keeps no session open."""
+        return self.wanted > 0 and self.per_s > 0
 
     def use(self, seconds: float) -> None:
         """Let simulated time go by."""
@@ -187,8 +195,8 @@ def data_session(
     """
     rng = session.rng
     flows: list[Flow] = []
-    for group in rating_groups:
-        idle = len(rating_groups) > 1 and rng.random() < _IDLE_SHARE
+    for position, group in enumerate(rating_groups):
+        idle = position > 0 and rng.random() < _IDLE_SHARE
         flows.append(
             Flow(
                 group,
@@ -218,7 +226,7 @@ def _metered(session: Session, flows: list[Flow]) -> Behaviour:
         return  # some gateways close what was refused, some do not
     for flow in flows:
         flow.take(None if refused else answer.service(flow.rating_group))
-    while not refused and not session.leaving.now and any(flow.open and flow.wanted for flow in flows):
+    while not refused and not session.leaving.now and any(flow.open and flow.wants for flow in flows):
         active = [flow for flow in flows if flow.open]
         passed = yield Pause(min(flow.seconds_to_report() for flow in active))
         for flow in active:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from ocs.api.prometheus import render_prometheus
 from ocs.api.workers import WorkerOverview
 from ocs.clock import ManualClock
-from ocs.metrics import Counter, Gauge, Registry, render_prometheus
+from ocs.metrics import Counter, Gauge, Registry
 from ocs.worker_channel import WorkerChannel, serve_worker_channel
 
 

@@ -19,7 +19,7 @@ def test_listed_peer_is_let_in_whatever_the_case():
 
 
 def test_peer_that_is_not_listed_is_unknown():
-    with pytest.raises(UnknownPeer, match="unknown peer pgw.example"):
+    with pytest.raises(UnknownPeer, match=r"unknown peer pgw\.example"):
         AdmissionPolicy.from_settings((PeerSettings(origin_host="smf.example"),)).check(cer())
 
 

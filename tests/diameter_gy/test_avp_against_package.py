@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from diameter.message import Message, MessageHeader
@@ -22,7 +23,7 @@ def identity(value):
     return value
 
 
-TYPES = {
+TYPES: dict[str, Any] = {
     "octet_string": (package.AvpOctetString, codec.octet_string, lambda avp: avp.data, st.binary(max_size=50), identity),
     "integer32": (package.AvpInteger32, codec.integer32, codec.decode_integer32, st.integers(-(2**31), 2**31 - 1), identity),
     "integer64": (package.AvpInteger64, codec.integer64, codec.decode_integer64, st.integers(-(2**63), 2**63 - 1), identity),

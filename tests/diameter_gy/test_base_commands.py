@@ -1,3 +1,4 @@
+import contextlib
 import csv
 from pathlib import Path
 
@@ -137,10 +138,8 @@ def test_random_body_raises_nothing_but_diameter_errors(body):
         decode_device_watchdog_request,
         decode_disconnect_peer_request,
     ):
-        try:
+        with contextlib.suppress(DiameterError):
             decode(request(257, ORIGIN + body))
-        except DiameterError:
-            pass
 
 
 # --- answers, read by the independent stack ---

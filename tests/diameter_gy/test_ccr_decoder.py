@@ -1,5 +1,7 @@
 """Credit-Control-Requests: content, habits of real gateways, and what is refused how."""
 
+from typing import Any
+
 import pytest
 
 from ocs.diameter_gy.avp import (
@@ -35,6 +37,7 @@ from ocs.diameter_gy.policy import GyPolicy
 from ocs.diameter_gy.routing import RoutingPolicy
 from ocs.limits import SERVICES_PER_REQUEST_MAX, SESSION_ID_OCTETS_MAX
 from ocs.messages import CCRequestType, RequestedAction, Service, ServiceUnit
+from ocs.units import Money
 
 TGPP = 10415
 SERVICES = 456
@@ -63,11 +66,11 @@ def decode(message: bytes, policy: GyPolicy | None = None):
     return (policy or GyPolicy()).decoder.decode(message, parse_header(message))
 
 
-def charging(*more: bytes, **changed: bytes):
+def charging(*more: bytes, **changed: Any):
     return decode(ccr(*more, **changed)).charging
 
 
-def event(*more: bytes, **changed: bytes):
+def event(*more: bytes, **changed: Any):
     return charging(enumerated(436, 0), *more, **({"type": enumerated(416, 4)} | changed))
 
 
@@ -518,4 +521,4 @@ def test_sms_request_names_its_recipient():
 def test_money_is_asked_for_and_reported():
     money = grouped(413, grouped(445, integer64(447, 150), integer32(429, -2)), unsigned32(425, 978))
     found = event(grouped(437, money)).services[0].requested
-    assert (found.money.micro, found.money.currency) == (1_500_000, "EUR")
+    assert found == ServiceUnit(money=Money(1_500_000, "EUR"))

@@ -25,6 +25,7 @@ from ocs.settings import PeerSettings
 
 OURS = NodeIdentity("ocs.lab.example", "lab.example", "ocs-bss", origin_state_id=7)
 ORIGIN = utf8(264, "pgw.example") + utf8(296, "example")
+CAPABLE = ORIGIN + unsigned32(258, 4)
 
 
 def new_peer(*, listed="*", table=None, now_s=0.0, watchdog_interval_s=30.0):
@@ -43,7 +44,7 @@ def receive(peer, command, body=ORIGIN, *, flags=0x80, hop_by_hop=9, application
     return peer.receive(message, parse_header(message), now_s)
 
 
-def cer(peer, body=ORIGIN + unsigned32(258, 4), *, flags=0x80, now_s=0.0):
+def cer(peer, body=CAPABLE, *, flags=0x80, now_s=0.0):
     return receive(peer, 257, body, flags=flags, now_s=now_s)
 
 
@@ -63,6 +64,12 @@ def sent(outputs):
             results = [int.from_bytes(a.data) for a in split_avps(output.message, 20) if a.code == 268]
             found.append((header.command_code, header.is_request, results[0] if results else None))
     return found
+
+
+def header_of(output):
+    """The header of a message that was sent."""
+    assert isinstance(output, Send)
+    return parse_header(output.message)
 
 
 def kinds(outputs):
@@ -126,7 +133,7 @@ def drive(peer, step):
             peer.tick(1000.0)
             peer.tick(2000.0)
             return peer.tick(3000.0)
-        case "timeout":
+        case _:
             return peer.tick(1000.0)
 
 
@@ -167,6 +174,7 @@ def test_accepted_cer_opens_and_is_answered():
     assert sent(outputs) == [(257, False, 2001)]
     assert peer.is_open
     assert peer.is_serving
+    assert peer.capabilities
     assert peer.capabilities.origin.host == "pgw.example"
 
 
@@ -210,6 +218,7 @@ def test_second_cer_updates_capabilities_and_keeps_the_watchdog():
     peer = open_peer()
     outputs = cer(peer, ORIGIN + unsigned32(258, 4) + unsigned32(258, 5))
     assert outputs[0].again
+    assert peer.capabilities
     assert peer.capabilities.application_ids == {4, 5}
     assert peer._policy.table.connections_of("pgw.example") == 1
 
@@ -264,6 +273,7 @@ def test_watchdog_request_is_answered():
 def test_faulty_watchdog_request_is_answered_with_its_code():
     outputs = receive(open_peer(), 280, utf8(264, "pgw.example"))
     assert sent(outputs) == [(280, False, 5005)]
+    assert isinstance(outputs[0], Refused)
     assert outputs[0].command_code == 280
 
 
@@ -279,7 +289,7 @@ def test_silent_peer_is_asked_once_and_closed_after_three_intervals():
 def test_answered_watchdog_keeps_the_connection_and_another_answer_to_it_is_ignored():
     peer = open_peer()
     (request,) = peer.tick(30.0)
-    identifier = parse_header(request.message).hop_by_hop_id
+    identifier = header_of(request).hop_by_hop_id
     assert receive(peer, 280, flags=0, hop_by_hop=identifier, now_s=31.0) == []
     assert kinds(receive(peer, 280, flags=0, hop_by_hop=identifier, now_s=32.0)) == [Ignored]
     assert sent(peer.tick(61.0)) == [(280, True, None)]
@@ -290,7 +300,7 @@ def test_identifiers_of_our_requests_differ_and_wrap():
     seen = []
     for number in range(1, 4):
         (request,) = peer.tick(number * 100.0)
-        header = parse_header(request.message)
+        header = header_of(request)
         seen.append(header.hop_by_hop_id)
         receive(peer, 280, flags=0, hop_by_hop=header.hop_by_hop_id, now_s=number * 100.0)
     assert seen == [0xFFFFFFFF, 0, 1]
@@ -341,10 +351,11 @@ def test_faulty_dpr_is_answered_with_its_code_and_ends_the_connection_all_the_sa
 def test_our_stop_says_rebooting_and_waits_for_dpa_and_answers():
     peer = open_peer()
     (request,) = peer.stop(0.0)
+    assert isinstance(request, Send)
     (cause,) = [avp for avp in split_avps(request.message, 20) if avp.code == 273]
     assert cause.data == bytes(4)
     assert kinds(receive(peer, 272, application=4)) == [Serve]
-    receive(peer, 282, flags=0, hop_by_hop=parse_header(request.message).hop_by_hop_id)
+    receive(peer, 282, flags=0, hop_by_hop=header_of(request).hop_by_hop_id)
     assert peer.state is State.FINISHING
     assert kinds(receive(peer, 272, application=4)) == [Ignored]
     assert kinds(peer.drained(0.0)) == [Disconnect]

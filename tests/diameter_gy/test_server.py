@@ -76,7 +76,7 @@ async def test_several_connections_of_one_peer_are_served_and_shown(lab):
 
 async def test_snapshot_shows_a_stranger_as_waiting(lab):
     async with lab.serving() as (server, listeners):
-        stranger = await lab.connect(listeners[0])
+        await lab.connect(listeners[0])
         await trio.testing.wait_all_tasks_blocked(0.05)
         ((peer),) = server.peers()
         assert (peer.origin_host, peer.state) == ("", "wait_cer")
@@ -156,7 +156,7 @@ async def test_flood_of_strangers_shuts_out_no_gateway(lab, monkeypatch):
     monkeypatch.setattr("ocs.diameter_gy.server.CONNECTIONS_UNIDENTIFIED_MAX", 5)
     async with lab.serving() as (server, listeners):
         strangers = [await lab.connect(listeners[0]) for _ in range(20)]
-        gateway = await (await lab.connect(listeners[0])).opens()
+        await (await lab.connect(listeners[0])).opens()
         assert len(server.peers()) <= 6
         await strangers[0].sees_the_end()
 

@@ -46,10 +46,11 @@ class Relay:
 
     def __init__(self, process):
         self.process = process
+        self.stdout = process.stdout
         self.log = b""
 
     async def collect(self):
-        async for data in self.process.stdout:
+        async for data in self.stdout:
             self.log += data
 
     async def stop(self):
@@ -83,7 +84,7 @@ async def running_relay(folder, **ports):
     finally:
         with trio.CancelScope(shield=True):
             await relay.stop()
-            await process.stdout.aclose()
+            await relay.stdout.aclose()
 
 
 @asynccontextmanager
@@ -135,9 +136,15 @@ async def test_freediameter_exchanges_capabilities_answers_watchdogs_and_leaves_
             (connection,) = server._connections
             while connection.peer._watchdog._answers < 3:
                 await trio.sleep(0.02)
+            commands, send = [], connection.send
+            connection.send = lambda message: (
+                commands.append(parse_header(message).command_code),
+                send(message),
+            )
             await relay.stop()
             while server.peers():
                 await trio.sleep(0.02)
+            assert commands[-1] == 282
             assert connection.close_reason == "the peer closed the connection"
             assert b"ERROR" not in relay.log
             assert b"STATE_OPEN" in relay.log
@@ -160,15 +167,17 @@ async def test_freediameter_relays_a_request_and_its_answer(lab, tmp_path):
 
 
 async def test_freediameter_tells_the_gateway_when_we_have_shut_down(lab, tmp_path):
-    async with lab.serving() as (server, listeners):
-        async with relay_between(lab, tmp_path, listeners[0]) as (_, gateway):
-            await is_open(server)
-            server.request_stop()
-            while server.peers():
-                await trio.sleep(0.02)
-            header, result, _ = await gateway.answer_to(gateway.ccr())
-            assert header.is_error
-            assert result == 3002
+    async with (
+        lab.serving() as (server, listeners),
+        relay_between(lab, tmp_path, listeners[0]) as (_, gateway),
+    ):
+        await is_open(server)
+        server.request_stop()
+        while server.peers():
+            await trio.sleep(0.02)
+        header, result, _ = await gateway.answer_to(gateway.ccr())
+        assert header.is_error
+        assert result == 3002
 
 
 @pytest.mark.long

@@ -111,6 +111,7 @@ async def test_plain_diameter_on_the_tls_port_harms_nobody(lab, authority, files
 
 async def test_tls_older_than_1_2_is_not_spoken(files, tmp_path):
     context = server_context(DiameterSettings(**files), tmp_path)
+    assert context
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
 
 

@@ -214,7 +214,7 @@ def catalogue_from(text: str) -> Catalogue:
 
 
 @cache
-def test_catalogue() -> Catalogue:
+def lab_catalogue() -> Catalogue:
     """The catalogue above."""
     return catalogue_from(HEADER + OFFERS)
 

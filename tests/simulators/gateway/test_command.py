@@ -80,8 +80,23 @@ def test_run_over_sockets_leaves_summary_json_and_junit(
 ) -> None:
     out, junit = tmp_path / "summary.json", tmp_path / "junit.xml"
     status = main(
-        ["gateway", "--port", str(ocs.port), "--subscribers", "5", "--count", "60", "--lost", "0.1"]
-        + ["--time-scale", "2000", "--json", str(out), "--junit", str(junit)]
+        [
+            "gateway",
+            "--port",
+            str(ocs.port),
+            "--subscribers",
+            "5",
+            "--count",
+            "60",
+            "--lost",
+            "0.1",
+            "--time-scale",
+            "2000",
+            "--json",
+            str(out),
+            "--junit",
+            str(junit),
+        ]
     )
     printed = capsys.readouterr().out
     assert status == 0, printed

@@ -69,7 +69,7 @@ def test_nothing_arrives_when_nothing_was_sent(node: GatewayNode) -> None:
 
 def test_nobody_listening_is_not_connected(ocs: Any) -> None:
     with gateway(1) as alone:
-        with pytest.raises(NotConnectedError, match="127.0.0.1:1"):
+        with pytest.raises(NotConnectedError, match=r"127\.0\.0\.1:1"):
             alone.wait_until_ready(0.1)
         with pytest.raises(NotConnectedError):
             alone.send(request(0))

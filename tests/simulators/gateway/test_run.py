@@ -40,7 +40,7 @@ class FakeTransport:
         count = len(self.sent) + 1
         sent = Sent(count, again.end_to_end if again else 10_000 + count)
         self.sent.append((request, sent, again is not None))
-        if count not in self.lose and not (self.lose == {0}):
+        if count not in self.lose and self.lose != {0}:
             amount = 60 + (count if self.different_repeats and again else 0)
             self._answers.append(
                 Arrived(count, self._answer(request, sent, amount, self.result.get(count, 2001)))

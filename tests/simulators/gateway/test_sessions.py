@@ -196,7 +196,7 @@ def test_event_is_one_request_with_its_action() -> None:
 
 @given(
     seed=st.integers(0, 10_000),
-    amount=st.integers(1, 50_000),
+    amount=st.integers(500, 50_000),
     threshold=st.integers(0, 60_000),
     validity_s=st.integers(1, 500),
     groups=st.lists(st.integers(1, 5), min_size=1, max_size=4, unique=True),

@@ -1,0 +1,122 @@
+"""Gateways: what sessions ask and report, how they resend, give up, vanish and come back."""
+
+from random import Random
+
+from ocs.messages import (
+    CCRequestType,
+    ChargingAnswer,
+    ChargingRequest,
+    MultipleServicesCreditControl,
+    Outcome,
+    RequestedAction,
+    Service,
+    ServiceUnit,
+)
+from tests.support.requests import ASK_US, events, mscc, octets, request, seconds
+
+TRANSIENT = {Outcome.TOO_BUSY, Outcome.UNABLE_TO_DELIVER}
+DATA_GROUPS = (1, 10, 11, 15, 20)
+NUMBERS = ("491711", "331", "12025550")
+ACTIONS = tuple(RequestedAction)
+
+
+class Caller:
+    """One session (or one-time event) of one subscriber at one gateway."""
+
+    def __init__(self, random: Random, session_id: str, identity: str, started_s: int) -> None:
+        self._random = random
+        self.session_id = session_id
+        self._identity = identity
+        self._started_s = started_s
+        self._number = 0
+        self._granted: dict[int | None, int] = {}
+        self.pending: ChargingRequest | None = None
+        self._is_open = False
+        self.is_over = False
+        self.kind = random.choice((Service.DATA, Service.DATA, Service.VOICE, Service.SMS))
+        self._called = random.choice(NUMBERS) if self.kind == Service.VOICE else ""
+        groups = random.sample(DATA_GROUPS, random.randint(1, 3))
+        self._groups: tuple[int | None, ...] = tuple(groups) if self.kind == Service.DATA else (None,)
+
+    def next_request(self) -> ChargingRequest:
+        """The next thing to say; or the last one again, while it has no answer."""
+        random = self._random
+        if self.pending is not None:
+            if random.random() < 0.9 or self.kind == Service.SMS or not self._is_open:
+                return self.pending
+            # The gateway gives up on this request and goes on with the next number. Not on an INITIAL: a session
+            # that was never granted anything has nothing to say.
+            self.pending = None
+        if self.kind == Service.SMS:
+            self.pending = self._event()
+        elif not self._is_open and self._number == 0:
+            self.pending = self._request(CCRequestType.INITIAL)
+        elif random.random() < 0.7:
+            self.pending = self._request(CCRequestType.UPDATE)
+        else:
+            self.pending = self._request(CCRequestType.TERMINATION)
+        self._number += 1
+        return self.pending
+
+    def _event(self) -> ChargingRequest:
+        asked = mscc(None, requested=events(self._random.randint(1, 3)))
+        return self._make(CCRequestType.EVENT, (asked,), action=self._random.choice(ACTIONS))
+
+    def _request(self, request_type: CCRequestType) -> ChargingRequest:
+        services: list[MultipleServicesCreditControl] = []
+        for group in self._groups:
+            if self._random.random() < 0.15 and request_type == CCRequestType.UPDATE:
+                continue
+            used = () if request_type == CCRequestType.INITIAL else self._used(group)
+            wanted = None if request_type == CCRequestType.TERMINATION else self._wanted()
+            services.append(mscc(group, requested=wanted, used=used))
+        return self._make(request_type, tuple(services))
+
+    def _wanted(self) -> ServiceUnit | None:
+        chance = self._random.random()
+        if chance < 0.1:
+            return None
+        return ASK_US if chance < 0.5 else self._unit(self._random.randint(1, 4000))
+
+    def _used(self, group: int | None) -> tuple[ServiceUnit, ...]:
+        """Mostly a part of the grant, sometimes more than it, sometimes cut in two."""
+        granted = self._granted.get(group, 0)
+        most = granted if self._random.random() < 0.8 else granted * 6 // 5 + 5
+        used = self._random.randint(0, most)
+        if used > 3 and self._random.random() < 0.2:
+            return self._unit(used // 3), self._unit(used - used // 3)
+        return (self._unit(used),) if used or self._random.random() < 0.5 else ()
+
+    def _unit(self, amount: int) -> ServiceUnit:
+        return octets(amount) if self.kind == Service.DATA else seconds(amount)
+
+    def _make(
+        self,
+        request_type: CCRequestType,
+        services: tuple[MultipleServicesCreditControl, ...],
+        action: RequestedAction | None = None,
+    ) -> ChargingRequest:
+        within = request_type in {CCRequestType.UPDATE, CCRequestType.TERMINATION}
+        identities = () if within and self._random.random() < 0.3 else (self._identity,)
+        return request(
+            request_type, self._number, *services, session_id=self.session_id, service=self.kind,
+            identities=identities, action=action, called_party=self._called, event_time_s=self._started_s,
+            multiple_services=self.kind == Service.DATA,
+        )  # fmt: skip
+
+    def hear(self, request: ChargingRequest, answer: ChargingAnswer) -> None:
+        """Take an answer; one to an earlier request changes nothing."""
+        if self.pending is None or request.fingerprint != self.pending.fingerprint or answer.outcome in TRANSIENT:
+            return
+        self.pending = None
+        if request.request_type in {CCRequestType.EVENT, CCRequestType.TERMINATION}:
+            self.is_over = True
+            return
+        self._is_open = True
+        for service in answer.services:
+            granted = service.granted
+            if granted is not None:
+                self._granted[service.rating_group] = granted.total_octets or granted.time_s or 0
+        # A refused gateway mostly says goodbye; some forget to.
+        if answer.outcome != Outcome.SUCCESS and self._random.random() < 0.5:
+            self.is_over = True
