@@ -60,22 +60,31 @@ class Desk:
         return account
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser) -> None:  # pyright: ignore[reportPrivateUsage]
+def add_commands(
+    commands: "argparse._SubParsersAction[Any]",  # pyright: ignore[reportPrivateUsage] - argparse has no public name
+    common: argparse.ArgumentParser,
+) -> None:
     """Add ``account``, ``topup`` and ``session`` to the command line."""
     account = commands.add_parser("account", help="open, list and show accounts").add_subparsers(
         required=True, metavar="ACTION"
     )
     create = account.add_parser("create", parents=[common], help="open an account with one subscriber")
     create.add_argument("--id", required=True, dest="account_id", help="account id, also the subscriber's")
-    create.add_argument("--offer", action="append", default=[], help="offer of the catalogue; may be repeated")
+    create.add_argument(
+        "--offer", action="append", default=[], help="offer of the catalogue; may be repeated"
+    )
     create.add_argument("--msisdn", action="append", default=[], help="E.164 number, with or without +")
     create.add_argument("--imsi", action="append", default=[])
-    create.add_argument("--identity", action="append", default=[], help="other identity, such as sip:USER@REALM")
-    create.add_argument("--balance", default=None, help="opening balance, such as 10.00 (default: the first offer's)")
+    create.add_argument(
+        "--identity", action="append", default=[], help="other identity, such as sip:USER@REALM"
+    )
+    create.add_argument(
+        "--balance", default=None, help="opening balance, such as 10.00 (default: the first offer's)"
+    )
     create.add_argument("--credit-limit", default=None, help="how far below zero money may go, such as 50.00")
     create.set_defaults(run=_create)
     listing = account.add_parser("list", parents=[common], help="list accounts")
-    listing.add_argument("--limit", type=int, default=100)
+    listing.add_argument("--limit", type=_count, default=100, help="how many at most (default 100)")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_list_accounts)
     for name, action, text in (
@@ -89,7 +98,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     topup = commands.add_parser("topup", parents=[common], help="put money on an account, once per reference")
     topup.add_argument("account_id")
     topup.add_argument("amount", help="such as 5.00")
-    topup.add_argument("--reference", required=True, help="the payment's own reference; a repeat changes nothing")
+    topup.add_argument(
+        "--reference", required=True, help="the payment's own reference; a repeat changes nothing"
+    )
     topup.add_argument("--json", action="store_true")
     topup.set_defaults(run=_top_up)
     session = commands.add_parser("session", help="list and show live sessions").add_subparsers(
@@ -97,12 +108,22 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     sessions = session.add_parser("list", parents=[common], help="list open sessions")
     sessions.add_argument("--all", action="store_true", help="ended sessions that are still remembered too")
-    sessions.add_argument("--limit", type=int, default=100)
+    sessions.add_argument("--limit", type=_count, default=100, help="how many at most (default 100)")
     sessions.add_argument("--json", action="store_true")
     sessions.set_defaults(run=_list_sessions)
     one = session.add_parser("show", parents=[common], help="show one session")
     one.add_argument("session_id")
     one.set_defaults(run=_show_session)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return count
+
+
+_count.__name__ = "count"  # argparse says: invalid count value: '0'
 
 
 # --- Accounts -------------------------------------------------------------------------------------------
@@ -113,7 +134,9 @@ def _create(options: argparse.Namespace) -> None:
     catalogue = desk.catalogue
     offers = tuple(options.offer)
     first = catalogue.offer(offers[0]) if offers else None
-    opening = parse_micro(options.balance) if options.balance is not None else (first.opening_micro if first else 0)
+    opening = (
+        parse_micro(options.balance) if options.balance is not None else (first.opening_micro if first else 0)
+    )
     limit = options.credit_limit
     credit_limit = parse_micro(limit) if limit is not None else (first.credit_limit_micro if first else 0)
     identities = (
@@ -145,19 +168,23 @@ def _pages(scan: Callable[[int], tuple[int, list[Any]]]) -> Iterator[Any]:
 
 def _list_accounts(options: argparse.Namespace) -> None:
     desk = Desk(options)
-    accounts: list[Account] = []
+    found: dict[str, Account] = {}  # a scan may show one account twice
     for account in _pages(desk.client.scan_accounts):
-        accounts.append(account)
-        if len(accounts) >= options.limit:
+        found[account.account_id] = account
+        if len(found) >= options.limit:
             break
-    accounts.sort(key=lambda account: account.account_id)
     if options.json:
-        _print_json([_account_record(account) for account in accounts])
+        _print_json([_account_record(found[account_id]) for account_id in sorted(found)])
         return
     table = Table("account", "state", "money", "reserved", "allowances", "events")
-    for account in accounts:
+    for account_id in sorted(found):
+        account = found[account_id]
         record = _account_record(account)
-        allowances = [f"{bucket.value} {_UNITS[bucket.unit_type]}" for bucket in account.buckets if not _is_money(bucket)]
+        allowances = [
+            f"{bucket.value} {_UNITS[bucket.unit_type]}"
+            for bucket in account.buckets
+            if not _is_money(bucket)
+        ]
         table.add_row(
             account.account_id,
             record["state"],
@@ -217,7 +244,12 @@ def _print_account(desk: Desk, account: Account) -> None:
     table = Table("bucket", "holds", "reserved", "priority", "valid until")
     for bucket in account.buckets:
         amounts = (bucket.value, bucket.reserved)
-        shown = [f"{format_micro(a)} {account.currency}" if _is_money(bucket) else f"{a} {_UNITS[bucket.unit_type]}" for a in amounts]
+        shown = [
+            f"{format_micro(a)} {account.currency}"
+            if _is_money(bucket)
+            else f"{a} {_UNITS[bucket.unit_type]}"
+            for a in amounts
+        ]
         until = _time(bucket.valid_until_ms) if bucket.valid_until_ms else "for ever"
         table.add_row(bucket.bucket_id, shown[0], shown[1], str(bucket.priority), until)
     desk.console.print(table)
@@ -265,7 +297,9 @@ def _top_up(options: argparse.Namespace) -> None:
         _print_json({**_fields(receipt), "amount": str(receipt.amount)})
     else:
         balance = format_micro(receipt.balance_micro)
-        desk.console.print(f"{receipt.amount} on {receipt.account_id} ({receipt.reference}): {balance} {currency} now")
+        desk.console.print(
+            f"{receipt.amount} on {receipt.account_id} ({receipt.reference}): {balance} {currency} now"
+        )
 
 
 # --- Sessions -------------------------------------------------------------------------------------------
@@ -273,18 +307,21 @@ def _top_up(options: argparse.Namespace) -> None:
 
 def _list_sessions(options: argparse.Namespace) -> None:
     desk = Desk(options)
-    sessions: list[Session] = []
+    found: dict[str, Session] = {}
     for session in _pages(desk.client.scan_sessions):
         if options.all or session.state == SessionState.OPEN:
-            sessions.append(session)
-            if len(sessions) >= options.limit:
+            found[session.session_id] = session
+            if len(found) >= options.limit:
                 break
+    sessions = [found[session_id] for session_id in sorted(found)]
     if options.json:
         _print_json([_session_record(session) for session in sessions])
         return
     table = Table("session", "account", "state", "service", "since", "granted", "charged")
     for session in sessions:
-        granted = ", ".join(str(service.granted_units) for service in session.services if service.granted_units)
+        granted = ", ".join(
+            str(service.granted_units) for service in session.services if service.granted_units
+        )
         table.add_row(
             session.session_id,
             session.account_id,
@@ -309,10 +346,12 @@ def _session_record(session: Session) -> dict[str, Any]:
     record["state"] = session.state.name.lower()
     record["opening_fingerprint"] = session.opening_fingerprint.hex()
     record["services"] = [
-        {**_fields(service), "holds": [_fields(hold) for hold in service.holds]} for service in session.services
+        {**_fields(service), "holds": [_fields(hold) for hold in service.holds]}
+        for service in session.services
     ]
     record["answers"] = [
-        {"request_type": answer.request_type, "request_number": answer.request_number} for answer in session.answers
+        {"request_type": answer.request_type, "request_number": answer.request_number}
+        for answer in session.answers
     ]
     return record
 

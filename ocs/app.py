@@ -4,28 +4,31 @@
 process of its own; ``ocs charging`` runs one worker alone.
 """
 
+import itertools
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
 import trio
 
-from ocs.balance.embedded import EmbeddedStore
+from ocs.balance.embedded import DataFolderInUseError, EmbeddedStore
 from ocs.balance.store_admin import StoreUnreachableError
 from ocs.charging.tariffs import Tariffs
 from ocs.children import Child, say_ready, stop_when_orphaned
 from ocs.clock import SystemClock
 from ocs.diameter_gy.server import Listener, bind_listeners
+from ocs.log import mask_url
 from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.rating import load_catalogue
 from ocs.settings import Settings
 from ocs.settings_file import resolve_path
 from ocs.store_setup import PreparedStore, prepare_store, publish_catalogue, store_url
 from ocs.worker import Worker, stop_on_signal
-from ocs.worker_channel import serve_worker_channel
+from ocs.worker_channel import WorkerChannel, WorkerSilentError, serve_worker_channel
 
 log = structlog.get_logger()
 
@@ -56,26 +59,32 @@ def worker_channel_path(data_dir: Path, number: int) -> Path:
 
 
 async def run_up(settings: Settings, launch: Launch) -> None:
-    """Run everything until SIGTERM or SIGINT; print the ready line when every listener accepts."""
-    launch.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (launch.data_dir / "run").mkdir(mode=0o700, exist_ok=True)
+    """Run everything until SIGTERM or SIGINT; print the ready line when every listener accepts.
+
+    Whatever ends it, also a signal or an error while it starts, no process of ours is left behind.
+    """
+    (launch.data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
     listeners = bind_listeners(settings.diameter)
+    store = (
+        None if settings.store.url else EmbeddedStore(launch.data_dir, durability=settings.store.durability)
+    )
     async with trio.open_nursery() as nursery:
-        store: EmbeddedStore | None = None
-        url = settings.store.url
-        if not url:
-            store = EmbeddedStore(launch.data_dir, durability=settings.store.durability)
-            url = (await store.start()).url
-        watching = trio.CancelScope()
+        running, watching = trio.CancelScope(), trio.CancelScope()
+        nursery.start_soon(stop_on_signal, running.cancel)
         try:
-            if store is not None:
-                nursery.start_soon(_keep_store, store, watching)
-            await trio.to_thread.run_sync(_prepare, settings, url)
-            await _run_children(settings, launch, listeners, url)
+            with running:
+                url = settings.store.url if store is None else (await store.start()).url
+                if store is not None:
+                    nursery.start_soon(_keep_store, store, watching)
+                await trio.to_thread.run_sync(_prepare, settings, url)
+                await _run_children(settings, launch, listeners, url)
         finally:
             watching.cancel()
             if store is not None:
                 await store.stop()
+            for listener in listeners:
+                listener.socket.close()
+        nursery.cancel_scope.cancel()
 
 
 async def _keep_store(store: EmbeddedStore, watching: trio.CancelScope) -> None:
@@ -91,15 +100,42 @@ def _prepare(settings: Settings, url: str) -> tuple[PreparedStore, Tariffs]:
 
 
 async def _run_children(settings: Settings, launch: Launch, listeners: list[Listener], url: str) -> None:
-    """Start the workers and the HTTP process, say that all is ready, and end them in order."""
+    """Start the workers and the HTTP process and say that all is ready; cancelled, end them in order."""
+    workers, http = _children(settings, launch, listeners, url)
+    channel = launch.data_dir / "run" / "up.sock"
+    answers: dict[str, Callable[[], Any]] = {"metrics": REGISTRY.snapshot, "peers": list, "health": dict}
+    add_process_metrics("up")
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve_worker_channel, channel, answers)
+            async with trio.open_nursery() as starting:
+                for child in (*workers, http):
+                    starting.start_soon(child.start)
+            # Started again, it is to be found where it was.
+            http.environment["OCS_HTTP__PORT"] = http.ready_text.rpartition(":")[2]
+            for child in (*workers, http):
+                nursery.start_soon(child.keep_running)
+            print(_ready_line(listeners, http.ready_text), flush=True)  # noqa: T201 - the contract with tools
+            log.info("ready", workers=len(workers), store=mask_url(url))
+    finally:
+        # All tasks above have ended: nobody starts again what is stopped here.
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as stopping:
+                for worker in workers:
+                    stopping.start_soon(worker.stop)
+            await http.stop()
+
+
+def _children(
+    settings: Settings, launch: Launch, listeners: list[Listener], url: str
+) -> tuple[list[Child], Child]:
+    """The workers, on our listeners, and the HTTP process; none is started."""
     environment = {**os.environ, "OCS_STORE__URL": url}
     common = ["--data-dir", str(launch.data_dir), "--log", launch.log_style]
     if launch.config is not None:
         common += ["--config", str(launch.config)]
-    for listener in listeners:
-        listener.socket.set_inheritable(True)
-    handed = ",".join(f"{listener.socket.fileno()}{'t' if listener.is_tls else ''}" for listener in listeners)
     inherited = [listener.socket.fileno() for listener in listeners]
+    handed = ",".join(f"{listener.socket.fileno()}{'t' if listener.is_tls else ''}" for listener in listeners)
     workers = [
         Child(
             f"worker-{number}",
@@ -109,52 +145,38 @@ async def _run_children(settings: Settings, launch: Launch, listeners: list[List
         )
         for number in range(settings.charging.workers)
     ]
-    http = Child("http", ["http", *common], environment)
-    async with trio.open_nursery() as nursery:
-        stop = trio.Event()
-        nursery.start_soon(stop_on_signal, stop.set)
-        answers = {"metrics": REGISTRY.snapshot, "peers": list, "health": dict}
-        add_process_metrics("up")
-        nursery.start_soon(serve_worker_channel, launch.data_dir / "run" / "up.sock", answers)
-        try:
-            async with trio.open_nursery() as starting:
-                for child in (*workers, http):
-                    starting.start_soon(child.start)
-            for child in (*workers, http):
-                nursery.start_soon(child.keep_running)
-            print(_ready_line(listeners, http.ready_text), flush=True)  # noqa: T201 - the contract with tools
-            log.info("ready", workers=len(workers), store=url)
-            await stop.wait()
-        finally:
-            with trio.CancelScope(shield=True):
-                async with trio.open_nursery() as stopping:
-                    for worker in workers:
-                        stopping.start_soon(worker.stop)
-                await http.stop()
-            nursery.cancel_scope.cancel()
+    return workers, Child("http", ["http", *common], environment)
 
 
-def _ready_line(listeners: list[Listener], http: str) -> str:
+def _ready_line(listeners: list[Listener], http: str = "") -> str:
     """``ready diameter=HOST:PORT diameter_tls=HOST:PORT http=HOST:PORT``, as far as they exist."""
     words = ["ready"]
     for name, is_tls in (("diameter", False), ("diameter_tls", True)):
         words += [f"{name}={listener.address}" for listener in listeners if listener.is_tls == is_tls][:1]
-    return " ".join((*words, http))
+    return " ".join((*words, http)).rstrip()
 
 
-async def run_charging(settings: Settings, launch: Launch, number: int, listen_fds: str) -> None:
-    """Run one worker: on inherited listeners, or alone on its own."""
+async def run_charging(settings: Settings, launch: Launch, number: int | None, listen_fds: str) -> None:
+    """Run one worker: on inherited listeners, or alone on its own.
+
+    Args:
+        settings: the whole configuration.
+        launch: how this process was started.
+        number: which worker of the data folder it is; None takes the first number that is free.
+        listen_fds: the parent's listeners, such as ``5,6t``; empty to listen on our own.
+    """
     listeners = _inherited(listen_fds) if listen_fds else bind_listeners(settings.diameter)
-    (launch.data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
     url = await trio.to_thread.run_sync(store_url, settings, launch.data_dir)
     prepared, tariffs = await _prepare_patiently(settings, url)
+    number = await _free_number(launch.data_dir, number)
+    structlog.contextvars.bind_contextvars(process=f"worker-{number}")
     worker = Worker(settings, prepared, tariffs, listeners, worker_channel_path(launch.data_dir, number))
 
     def ready() -> None:
         if launch.ready_fd is not None:
             say_ready(launch.ready_fd, f"worker={number}")
         else:
-            print(_ready_line(listeners, ""), flush=True)  # noqa: T201 - the contract with tools
+            print(_ready_line(listeners), flush=True)  # noqa: T201 - the contract with tools
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stop_on_signal, worker.request_stop)
@@ -162,6 +184,20 @@ async def run_charging(settings: Settings, launch: Launch, number: int, listen_f
             nursery.start_soon(stop_when_orphaned, launch.lifeline_fd, worker.request_stop)
         await worker.run(ready)
         nursery.cancel_scope.cancel()
+
+
+async def _free_number(data_dir: Path, wanted: int | None) -> int:
+    """The wanted number, or the first free one: two workers on one channel would hide each other."""
+    numbers = itertools.count() if wanted is None else (wanted,)
+    for number in numbers:
+        channel = WorkerChannel(f"worker-{number}", worker_channel_path(data_dir, number))
+        try:
+            await channel.ask("health")
+        except WorkerSilentError:
+            return number
+    raise DataFolderInUseError(
+        f"{data_dir}: worker {wanted} runs on this data folder: choose another --number"
+    )
 
 
 async def _prepare_patiently(settings: Settings, url: str) -> tuple[PreparedStore, Tariffs]:

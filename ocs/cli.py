@@ -3,12 +3,13 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 import msgspec
+import redis
 import structlog
 import trio
 
@@ -17,7 +18,7 @@ from ocs.app import Launch, run_charging, run_up
 from ocs.balance.client import StoreBusyError
 from ocs.balance.embedded import EmbeddedStoreError
 from ocs.balance.store_admin import StoreRefusedError
-from ocs.children import ChildFailedError
+from ocs.children import ChildFailedError, say_failed
 from ocs.diameter_gy.policy import PolicyError
 from ocs.diameter_gy.tls import TlsSettingsError
 from ocs.log import configure_logging
@@ -42,9 +43,11 @@ _USER_ERRORS: Final = (
     StoreBusyError,
     StoreRefusedError,
     TlsSettingsError,
+    redis.RedisError,
 )
 EXIT_CONFIGURATION: Final = 2
 EXIT_REFUSED: Final = 1
+EXIT_INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -52,37 +55,65 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
     except BaseExceptionGroup as group:
-        known, unknown = group.split(_USER_ERRORS)
-        if unknown is not None or known is None:
-            raise
-        _fail(_first(known))
+        _fail(_explained(group), options)
+    except BrokenPipeError:
+        # Whoever read us has seen enough (`ocs account list | head`); nothing is left to be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_REFUSED)
     except _USER_ERRORS as error:
-        _fail(error)
+        _fail(error, options)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
     sys.exit(0)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _explained(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group, if a user can put all of them right; else the group is raised again."""
+    errors = list(_leaves(group))
+    if any(isinstance(error, KeyboardInterrupt) for error in errors):
+        sys.exit(EXIT_INTERRUPTED)
+    if not all(isinstance(error, _USER_ERRORS) for error in errors):
+        raise group
+    return errors[0]
 
 
-def _fail(error: BaseException) -> NoReturn:
-    """One line for the user; details of what we do not know how to explain stay in the log."""
-    text = str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        text = f"{error.filename}: {error.strerror}"
-    print(f"ocs: {text}", file=sys.stderr)  # noqa: T201 - a command speaks to its user
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(cast("BaseExceptionGroup[BaseException]", error))
+        else:
+            yield error
+
+
+def _fail(error: BaseException, options: argparse.Namespace) -> NoReturn:
+    """One line for the user; a child of `ocs up` hands it to its parent, which tells the user once."""
+    text = " ".join(_text_of(error).split())
+    ready_fd: int | None = getattr(options, "ready_fd", None)
+    if ready_fd is None or not say_failed(ready_fd, text):
+        print(f"ocs: {text}", file=sys.stderr)
     is_refusal = isinstance(error, OperationError | StoreBusyError | CurrencyMismatchError | AmountError)
     sys.exit(EXIT_REFUSED if is_refusal else EXIT_CONFIGURATION)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ocs", description="Online charging: run it, look into it, top up.")
+def _text_of(error: BaseException) -> str:
+    if isinstance(error, redis.RedisError):
+        return f"the store failed: {error}"
+    if isinstance(error, OSError) and error.strerror is not None:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an argument in one line, as every other error is said."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_CONFIGURATION, f"{self.prog}: {message}; `{self.prog} --help` explains\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="ocs", description="Online charging: run it, look into it, top up.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = _common_options()
     up = commands.add_parser("up", parents=[common, _log_options()], help="run everything on this machine")
@@ -90,7 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     charging = commands.add_parser(
         "charging", parents=[common, _log_options(), _child_options()], help="run one charging worker alone"
     )
-    charging.add_argument("--number", type=int, default=0, help="which worker this is (default 0)")
+    charging.add_argument(
+        "--number", type=int, default=None, help="which worker this is (default: the first free number)"
+    )
     charging.add_argument("--listen-fds", default="", help=argparse.SUPPRESS)
     charging.set_defaults(run=_charging)
     http = commands.add_parser(
@@ -101,24 +134,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _common_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
+def _common_options() -> _Parser:
+    options = _Parser(add_help=False)
     options.add_argument(
-        "--config", type=Path, default=None, help="configuration file (default config/ocs.toml where it exists)"
+        "--config",
+        type=Path,
+        default=None,
+        help="configuration file (default config/ocs.toml where it exists)",
     )
-    options.add_argument("--data-dir", type=Path, default=None, help="folder of this system's data ([store] data_dir)")
+    options.add_argument(
+        "--data-dir", type=Path, default=None, help="folder of this system's data ([store] data_dir)"
+    )
     options.set_defaults(open=_open)
     return options
 
 
-def _log_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
-    options.add_argument("--log", choices=("json", "console"), default="json", help="style of log lines on stderr")
+def _log_options() -> _Parser:
+    options = _Parser(add_help=False)
+    options.add_argument(
+        "--log", choices=("json", "console"), default="json", help="style of log lines on stderr"
+    )
     return options
 
 
-def _child_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
+def _child_options() -> _Parser:
+    options = _Parser(add_help=False)
     options.add_argument("--lifeline-fd", type=int, default=None, help=argparse.SUPPRESS)
     options.add_argument("--ready-fd", type=int, default=None, help=argparse.SUPPRESS)
     return options
@@ -157,10 +197,18 @@ def _up(options: argparse.Namespace) -> None:
 
 
 def _charging(options: argparse.Namespace) -> None:
-    _serve(options, run_charging, f"worker-{options.number}", options.number, options.listen_fds)
+    _serve(options, run_charging, "worker", options.number, options.listen_fds)
 
 
 def _http(options: argparse.Namespace) -> None:
-    from ocs.http_process import run_http_process  # noqa: PLC0415 - its libraries burden this process alone
+    # The libraries of HTTP burden this process alone.
+    from ocs.api.server import HttpAddressError
+    from ocs.http_process import run_http_process
 
-    _serve(options, run_http_process, "http")
+    try:
+        _serve(options, run_http_process, "http")
+    except BaseExceptionGroup as group:
+        taken = group.subgroup(HttpAddressError)
+        if taken is None:
+            raise
+        raise SettingsError(str(next(_leaves(taken)))) from None

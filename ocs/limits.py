@@ -17,6 +17,8 @@ CODEC_MEMO_ENTRIES: Final = 16_384
 # its Session-Ids; each takes about 4 KiB.
 LAYOUTS_MAX: Final = 512
 LAYOUTS_PER_LENGTH_MAX: Final = 8
+# Layouts of small groups, one for each length: more lengths than these mean that nothing repeats.
+GROUP_LAYOUTS_MAX: Final = 64
 # One report or request of units: 9 petabytes, or 285 million years. More is an error of the gateway, and sums of
 # such numbers would leave the store's 64-bit integers.
 UNITS_PER_REPORT_MAX: Final = 1 << 53
@@ -73,6 +75,8 @@ BUCKETS_PER_ACCOUNT_MAX: Final = 64
 LOCATOR_LIFETIME_S: Final = 30 * 86_400
 # An operation's reference (top-up, adjustment) is recognised for this long.
 OPERATION_MEMORY_S: Final = 400 * 86_400
+# Money that an operation may bring an account to: a hundred thousand million, far from the end of 64 bits.
+BALANCE_MICRO_MAX: Final = 10**17
 
 # --- Store ---------------------------------------------------------------------------------------------
 # A commit not confirmed within this time is an unknown outcome: answer 3004, drop caches, look again.

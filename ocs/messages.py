@@ -95,7 +95,7 @@ class FinalUnitIndication(msgspec.Struct, frozen=True, array_like=True, omit_def
 class MultipleServicesCreditControl(msgspec.Struct, frozen=True, gc=False):
     """One Multiple-Services-Credit-Control of a request (RFC 8506 section 8.16).
 
-    The plain form without that AVP is one of these without a rating group; a Service-Identifier at top level is its own.
+    The plain form without that AVP is one of these without a rating group; a Service-Identifier at top level is its.
 
     Attributes:
         requested: None when no new quota is asked for; an empty unit when we are to decide the quota.

@@ -5,11 +5,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import redis
 
 from ocs.balance.client import BalanceClient
 from ocs.balance.embedded import find_store
 from ocs.balance.keys import CATALOGUES, catalogue_key
-from ocs.balance.store_admin import StoreMeta, StoreRefusedError, check_store, connect, read_meta, set_up_store
+from ocs.balance.store_admin import (
+    StoreMeta,
+    StoreRefusedError,
+    StoreUnreachableError,
+    check_store,
+    connect,
+    read_meta,
+    set_up_store,
+)
 from ocs.charging.tariffs import Tariffs
 from ocs.clock import Clock
 from ocs.rating import Catalogue
@@ -76,7 +85,10 @@ def open_client(settings: Settings, data_dir: Path) -> BalanceClient:
     """
     url = store_url(settings, data_dir)
     client = connect(url, password_file(settings))
-    meta = read_meta(client)
+    try:
+        meta = read_meta(client)
+    except redis.RedisError as error:
+        raise StoreUnreachableError(f"{url}: {error}: start the store or correct [store] url") from None
     if meta is None:
         raise StoreRefusedError(f"{url}: this store was never set up: start `ocs up` on it first")
     return BalanceClient(client, partitions=meta.partitions)

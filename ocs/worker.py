@@ -38,8 +38,14 @@ class Worker:
     """
 
     def __init__(
-        self, settings: Settings, prepared: PreparedStore, tariffs: Tariffs, listeners: Sequence[Listener], channel: Path
+        self,
+        settings: Settings,
+        prepared: PreparedStore,
+        tariffs: Tariffs,
+        listeners: Sequence[Listener],
+        channel: Path,
     ) -> None:
+        self._starting = trio.CancelScope()
         self._listeners = listeners
         self._channel = channel
         clock = SystemClock()
@@ -61,7 +67,8 @@ class Worker:
         self._server = DiameterServer(identity, policy, self._engine, clock=clock)
 
     def request_stop(self) -> None:
-        """Take leave of every peer, answer what is in flight, end."""
+        """Take leave of every peer, answer what is in flight, end; before it serves, just end."""
+        self._starting.cancel()
         self._server.request_stop()
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -70,11 +77,15 @@ class Worker:
         Cancellation cuts connections; unanswered requests are repeated by their gateways.
         """
         async with trio.open_nursery() as nursery:
-            await nursery.start(self._store.run)
+            with self._starting:
+                await nursery.start(self._store.run)
+            if self._starting.cancelled_caught:
+                nursery.cancel_scope.cancel()
+                return
             nursery.start_soon(self._engine.run)
             nursery.start_soon(self._supervisor.run)
             add_process_metrics(self._channel.stem)
-            nursery.start_soon(serve_worker_channel, self._channel, self._answers())
+            await nursery.start(serve_worker_channel, self._channel, self._answers())
             gc.collect()
             gc.freeze()
             gc.set_threshold(*_GC_THRESHOLDS)

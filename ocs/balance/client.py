@@ -102,7 +102,11 @@ class BalanceClient:
 
     def events(self, account_id: str) -> Iterator[ChargeEvent]:
         """Charge events of an account that the stream still holds, oldest first."""
-        return (event for event in self.partition_events(self.partition_of(account_id)) if event.account_id == account_id)
+        return (
+            event
+            for event in self.partition_events(self.partition_of(account_id))
+            if event.account_id == account_id
+        )
 
     def partition_events(self, partition: int) -> Iterator[ChargeEvent]:
         """All charge events of a partition that its stream still holds, oldest first."""
@@ -121,7 +125,9 @@ class BalanceClient:
         """Read values of one partition with their tokens."""
         return tuple(decode_stored(value) for value in self._redis.mget(names))
 
-    def change(self, account_id: str, names: tuple[str, ...], decide: Callable[[tuple[Stored, ...]], Change | None]) -> None:
+    def change(
+        self, account_id: str, names: tuple[str, ...], decide: Callable[[tuple[Stored, ...]], Change | None]
+    ) -> None:
         """Read values, decide, commit; decide again when something changed meanwhile.
 
         Args:
@@ -163,7 +169,9 @@ class BalanceClient:
             tuple(encode_event(event) for event in change.events),
         )
 
-    def create_pipelined(self, changes: "Iterator[tuple[str, dict[str, bytes], Change]]", batch: int = 500) -> Iterator[str]:
+    def create_pipelined(
+        self, changes: "Iterator[tuple[str, dict[str, bytes], Change]]", batch: int = 500
+    ) -> Iterator[str]:
         """Create accounts by the batch: each account id with its directory entries and its values.
 
         Yields:
@@ -189,7 +197,9 @@ class BalanceClient:
         if slots:
             yield from flush()
 
-    def claim_identities(self, account_id: str, subscriber_id: str, identities: tuple[str, ...]) -> str | None:
+    def claim_identities(
+        self, account_id: str, subscriber_id: str, identities: tuple[str, ...]
+    ) -> str | None:
         """Enter identities into the directory; a name that another account holds is returned, and nothing kept."""
         location = keys.encode_location(account_id, subscriber_id)
         claimed: list[str] = []

@@ -154,7 +154,8 @@ class RedisStore:
                 done(_unavailable(reply))
 
         self._send(
-            _pack(("ZRANGE", deadlines_key(partition), "-inf", until_ms, "BYSCORE", "LIMIT", 0, limit)), listed
+            _pack(("ZRANGE", deadlines_key(partition), "-inf", until_ms, "BYSCORE", "LIMIT", 0, limit)),
+            listed,
         )
 
     def heartbeat(self, done: Callable[[Heartbeat | Unavailable], None]) -> None:
@@ -193,7 +194,11 @@ class RedisStore:
             except OSError as error:
                 delay = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
                 if failures % 50 == 0:
-                    log.warning("store_unreachable", reason=str(error), remedy="start the store or correct [store] url")
+                    log.warning(
+                        "store_unreachable",
+                        reason=str(error),
+                        remedy="start the store or correct [store] url",
+                    )
                 failures += 1
                 await trio.sleep(delay)
                 continue

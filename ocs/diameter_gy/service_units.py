@@ -1,7 +1,7 @@
 """Multiple-Services-Credit-Control and the service units in it, from octets (RFC 8506 sections 8.16 to 8.26)."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -20,6 +20,7 @@ from ocs.diameter_gy.grammar import (
     missing,
     wrong_length,
 )
+from ocs.diameter_gy.group_layouts import GroupLayouts, Span
 from ocs.limits import CODEC_MEMO_ENTRIES, UNIT_VALUE_EXPONENT_MAX, UNITS_PER_REPORT_MAX
 from ocs.messages import MultipleServicesCreditControl, ServiceUnit
 from ocs.units import CURRENCY_ALPHA, Money
@@ -67,6 +68,8 @@ class ServiceUnitDecoder:
         self._currency = currency
         self._services_table = ShapeTable(CONTAINER, _SERVICES_KINDS, tolerates_unknown=tolerates_unknown)
         self._unit_table = ShapeTable(CONTAINER, _UNIT_KINDS, tolerates_unknown=tolerates_unknown)
+        self._services_layouts = GroupLayouts(len(_SERVICES_KINDS))
+        self._unit_layouts = GroupLayouts(len(_UNIT_KINDS) - 1)
         # Gateways ask for the same size again and again; what was used differs each time.
         self.requested: Callable[[bytes], ServiceUnit] = lru_cache(CODEC_MEMO_ENTRIES)(self._requested)
 
@@ -76,39 +79,63 @@ class ServiceUnitDecoder:
         Raises:
             DiameterError: an AVP in it is malformed, unknown with the M bit, or of an impossible value.
         """
+        try:
+            known = self._services_layouts.read(data)
+            if known is None:
+                return self._step_through_services(data, tolerated)
+            rating_group, identifier, asked, reported = known
+            return MultipleServicesCreditControl(
+                rating_group,
+                () if identifier is None else (identifier,),
+                None if asked is None else self.requested(asked),
+                () if reported is None else (self.used(reported, tolerated),),
+            )
+        except DiameterError as error:
+            raise within(codes.MULTIPLE_SERVICES_CREDIT_CONTROL, error) from None
+
+    def _step_through_services(
+        self, data: bytes, tolerated: list[ToleratedAvp]
+    ) -> MultipleServicesCreditControl:
+        """Read a Multiple-Services-Credit-Control AVP by AVP; what is without fault is learnt."""
         table = self._services_table
         rating_group: int | None = None
         identifiers: tuple[int, ...] = ()
         requested: ServiceUnit | None = None
         used: tuple[ServiceUnit, ...] = ()
+        spans: list[Span] = []
+        tolerated_before = len(tolerated)
         start, end = 0, len(data)
-        try:
-            while start < end:
-                kind, header_octets, length, step = table[data[start : start + 8]]
-                if kind == VENDOR:
-                    kind, header_octets, length, step = table[data[start : start + 12]]
-                stop = start + length
-                if stop > end or kind >= TOLERATED:
-                    tolerated.append(_tolerate(data, start, stop, kind))
-                elif kind == _USED:
-                    used = (*used, self.used(data[start + header_octets : stop], tolerated))
-                elif kind == _REQUESTED:
-                    if requested is not None:
-                        raise _repeated(data, start)
-                    requested = self.requested(data[start + header_octets : stop])
-                elif kind == _RATING_GROUP:
-                    if rating_group is not None:
-                        raise _repeated(data, start)
-                    if length - header_octets != 4:
-                        raise wrong_length(codes.RATING_GROUP)
-                    rating_group = _unpack32(data, start + header_octets)[0]
-                elif kind == _SERVICE_IDENTIFIER:
-                    if length - header_octets != 4:
-                        raise wrong_length(codes.SERVICE_IDENTIFIER)
-                    identifiers = (*identifiers, _unpack32(data, start + header_octets)[0])
-                start += step
-        except DiameterError as error:
-            raise within(codes.MULTIPLE_SERVICES_CREDIT_CONTROL, error) from None
+        while start < end:
+            kind, header_octets, length, step = table[data[start : start + 8]]
+            if kind == VENDOR:
+                kind, header_octets, length, step = table[data[start : start + 12]]
+            stop = start + length
+            if stop > end or kind >= TOLERATED:
+                tolerated.append(_tolerate(data, start, stop, kind))
+            elif kind == _USED:
+                used = (*used, self.used(data[start + header_octets : stop], tolerated))
+            elif kind == _REQUESTED:
+                if requested is not None:
+                    raise _repeated(data, start)
+                requested = self.requested(data[start + header_octets : stop])
+            elif kind != IGNORED:
+                if length - header_octets != 4:
+                    raise wrong_length(
+                        codes.RATING_GROUP if kind == _RATING_GROUP else codes.SERVICE_IDENTIFIER
+                    )
+                value = _unpack32(data, start + header_octets)[0]
+                if kind == _SERVICE_IDENTIFIER:
+                    identifiers = (*identifiers, value)
+                elif rating_group is not None:
+                    raise _repeated(data, start)
+                else:
+                    rating_group = value
+            if kind != IGNORED:
+                form = "I" if kind in {_RATING_GROUP, _SERVICE_IDENTIFIER} else f"{length - header_octets}s"
+                spans.append(Span(kind, start + header_octets, form))
+            start += step
+        if len(tolerated) == tolerated_before:
+            self._services_layouts.learn(data, spans)
         return MultipleServicesCreditControl(rating_group, identifiers, requested, used)
 
     def _requested(self, data: bytes) -> ServiceUnit:
@@ -130,10 +157,37 @@ class ServiceUnitDecoder:
 
     def _unit(self, data: bytes, tolerated: list[ToleratedAvp], *, is_report: bool) -> ServiceUnit:
         """Read a unit; without a total, input and output are summed: that is what Open5GS reports."""
+        money: Money | None = None
+        values = self._unit_layouts.read(data)
+        if values is None:
+            values, money = self._step_through_unit(data, tolerated)
+        total, received, sent, specific, seconds = values
+        if (
+            (total or 0) > UNITS_PER_REPORT_MAX
+            or (received or 0) > UNITS_PER_REPORT_MAX
+            or (sent or 0) > UNITS_PER_REPORT_MAX
+            or (specific or 0) > UNITS_PER_REPORT_MAX
+        ):
+            if is_report:
+                raise _impossible(data)
+            total, received, sent, specific = (
+                None if value is None else min(value, UNITS_PER_REPORT_MAX)
+                for value in (total, received, sent, specific)
+            )
+        if total is None and (received is not None or sent is not None):
+            total = (received or 0) + (sent or 0)
+        return ServiceUnit(total, received, sent, seconds, specific, money)
+
+    def _step_through_unit(
+        self, data: bytes, tolerated: list[ToleratedAvp]
+    ) -> tuple[Sequence[int | None], Money | None]:
+        """Read a unit AVP by AVP; what is without fault is learnt, unless it holds money."""
         table = self._unit_table
         values: list[int | None] = [None, None, None, None, None]
         money: Money | None = None
+        spans: list[Span] = []
         start, end = 0, len(data)
+        is_learnable = True
         while start < end:
             kind, header_octets, length, step = table[data[start : start + 8]]
             if kind == VENDOR:
@@ -141,31 +195,23 @@ class ServiceUnitDecoder:
             stop = start + length
             if stop > end or kind >= TOLERATED:
                 tolerated.append(_tolerate(data, start, stop, kind))
+                is_learnable = False
+            elif kind == _MONEY:
+                if money is not None:
+                    raise _repeated(data, start)
+                money = self._money(data[start + header_octets : stop])
+                is_learnable = False
             elif kind != IGNORED:
-                if kind == _MONEY:
-                    if money is not None:
-                        raise _repeated(data, start)
-                    money = self._money(data[start + header_octets : stop])
-                else:
-                    if values[kind] is not None:
-                        raise _repeated(data, start)
-                    octets = length - header_octets
-                    if octets != (4 if kind == _TIME else 8):
-                        raise wrong_length(_UNIT_CODES[kind])
-                    value = (_unpack32 if kind == _TIME else _unpack64)(data, start + header_octets)[0]
-                    if value > UNITS_PER_REPORT_MAX:
-                        if is_report:
-                            name = describe_code(0, _UNIT_CODES[kind])
-                            raise InvalidAvpValue(
-                                f"{name} reports {value} units", avp_at(data, start).encoded
-                            )
-                        value = UNITS_PER_REPORT_MAX
-                    values[kind] = value
+                if values[kind] is not None:
+                    raise _repeated(data, start)
+                if length - header_octets != (4 if kind == _TIME else 8):
+                    raise wrong_length(_UNIT_CODES[kind])
+                values[kind] = (_unpack32 if kind == _TIME else _unpack64)(data, start + header_octets)[0]
+                spans.append(Span(kind, start + header_octets, "I" if kind == _TIME else "Q"))
             start += step
-        total, received, sent, specific, seconds = values
-        if total is None and (received is not None or sent is not None):
-            total = (received or 0) + (sent or 0)
-        return ServiceUnit(total, received, sent, seconds, specific, money)
+        if is_learnable and spans:
+            self._unit_layouts.learn(data, spans)
+        return values, money
 
     def _money(self, data: bytes) -> Money:
         """Read CC-Money: Value-Digits x 10^Exponent, exact (RFC 8506 sections 8.8 and 8.22)."""
@@ -183,6 +229,17 @@ class ServiceUnitDecoder:
         except DiameterError as error:
             raise within(codes.CC_MONEY, error) from None
         return Money(micro, currency)
+
+
+def _impossible(data: bytes) -> InvalidAvpValue:
+    """Name the first AVP of a unit that reports more than anyone can have used."""
+    for avp in split_avps(data):
+        kind = _UNIT_KINDS.get((avp.vendor_id, avp.code))
+        if kind is not None and kind < _TIME:
+            units = _unpack64(avp.data, 0)[0]
+            if units > UNITS_PER_REPORT_MAX:
+                return InvalidAvpValue(f"{describe_code(0, avp.code)} reports {units} units", avp.encoded)
+    raise AssertionError("no unit is impossible")
 
 
 def _tolerate(data: bytes, start: int, stop: int, kind: int) -> ToleratedAvp:

@@ -2,15 +2,20 @@
 
 import msgspec
 
+from ocs import limits
 from ocs.balance.entries import record_movement
 from ocs.balance.model import Account, Bucket, Hold, LifecycleState, Subscriber
-from ocs.balance.purse import Purse
+from ocs.balance.purse import Purse, money_balance
 from ocs.events import ChargeEvent, EventKind
 from ocs.rating import Catalogue
-from ocs.units import CurrencyMismatchError, Money, UnitType
+from ocs.units import CurrencyMismatchError, Money, UnitType, format_micro
 
 MAIN_BUCKET = "main"
 _DAY_MS = 86_400_000
+# Keys carry their hash tag in braces, and ids of events are words between colons.
+_RESERVED = frozenset("{}:")
+_REFERENCE_CHARACTERS_MAX = 128
+_BALANCE_MAX = format_micro(limits.BALANCE_MICRO_MAX)
 
 
 class OperationError(ValueError):
@@ -62,27 +67,33 @@ def open_account(new: NewAccount, catalogue: Catalogue, now_ms: int) -> Opened:
         time_zone=catalogue.time_zone,
         subscriber_id=new.subscriber_id,
     )
-    subscriber = Subscriber(new.subscriber_id, new.account_id, LifecycleState.ACTIVE, new.identities, new.offers)
+    subscriber = Subscriber(
+        new.subscriber_id, new.account_id, LifecycleState.ACTIVE, new.identities, new.offers
+    )
     return Opened(purse.account(), subscriber, (event,))
 
 
 def _check(new: NewAccount, catalogue: Catalogue) -> None:
     for name in (new.account_id, new.subscriber_id):
-        if not name or len(name) > 64 or not name.isprintable() or "{" in name or "}" in name:  # noqa: PLR2004
-            raise OperationError(f"{name!r} is not an id: 1 to 64 printable characters without braces")
+        if not name or len(name) > 64 or not name.isprintable() or _RESERVED & set(name):
+            raise OperationError(f"{name!r} is not an id: 1 to 64 printable characters, none of {{ }} :")
     for offer in new.offers:
         if catalogue.offer(offer) is None:
             raise OperationError(f"offer {offer!r} is not in catalogue {catalogue.version}")
     for identity in new.identities:
         kind, _, value = identity.partition(":")
         if kind not in {"e164", "imsi", "sip", "nai", "private"} or not value:
-            raise OperationError(f"{identity!r} is not an identity such as 'e164:491710000001' or 'imsi:262011234567890'")
+            raise OperationError(
+                f"{identity!r} is not an identity such as 'e164:491710000001' or 'imsi:262011234567890'"
+            )
         if kind in {"e164", "imsi"} and not (value.isascii() and value.isdigit()):
             raise OperationError(f"{identity!r}: {kind} is digits alone")
     if new.opening.currency != catalogue.currency:
         raise OperationError(f"{new.opening.currency} is not the catalogue's currency, {catalogue.currency}")
     if new.opening.micro < 0 or new.credit_limit_micro < 0:
         raise OperationError("an opening balance and a credit limit are not negative")
+    if max(new.opening.micro, new.credit_limit_micro) > limits.BALANCE_MICRO_MAX:
+        raise OperationError(f"an opening balance and a credit limit are {_BALANCE_MAX} at most")
 
 
 def _buckets(new: NewAccount, catalogue: Catalogue, now_ms: int) -> list[Bucket]:
@@ -93,7 +104,9 @@ def _buckets(new: NewAccount, catalogue: Catalogue, now_ms: int) -> list[Bucket]
             until_ms = now_ms + grant.validity_days * _DAY_MS if grant.validity_days else 0
             bucket_id = f"{offer_id}.{grant.allowance}"
             buckets.append(
-                Bucket(bucket_id, grant.unit_type, grant.units, 0, grant.allowance, grant.priority, 0, until_ms)
+                Bucket(
+                    bucket_id, grant.unit_type, grant.units, 0, grant.allowance, grant.priority, 0, until_ms
+                )
             )
     return buckets
 
@@ -102,16 +115,24 @@ def top_up(account: Account, amount: Money, *, reference: str, now_ms: int) -> t
     """Put money on an account.
 
     Raises:
-        OperationError: nothing to put, or the account is closed.
+        OperationError: nothing to put, no reference, too much money, or the account is closed.
         CurrencyMismatchError: another currency than the account's.
     """
     if amount.micro <= 0:
         raise OperationError("a top-up is more than nothing")
+    if not reference or len(reference) > _REFERENCE_CHARACTERS_MAX or not reference.isprintable():
+        raise OperationError(f"{reference!r} is not a reference: 1 to 128 printable characters")
+    if money_balance(account) + amount.micro > limits.BALANCE_MICRO_MAX:
+        raise OperationError(f"a balance is {_BALANCE_MAX} at most")
     if amount.currency != account.currency:
-        raise CurrencyMismatchError(f"account {account.account_id} is in {account.currency}, not {amount.currency}")
+        raise CurrencyMismatchError(
+            f"account {account.account_id} is in {account.currency}, not {amount.currency}"
+        )
     if account.state == LifecycleState.CLOSED:
         raise OperationError(f"account {account.account_id} is closed")
     purse = Purse(account, now_ms)
     movements = purse.credit((Hold(MAIN_BUCKET, amount.micro),))
-    event = record_movement(purse, EventKind.TOP_UP, movements, event_id=f"topup:{reference}")
+    event = record_movement(
+        purse, EventKind.TOP_UP, movements, event_id=f"topup:{account.account_id}:{reference}"
+    )
     return purse.account(), event

@@ -13,7 +13,7 @@ from ocs.balance.purse import money_balance
 from ocs.balance.store import ABSENT, Stored
 from ocs.clock import Clock
 from ocs.rating import Catalogue
-from ocs.subscribers.operations import NewAccount, OperationError, Opened, open_account, top_up
+from ocs.subscribers.operations import NewAccount, Opened, OperationError, open_account, top_up
 from ocs.units import Money
 
 
@@ -107,12 +107,17 @@ class SubscriberService:
             if stored_account.token == ABSENT:
                 raise OperationError(f"there is no account {account_id!r}")
             account, event = top_up(
-                decode_account(stored_account.content), amount, reference=f"{account_id}:{reference}", now_ms=self._clock.now_ms()
+                decode_account(stored_account.content),
+                amount,
+                reference=reference,
+                now_ms=self._clock.now_ms(),
             )
             receipt = Receipt(account_id, reference, amount, money_balance(account), account.sequence)
             receipts.append(receipt)
             return Change(
-                {account_key: account, receipt_key: receipt}, (event,), {receipt_key: limits.OPERATION_MEMORY_S * 1000}
+                {account_key: account, receipt_key: receipt},
+                (event,),
+                {receipt_key: limits.OPERATION_MEMORY_S * 1000},
             )
 
         self._client.change(account_id, (account_key, receipt_key), decide)

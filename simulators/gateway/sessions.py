@@ -156,7 +156,9 @@ class Flow:
         threshold = (
             result.volume_threshold_octets if self.service is Service.DATA else result.time_threshold_s
         )
-        self.report_at = max(1, self.granted - (threshold or 0))
+        # A threshold as large as the quota would have it reported at once, and again, for ever.
+        early = threshold if threshold is not None and threshold < self.granted else 0
+        self.report_at = self.granted - early
         self.until_s = float(result.validity_time_s or _REPORT_AT_LATEST_S)
         self.final = result.final_unit_action
         if self.final is not None:

@@ -125,14 +125,12 @@ class Lab:
     )
 
     @asynccontextmanager
-    async def serving(self, *, host="127.0.0.1", hosts_too=(), realms_too=(), **diameter):
+    async def serving(self, *, host="127.0.0.1", **diameter):
         """Run a server; gives (server, listeners); it has stopped in order when the block is left."""
         diameter.setdefault("watchdog_interval_s", 30.0)
         settings = Settings(diameter=DiameterSettings(host=host, port=0, tls_port=0, **diameter))
         listeners = bind_listeners(settings.diameter)
-        policy = ServerPolicy.from_settings(
-            settings, destination_hosts=hosts_too, destination_realms=realms_too
-        )
+        policy = ServerPolicy.from_settings(settings)
         server = DiameterServer(self.identity, policy, self.handler, draw_jitter_s=lambda: 0.0)
         with trio.fail_after(30):
             async with trio.open_nursery() as nursery:

@@ -58,7 +58,7 @@ def test_recordings_hold_what_their_origin_says():
 
 
 async def test_every_recorded_credit_control_request_is_charged(lab):
-    async with lab.serving(hosts_too=names(293), realms_too=names(283)) as (_, listeners):
+    async with lab.serving(destination_hosts=names(293), destination_realms=names(283)) as (_, listeners):
         gateway = await (await lab.connect(listeners[0])).opens()
         for name, message in CREDIT_CONTROL:
             header, result, _ = await gateway.answer_to(message)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.endtoend.lab import System, running
+from tests.endtoend.recordings import MAGMA_SUBSCRIBERS
 from tests.endtoend.wire import Gateway
 from tests.endtoend.wireshark import TSHARK, Capture, faults
 
@@ -27,6 +28,16 @@ class Subscriber:
 def ocs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """`ocs up` with two workers on an embedded store; its log must stay free of tracebacks."""
     with running(tmp_path_factory.mktemp("ocs") / "data", OCS_CHARGING__WORKERS="2") as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def magma_ocs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """`ocs up` under the name that the recorded gateways ask for, with their subscribers' accounts."""
+    names = {"OCS_DIAMETER__ORIGIN_HOST": "tvm-vocs.magma.com", "OCS_DIAMETER__ORIGIN_REALM": "magma.com"}
+    with running(tmp_path_factory.mktemp("magma") / "data", **names) as system:
+        for number in MAGMA_SUBSCRIBERS:
+            system.open_account(f"M{number}", f"e164:{number}", f"imsi:99999{number}")
         yield system
 
 

@@ -161,6 +161,7 @@ class World:
             (self._top_up, 2),
             (self._pass_a_moment, 10),
             (self._pass_a_while, 0.5),
+            (self._pass_a_day, 0.2),
         )
 
     def _create_accounts(self) -> None:
@@ -348,6 +349,14 @@ class World:
                 if not worker.connection.is_down:
                     worker.connection.run()
 
+    def _pass_a_day(self) -> None:
+        """Nobody is there, neither gateways nor we; allowances end, those that sessions hold as well."""
+        self._note("a day goes by")
+        self._callers, self._silent, self._to_engines = [], [], []
+        for worker in self.workers:
+            worker.kill(0)
+        self._pass_ms(86_400_000 + self.random.randint(0, 3_600_000))
+
     # --- The end ----------------------------------------------------------------------------------------
 
     def settle(self) -> None:
@@ -355,6 +364,7 @@ class World:
         self._note("settles")
         for worker in self.workers:
             worker.connection.is_down = False
+            worker.run()
         while self._to_engines:
             self._deliver_request()
             for worker in self.workers:

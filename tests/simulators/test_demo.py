@@ -11,7 +11,14 @@ from simulators.demo import play
 def played(ocs: Any, operator: Any) -> tuple[bool, str]:
     out = StringIO()
     console = Console(file=out, width=100)
-    held = play(console, operator, diameter=("127.0.0.1", ocs.port), http="http://127.0.0.1:8080", play_s=4.0)
+    held = play(
+        console,
+        operator,
+        diameter=("127.0.0.1", ocs.port),
+        http="http://127.0.0.1:8080",
+        play_s=2.0,
+        time_scale=60.0,
+    )
     return held, out.getvalue()
 
 

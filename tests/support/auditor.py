@@ -332,6 +332,12 @@ class Auditor:
                 return decode_account(stored.content)
         raise AuditError(f"no account {account_id}")
 
+    def _is_stored(self, session_id: str) -> bool:
+        """Whether the store has the session, open or as a memory whose time has not come."""
+        now_ms, expires_ms = self._clock.now_ms(), self._store.expires_ms
+        names = [key for key in self._store.values if key.endswith(f"}}s:{session_id}")]
+        return any(expires_ms.get(name, now_ms + 1) > now_ms for name in names)
+
     def answered(self, request: ChargingRequest, answer: ChargingAnswer) -> None:
         """An answer leaves: what it says must stand in the store by now."""
         key = key_of(request)
@@ -355,8 +361,10 @@ class Auditor:
             return
         if first is None:
             check(answer.outcome == Outcome.UNKNOWN_SESSION, "answered before it was stored", request, answer)
+            check(not self._is_stored(request.session_id), "a report was discarded:", request)
             return
         check(first == encode_value(answer), "not the first answer:", answer, request)
+        self.counts["repeats"] += key in self.acknowledged
         check(self.acknowledged.setdefault(key, answer) == answer, "two answers to", request)
 
     # --- The end ----------------------------------------------------------------------------------------

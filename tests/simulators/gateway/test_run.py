@@ -81,7 +81,8 @@ class FakeTransport:
 
 
 def played(transport: FakeTransport, **settings: Any) -> tuple[GatewayRun, RunReport]:
-    chosen = RunSettings(**({"duration_s": 60.0, "lost_share": 0.0} | settings))
+    defaults: dict[str, Any] = {"duration_s": 60.0, "lost_share": 0.0}
+    chosen = RunSettings(**(defaults | settings))
     run = GatewayRun(
         transport,
         plots(SUBSCRIBERS, Habits(), seed=1),

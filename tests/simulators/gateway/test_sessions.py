@@ -106,6 +106,11 @@ def test_threshold_brings_the_report_forward() -> None:
     assert requests[1].reports[0].reporting_reason is ReportingReason.THRESHOLD
 
 
+def test_threshold_as_large_as_the_quota_is_ignored() -> None:
+    requests = play(voice_session(session(Service.VOICE), 100, talk_s=100), grant(60, time_threshold_s=60))
+    assert requests[1].reports[0].reporting_reason is ReportingReason.QUOTA_EXHAUSTED
+
+
 def test_validity_time_brings_the_report_forward() -> None:
     requests = play(voice_session(session(Service.VOICE), 100, talk_s=100), grant(600, validity_time_s=30))
     assert requests[1].reports[0].used == Units(time_s=30)
