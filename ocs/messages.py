@@ -54,7 +54,7 @@ class Outcome(IntEnum):
     MISSING_SUBSCRIPTION = 11  # nobody to charge is named, and no session tells
 
 
-class ServiceUnit(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+class ServiceUnit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Granted-, Requested- or Used-Service-Unit (RFC 8506 sections 8.17 to 8.19); None is absent."""
 
     total_octets: int | None = None
@@ -82,7 +82,7 @@ class RedirectAddressType(IntEnum):
     SIP_URI = 3
 
 
-class FinalUnitIndication(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+class FinalUnitIndication(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What happens after the last grant is used (RFC 8506 section 8.34)."""
 
     action: FinalUnitAction
@@ -142,7 +142,7 @@ class ChargingRequest(msgspec.Struct, frozen=True, gc=False):
     retransmitted: bool = False
 
 
-class ServiceAnswer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+class ServiceAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The answer to one MSCC (or to the plain form)."""
 
     outcome: Outcome
@@ -155,7 +155,7 @@ class ServiceAnswer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=
     final_unit: FinalUnitIndication | None = None
 
 
-class ChargingAnswer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+class ChargingAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The answer to one charging request; what a repeat gets again.
 
     Attributes:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -115,7 +116,7 @@ def play(
     """
     console.print("Opening five accounts with `ocs account create` ...", highlight=False)
     with ThreadPoolExecutor(_COMMANDS_AT_ONCE) as hands:
-        list(hands.map(lambda character: _open(operator, character), CAST))
+        list(hands.map(partial(_open, operator), CAST))
     host, port = diameter
     title = f"Online charging   Diameter {host}:{port}   {http}"
     view = DemoView(console, title)

@@ -189,11 +189,11 @@ async def test_child_ends_when_its_parent_is_killed() -> None:
     assert is_alive(pid)
     parent.kill()
     await until(lambda: not is_alive(pid), "the end of the child")
-    _, errors = await trio.to_thread.run_sync(parent.communicate)
-    assert b"the process that started this one is gone" in errors
+    output, _ = await trio.to_thread.run_sync(parent.communicate)
+    assert b"the process that started this one is gone" in output
 
 
-def test_what_fails_after_the_ready_line_is_not_said_to_the_parent() -> None:
+async def test_what_fails_after_the_ready_line_is_not_said_to_the_parent() -> None:
     read, write = os.pipe()
     try:
         say_ready(write, "worker=0")

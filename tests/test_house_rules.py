@@ -29,10 +29,7 @@ TESTED_IN: dict[str, str] = {}
 # Sources in which there is nothing to test.
 NOTHING_TO_TEST = {
     "ocs/__main__.py": "calls ocs.cli.main",
-    "ocs/clock.py": "three one-line methods",
-    "ocs/events.py": "a schema; every test that reads the stream decodes it",
     "ocs/limits.py": "constants; each is tested where it binds",
-    "ocs/messages.py": "types only",
     "ocs/settings.py": "types and defaults",
     "ocs/balance/model.py": "types only",
     "ocs/diameter_gy/codes.py": "constants",

@@ -208,7 +208,7 @@ def test_named_peers_may_connect_from_anywhere():
         ("OCS_STORE__PARTITIONS", "48", "expected a power of two from 1 to 1024, got 48"),
         ("OCS_STORE__PARTITIONS", "2048", "expected an integer from 1 to 1024"),
         ("OCS_STORE__DATA_DIR", "", "expected a folder"),
-        ("OCS_STORE__DURABILITY", "replicated", "the embedded store has no replicas"),
+        ("OCS_STORE__DURABILITY", "replicated", 'this release supports "memory" and "fsync"'),
         ("OCS_STORE__URL", "http://x", "expected an address that begins with redis"),
         ("OCS_STORE__URL", "redis://", "expected redis://HOST:PORT/0"),
         ("OCS_STORE__URL", "redis://h:99999", "not an address"),
@@ -233,9 +233,7 @@ def test_password_in_the_store_url_is_refused_and_not_repeated():
     "url", ["redis://h", "rediss://h:6380/1", "unix:///run/s.sock", "valkey://h", "valkeys://h"]
 )
 def test_store_urls_of_every_scheme_are_accepted(url: str):
-    assert (
-        load_settings(None, {"OCS_STORE__URL": url, "OCS_STORE__DURABILITY": "replicated"}).store.url == url
-    )
+    assert load_settings(None, {"OCS_STORE__URL": url}).store.url == url
 
 
 def test_tls_files_are_found_beside_the_configuration(write, tmp_path: Path):

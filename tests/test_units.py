@@ -53,7 +53,10 @@ def test_an_amount_reads_back_as_it_was_written(micro: int) -> None:
         ("0.09", 90_000),
         ("10", 10_000_000),
         ("-0.000001", -1),
-        ("1e2", 100_000_000),
+        ("10.00", 10_000_000),
+        ("-1.5", -1_500_000),
+        ("007", 7_000_000),
+        ("0.10000000", 100_000),
         ("0.10", 100_000),
         ("0", 0),
     ],
@@ -62,7 +65,27 @@ def test_a_decimal_amount_is_read_as_micro_units(text: str, micro: int) -> None:
     assert parse_micro(text) == micro
 
 
-@pytest.mark.parametrize("text", ["", "abc", "0.0000001", "NaN", "Infinity", "1,5", "0x10"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "abc",
+        "0.0000001",
+        "NaN",
+        "Infinity",
+        "-inf",
+        "1,5",
+        "0x10",
+        "1e2",
+        "1E+2",
+        "1_000",
+        "+1",
+        "--1",
+        " 1",
+        "1\n",
+    ]
+    + [".5", "5.", "1.2.3", "\u0661\u0662", "\uff11", "1" * 31],
+)
 def test_what_micro_units_cannot_hold_exactly_is_refused(text: str) -> None:
     with pytest.raises(AmountError):
         parse_micro(text)

@@ -120,7 +120,7 @@ class StoreBalanceReader:
                 return Page(tuple(found), f"{partition}.{rank}")
             members = self._redis.zrange(keys.deadlines_key(partition), rank, rank + wanted - 1)
             named = [keys.parse_deadline_member(member.decode()) for member in members]
-            names = [keys.session_key(partition, session_id) for _, session_id in named]
+            names = [keys.session_key(partition, account_id, session_id) for account_id, session_id in named]
             sessions = map(decode_session, self._load(names))
             found += [session for session in sessions if session.state is SessionState.OPEN]
             if len(members) < wanted:

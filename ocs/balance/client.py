@@ -71,7 +71,7 @@ class BalanceClient:
         if location is None:
             return None
         account_id, _ = keys.decode_location(location)
-        (stored,) = self.load((keys.session_key(self.partition_of(account_id), session_id),))
+        (stored,) = self.load((keys.session_key(self.partition_of(account_id), account_id, session_id),))
         return None if stored.token == ABSENT else decode_session(stored.content)
 
     def locate(self, identity: str) -> tuple[str, str] | None:

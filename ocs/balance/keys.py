@@ -32,9 +32,9 @@ def subscriber_key(partition: int, subscriber_id: str) -> str:
     return f"{{{partition}}}u:{subscriber_id}"
 
 
-def session_key(partition: int, session_id: str) -> str:
-    """Holds a :class:`~ocs.balance.model.Session`."""
-    return f"{{{partition}}}s:{session_id}"
+def session_key(partition: int, account_id: str, session_id: str) -> str:
+    """Holds a :class:`~ocs.balance.model.Session`; one Session-Id used for two accounts makes two sessions."""
+    return f"{{{partition}}}s:{account_id}:{session_id}"
 
 
 def operation_key(partition: int, reference: str) -> str:

@@ -5,13 +5,21 @@ Order of checks: the repeat first, then the request, then account and subscriber
 
 from typing import Final
 
+import msgspec
+
 from ocs.balance.model import Session, SessionState
 from ocs.charging.decision import Decision, Moment, Policy, State
 from ocs.charging.memory import Recall, recall
 from ocs.charging.one_time import decide_event
 from ocs.charging.sessions import SessionDecision
 from ocs.charging.tariffs import Tariffs
-from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
+from ocs.messages import (
+    CCRequestType,
+    ChargingAnswer,
+    ChargingRequest,
+    MultipleServicesCreditControl,
+    Outcome,
+)
 
 _UPDATE: Final = CCRequestType.UPDATE
 _TERMINATION: Final = CCRequestType.TERMINATION
@@ -42,7 +50,7 @@ def decide(state: State, request: ChargingRequest, tariffs: Tariffs, moment: Mom
     if kind == _UPDATE or kind == _TERMINATION:
         if session is None:
             return _refused(state, Outcome.UNKNOWN_SESSION)
-        decision = SessionDecision(state, request, tariffs, moment, policy)
+        decision = SessionDecision(state, merged(request), tariffs, moment, policy)
         if kind == _TERMINATION:
             return decision.terminate(session)
         return decision.update(session) if session.state == _OPEN else decision.report_late(session)
@@ -52,7 +60,7 @@ def decide(state: State, request: ChargingRequest, tariffs: Tariffs, moment: Mom
         return decide_event(state, session, request, tariffs, moment)
     if session is not None and session.state == _OPEN:
         return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
-    return SessionDecision(state, request, tariffs, moment, policy).open()
+    return SessionDecision(state, merged(request), tariffs, moment, policy).open()
 
 
 def _outcome_elsewhere(request: ChargingRequest) -> Outcome:
@@ -60,6 +68,24 @@ def _outcome_elsewhere(request: ChargingRequest) -> Outcome:
     if request.request_type in {_UPDATE, _TERMINATION}:
         return Outcome.UNKNOWN_SESSION
     return Outcome.REPEATED_WITH_OTHER_CONTENT
+
+
+def merged(request: ChargingRequest) -> ChargingRequest:
+    """Make one of several MSCCs for the same service: a service has one meter, one grant and one answer.
+
+    RFC 8506 section 8.16 gives each service or rating group one instance; nodes exist that send its reports apart.
+    """
+    services = request.services
+    if len(services) < 2 or len({(s.rating_group, s.service_identifiers) for s in services}) == len(services):  # noqa: PLR2004
+        return request
+    by_key: dict[tuple[int | None, tuple[int, ...]], MultipleServicesCreditControl] = {}
+    for s in services:
+        key = (s.rating_group, s.service_identifiers)
+        first = by_key.get(key)
+        if first is not None:
+            s = MultipleServicesCreditControl(*key, first.requested or s.requested, first.used + s.used)  # noqa: PLW2901
+        by_key[key] = s
+    return msgspec.structs.replace(request, services=tuple(by_key.values()))
 
 
 def _opens_anew(session: Session, request: ChargingRequest) -> bool:

@@ -324,7 +324,7 @@ class Engine:
         for work in works:
             key = work.session_key
             if not key:
-                key = work.session_key = keys.session_key(entry.partition, work.session_id)
+                key = work.session_key = keys.session_key(entry.partition, entry.account_id, work.session_id)
             known = values.get(key)
             subscriber_id = work.subscriber_id
             if known is None:

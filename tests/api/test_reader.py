@@ -44,7 +44,7 @@ def put_account(connection: redis.Redis, account_id: str) -> None:
 def put_session(connection: redis.Redis, session_id: str, account_id: str, state=SessionState.OPEN) -> None:
     partition = keys.partition_of(account_id, PARTITIONS)
     session = Session(session_id, account_id, "s", state, Service.DATA, "", "h", "r", 0, 1)
-    connection.set(keys.session_key(partition, session_id), TOKEN + encode_value(session))
+    connection.set(keys.session_key(partition, account_id, session_id), TOKEN + encode_value(session))
     connection.set(keys.locator_key(session_id), keys.encode_location(account_id, "s"))
     if state is SessionState.OPEN:
         connection.zadd(keys.deadlines_key(partition), {keys.deadline_member(account_id, session_id): 1})
@@ -93,7 +93,7 @@ async def test_open_sessions_come_exactly_once_and_no_page_is_longer_than_asked(
 
 async def test_session_that_ends_while_it_is_listed_is_left_out(connection, reader):
     put_session(connection, "gw;1", "a1")
-    connection.delete(keys.session_key(keys.partition_of("a1", PARTITIONS), "gw;1"))
+    connection.delete(keys.session_key(keys.partition_of("a1", PARTITIONS), "a1", "gw;1"))
     assert (await reader.list_sessions("", 10)).items == ()
 
 

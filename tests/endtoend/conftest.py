@@ -31,7 +31,7 @@ def ocs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def magma_ocs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """`ocs up` under the name that the recorded gateways ask for, with their subscribers' accounts."""
     names = {"OCS_DIAMETER__ORIGIN_HOST": "tvm-vocs.magma.com", "OCS_DIAMETER__ORIGIN_REALM": "magma.com"}

@@ -126,7 +126,7 @@ def assert_documented(answer):
 
 
 @seed(8506)
-@settings(max_examples=250, database=None)
+@settings(max_examples=500, database=None)
 @given(message=mutated())
 def test_mutated_message_gets_a_documented_answer_or_none_and_disturbs_nobody(magma_ocs, steady, message):
     with Gateway(magma_ocs.address, Capture(), host="string") as gateway:
@@ -137,7 +137,7 @@ def test_mutated_message_gets_a_documented_answer_or_none_and_disturbs_nobody(ma
 
 
 @seed(6733)
-@settings(max_examples=80, database=None)
+@settings(max_examples=150, database=None)
 @given(message=mutated())
 def test_mutated_message_before_capabilities_exchange_gets_no_service(magma_ocs, steady, message):
     with Gateway(magma_ocs.address, Capture(), host="stranger.example") as gateway:
@@ -148,7 +148,7 @@ def test_mutated_message_before_capabilities_exchange_gets_no_service(magma_ocs,
 
 
 @seed(3539)
-@settings(max_examples=40, database=None)
+@settings(max_examples=80, database=None)
 @given(noise=st.binary(min_size=1, max_size=2_000))
 def test_noise_ends_its_connection_alone(magma_ocs, steady, noise):
     with Gateway(magma_ocs.address, Capture(), host="noise.example") as gateway:

@@ -150,13 +150,21 @@ class Answer:
 class Gateway:
     """One connection. Requests get fresh identifiers unless they are given."""
 
-    def __init__(self, address: tuple[str, int], capture: Capture, *, host: str = "pgw.example") -> None:
+    def __init__(
+        self, address: tuple[str, int], capture: Capture, *, host: str = "pgw.example", judged: bool = True
+    ) -> None:
+        """Connect.
+
+        Args:
+            capture: for Wireshark.
+            judged: whether what we send is judged too; recorded and broken requests are not ours to answer for.
+        """
         self.host = host
         self.origin = text(264, host) + text(296, "example")
         self._socket = socket.create_connection(address, timeout=TIMEOUT_S)
         self._tape = capture.connection()
+        self._judged = judged
         self._buffer = b""
-        self.disconnected_by_server = False
 
     def __enter__(self) -> Self:
         return self
@@ -169,7 +177,7 @@ class Gateway:
 
     def send(self, request: bytes, *, judged: bool = True) -> None:
         """Send octets; those of broken messages are no matter for Wireshark to judge."""
-        if judged:
+        if judged and self._judged:
             self._tape.sent(request)
         self._socket.sendall(request)
 

@@ -32,6 +32,7 @@ class Caller:
         self._granted: dict[int | None, int] = {}
         self.pending: ChargingRequest | None = None
         self._is_open = False
+        self._was_granted = False
         self.is_over = False
         self.kind = random.choice((Service.DATA, Service.DATA, Service.VOICE, Service.SMS))
         self._called = random.choice(NUMBERS) if self.kind == Service.VOICE else ""
@@ -96,8 +97,8 @@ class Caller:
         services: tuple[MultipleServicesCreditControl, ...],
         action: RequestedAction | None = None,
     ) -> ChargingRequest:
-        within = request_type in {CCRequestType.UPDATE, CCRequestType.TERMINATION}
-        identities = () if within and self._random.random() < 0.3 else (self._identity,)
+        # Only a session that was opened is known by its Session-Id alone.
+        identities = () if self._was_granted and self._random.random() < 0.3 else (self._identity,)
         return request(
             request_type, self._number, *services, session_id=self.session_id, service=self.kind,
             identities=identities, action=action, called_party=self._called, event_time_s=self._started_s,
@@ -113,6 +114,7 @@ class Caller:
             self.is_over = True
             return
         self._is_open = True
+        self._was_granted |= answer.outcome == Outcome.SUCCESS
         for service in answer.services:
             granted = service.granted
             if granted is not None:

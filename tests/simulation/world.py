@@ -54,6 +54,7 @@ class Worker:
             self.connection, Tariffs(lab_catalogue()), SETTINGS, world.clock, partitions=PARTITIONS, tokens=TokenSource(nonce)
         )
         self.supervisor = Supervisor(self.engine, self.connection, world.clock, partitions=PARTITIONS)
+        self.supervisor.sweep()  # as the real worker does: supervision time is known before anything is loaded
 
     def kill(self, carried_out: int) -> None:
         self.connection.die(carried_out)
