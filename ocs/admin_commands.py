@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ocs.balance.client import BalanceClient
 from ocs.balance.model import Account, Bucket, Session, SessionState
@@ -176,7 +176,7 @@ def _list_accounts(options: argparse.Namespace) -> None:
     if options.json:
         _print_json([_account_record(found[account_id]) for account_id in sorted(found)])
         return
-    table = Table("account", "state", "money", "reserved", "allowances", "events")
+    table = Table(Column("account", overflow="fold"), "state", "money", "reserved", "allowances", "events")
     for account_id in sorted(found):
         account = found[account_id]
         record = _account_record(account)
@@ -262,7 +262,7 @@ def _events(options: argparse.Namespace) -> None:
     if options.json:
         _print_json([_event_record(event) for event in events])
         return
-    table = Table("#", "time", "kind", "amount", "balance", "why")
+    table = Table("#", Column("time", no_wrap=True), "kind", "amount", "balance", "why")
     for event in events:
         table.add_row(
             str(event.sequence),
@@ -307,17 +307,25 @@ def _top_up(options: argparse.Namespace) -> None:
 
 def _list_sessions(options: argparse.Namespace) -> None:
     desk = Desk(options)
-    found: dict[str, Session] = {}
+    found: dict[tuple[str, str], Session] = {}
     for session in _pages(desk.client.scan_sessions):
         if options.all or session.state == SessionState.OPEN:
-            found[session.session_id] = session
+            found[session.session_id, session.account_id] = session
             if len(found) >= options.limit:
                 break
-    sessions = [found[session_id] for session_id in sorted(found)]
+    sessions = [found[names] for names in sorted(found)]
     if options.json:
         _print_json([_session_record(session) for session in sessions])
         return
-    table = Table("session", "account", "state", "service", "since", "granted", "charged")
+    table = Table(
+        Column("session", overflow="fold"),
+        Column("account", overflow="fold"),
+        "state",
+        "service",
+        "since",
+        "granted",
+        "charged",
+    )
     for session in sessions:
         granted = ", ".join(
             str(service.granted_units) for service in session.services if service.granted_units

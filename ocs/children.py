@@ -60,7 +60,7 @@ class Child:
         self.name = name
         self.environment = dict(environment)
         self.ready_text = ""
-        self._command = (sys.executable, "-m", "ocs", *arguments)
+        self._command: tuple[str, ...] = (sys.executable, "-m", "ocs", *arguments)
         self._inherited = tuple(inherited)
         self._process: trio.Process | None = None
         self._lifeline: int | None = None

@@ -84,10 +84,10 @@ async def test_child_that_says_nothing_is_ended(make, monkeypatch: pytest.Monkey
 async def test_command_that_does_not_exist_leaves_no_pipes(make) -> None:
     child = make("")
     child._command = ("no-such-command",)
-    open_before = os.listdir("/proc/self/fd")
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(FileNotFoundError):
         await child.start()
-    assert len(os.listdir("/proc/self/fd")) == len(open_before)
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
 
 
 async def test_child_that_dies_is_started_again(make, nursery: trio.Nursery) -> None:

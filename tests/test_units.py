@@ -83,8 +83,13 @@ def test_a_decimal_amount_is_read_as_micro_units(text: str, micro: int) -> None:
         "--1",
         " 1",
         "1\n",
-    ]
-    + [".5", "5.", "1.2.3", "\u0661\u0662", "\uff11", "1" * 31],
+        ".5",
+        "5.",
+        "1.2.3",
+        "\u0661\u0662",
+        "\uff11",
+        "1" * 31,
+    ],
 )
 def test_what_micro_units_cannot_hold_exactly_is_refused(text: str) -> None:
     with pytest.raises(AmountError):

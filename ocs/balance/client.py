@@ -23,7 +23,17 @@ from ocs.balance.model import (
     encode_value,
 )
 from ocs.balance.redis_store import commit_command, decode_commit_reply, decode_stored
-from ocs.balance.store import ABSENT, Commit, Committed, Conflict, Stored, TokenSource, Write
+from ocs.balance.store import (
+    ABSENT,
+    Commit,
+    CommitResult,
+    Committed,
+    Conflict,
+    Stored,
+    TokenSource,
+    Unavailable,
+    Write,
+)
 from ocs.events import ChargeEvent, decode_event, encode_event
 
 _SCAN_COUNT: Final = 1_000
@@ -144,15 +154,24 @@ class BalanceClient:
             if change is None:
                 return
             commit = self._commit_of(account_id, names, values, change)
-            result = decode_commit_reply(self._redis.execute_command(*commit_command(commit)))
+            result = self._execute(commit)
             match result:
                 case Committed():
                     return
                 case Conflict(current):
+                    # redis-py sends a command again when its connection broke: what stands may be our own.
+                    if any(stored.token == commit.token for stored in current):
+                        return
                     values = current
                 case _:
                     raise StoreBusyError(f"account {account_id}: {result}")
         raise StoreBusyError(f"account {account_id} changed under us {limits.COMMIT_ATTEMPTS_MAX} times")
+
+    def _execute(self, commit: Commit) -> CommitResult:
+        try:
+            return decode_commit_reply(self._redis.execute_command(*commit_command(commit)))
+        except redis.RedisError as error:
+            return Unavailable(str(error))
 
     def _commit_of(
         self, account_id: str, names: tuple[str, ...], values: tuple[Stored, ...], change: Change

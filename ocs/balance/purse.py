@@ -104,7 +104,13 @@ class Purse:
             return self._origin
         a = self._origin
         return Account(
-            a.account_id, a.currency, a.state, self._sequence, tuple(self._buckets), self._totals, a.credit_limit_micro
+            a.account_id,
+            a.currency,
+            a.state,
+            self._sequence,
+            tuple(self._buckets),
+            self._totals,
+            a.credit_limit_micro,
         )
 
     def next_sequence(self) -> int:
@@ -219,7 +225,14 @@ class Purse:
         if reserved < 0:
             raise LedgerInvariantError(f"bucket {bucket_id} of {self.account_id}: reserved {reserved}")
         self._buckets[index] = Bucket(
-            bucket_id, b.unit_type, b.value, reserved, b.allowance, b.priority, b.valid_from_ms, b.valid_until_ms
+            bucket_id,
+            b.unit_type,
+            b.value,
+            reserved,
+            b.allowance,
+            b.priority,
+            b.valid_from_ms,
+            b.valid_until_ms,
         )
         self._is_changed = True
 
@@ -241,7 +254,14 @@ class Purse:
         if value < 0 and unit_type != _MONEY:
             raise LedgerInvariantError(f"allowance {bucket_id} of {self.account_id} below zero: {value}")
         self._buckets[index] = Bucket(
-            bucket_id, unit_type, value, b.reserved, b.allowance, b.priority, b.valid_from_ms, b.valid_until_ms
+            bucket_id,
+            unit_type,
+            value,
+            b.reserved,
+            b.allowance,
+            b.priority,
+            b.valid_from_ms,
+            b.valid_until_ms,
         )
         self._is_changed = True
         if amount < 0:
@@ -279,7 +299,9 @@ class Purse:
             lost = max(0, bucket.value - bucket.reserved)
             if lost:
                 self._count(bucket.unit_type, 0, 0, lost)
-                movements.append(BucketMovement(bucket.bucket_id, bucket.unit_type, -lost, bucket.value - lost))
+                movements.append(
+                    BucketMovement(bucket.bucket_id, bucket.unit_type, -lost, bucket.value - lost)
+                )
             if bucket.value - lost or bucket.reserved:
                 kept.append(msgspec.structs.replace(bucket, value=bucket.value - lost))
         if movements or len(kept) != len(self._buckets):

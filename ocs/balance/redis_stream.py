@@ -64,7 +64,7 @@ async def open_store_stream(url: StoreUrl) -> trio.abc.Stream:
             return stream
     except trio.TooSlowError:
         raise TimeoutError(f"no answer within {limits.STORE_TIMEOUT_S} s") from None
-    except (trio.BrokenResourceError, ssl.SSLError) as error:
+    except (trio.BrokenResourceError, ssl.SSLError, hiredis.ProtocolError) as error:
         raise ConnectionError(f"connection broke while it was made: {error}") from error
 
 

@@ -26,7 +26,9 @@ _TERMINATION: Final = CCRequestType.TERMINATION
 _OPEN: Final = SessionState.OPEN
 
 
-def decide(state: State, request: ChargingRequest, tariffs: Tariffs, moment: Moment, policy: Policy) -> Decision:
+def decide(
+    state: State, request: ChargingRequest, tariffs: Tariffs, moment: Moment, policy: Policy
+) -> Decision:
     """Decide one credit-control request.
 
     Raises:
@@ -43,9 +45,6 @@ def decide(state: State, request: ChargingRequest, tariffs: Tariffs, moment: Mom
             if not _opens_anew(session, request):
                 return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
             session = None
-        elif session.account_id != state.account.account_id:
-            # Two accounts of one partition share its session keys. The other account's money is not ours to move.
-            return _refused(state, _outcome_elsewhere(request))
     kind = request.request_type
     if kind == _UPDATE or kind == _TERMINATION:
         if session is None:
@@ -63,20 +62,13 @@ def decide(state: State, request: ChargingRequest, tariffs: Tariffs, moment: Mom
     return SessionDecision(state, merged(request), tariffs, moment, policy).open()
 
 
-def _outcome_elsewhere(request: ChargingRequest) -> Outcome:
-    """What to answer when the Session-Id belongs to another account."""
-    if request.request_type in {_UPDATE, _TERMINATION}:
-        return Outcome.UNKNOWN_SESSION
-    return Outcome.REPEATED_WITH_OTHER_CONTENT
-
-
 def merged(request: ChargingRequest) -> ChargingRequest:
     """Make one of several MSCCs for the same service: a service has one meter, one grant and one answer.
 
     RFC 8506 section 8.16 gives each service or rating group one instance; nodes exist that send its reports apart.
     """
     services = request.services
-    if len(services) < 2 or len({(s.rating_group, s.service_identifiers) for s in services}) == len(services):  # noqa: PLR2004
+    if len(services) < 2 or len({(s.rating_group, s.service_identifiers) for s in services}) == len(services):
         return request
     by_key: dict[tuple[int | None, tuple[int, ...]], MultipleServicesCreditControl] = {}
     for s in services:

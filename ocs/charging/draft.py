@@ -9,8 +9,12 @@ from ocs.events import SCHEMA_VERSION, BucketMovement, ChargeEvent, EventKind, P
 from ocs.messages import CCRequestType, ChargingRequest
 from ocs.rating import Rate
 
-
-_LETTERS: Final = {CCRequestType.INITIAL: "i", CCRequestType.UPDATE: "u", CCRequestType.TERMINATION: "t", CCRequestType.EVENT: "e"}
+_LETTERS: Final = {
+    CCRequestType.INITIAL: "i",
+    CCRequestType.UPDATE: "u",
+    CCRequestType.TERMINATION: "t",
+    CCRequestType.EVENT: "e",
+}
 
 
 def operation_of(request: ChargingRequest) -> str:
@@ -29,7 +33,9 @@ class Draft(Purse):
 
     __slots__ = ("_operation", "_session", "events")
 
-    def __init__(self, account: Account, now_ms: int, session: Session, operation: str, time_zone: str) -> None:
+    def __init__(
+        self, account: Account, now_ms: int, session: Session, operation: str, time_zone: str
+    ) -> None:
         super().__init__(account, now_ms)
         self.events: list[ChargeEvent] = []
         self._session = session

@@ -101,7 +101,9 @@ class _Event:
             need = billable_units(rate, units)
             if payable_units(self._draft, rate, need, 0, False) < need:
                 return self._refuse(Outcome.CREDIT_LIMIT_REACHED, asked)
-            _, amount = debit_use(self._draft, self._request, self._session, _service(asked, rate), rate, units)
+            _, amount = debit_use(
+                self._draft, self._request, self._session, _service(asked, rate), rate, units
+            )
             cost += amount
             answers.append(_granted(asked, rate, units))
         answer = ChargingAnswer(Outcome.SUCCESS, tuple(answers), cost=Money(cost, self._draft.currency))

@@ -51,14 +51,18 @@ def reserve_grant(
     if payable < need:
         granted = grantable_units(rate, counted_units=counted, wanted_units=wanted, payable_units=payable)
         if granted <= 0:
-            answer = ServiceAnswer(Outcome.CREDIT_LIMIT_REACHED, service.rating_group, service.service_identifiers)
+            answer = ServiceAnswer(
+                Outcome.CREDIT_LIMIT_REACHED, service.rating_group, service.service_identifiers
+            )
             return service, answer
         need = billable_units(rate, counted + granted) - billed
     holds, by_money = _plan(draft, rate, need, money_units, fee_paid)
     draft.reserve(holds)
     is_final = granted < wanted or (
         payable - need < max(rate.first_units, rate.step_units)
-        and not _can_continue(draft, rate, counted + granted, money_units + by_money, fee_paid or by_money > 0)
+        and not _can_continue(
+            draft, rate, counted + granted, money_units + by_money, fee_paid or by_money > 0
+        )
     )
     quota = rate.quota
     volume_threshold, time_threshold = quota.volume_quota_threshold_octets, quota.time_quota_threshold_s
@@ -85,7 +89,13 @@ def reserve_grant(
     )
 
 
-def _plan(purse: Purse, rate: Rate, need: int, money_units: int, fee_paid: bool) -> tuple[tuple[Hold, ...], int]:  # noqa: FBT001
+def _plan(
+    purse: Purse,
+    rate: Rate,
+    need: int,
+    money_units: int,
+    fee_paid: bool,  # noqa: FBT001 - positional on the hot path
+) -> tuple[tuple[Hold, ...], int]:
     """Choose the buckets that the grant is reserved in; say how many of its billed units money pays."""
     parts, covered = _NOTHING, 0
     if rate.allowances and purse.has_allowances:

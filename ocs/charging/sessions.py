@@ -125,13 +125,17 @@ class SessionDecision:
             charged += amount
             debited.append((asked, index, failure))
         for asked, index, failure in debited:
-            services[index], answer = self._reserve(draft, session, services[index], asked, failure or refuse_with)
+            services[index], answer = self._reserve(
+                draft, session, services[index], asked, failure or refuse_with
+            )
             answers.append(answer)
             if answer.outcome != _SUCCESS:
                 failed = failed or answer.outcome
             elif answer.validity_time_s is not None and answer.validity_time_s > longest_s:
                 longest_s = answer.validity_time_s
-        outcome = refuse_with or (_SUCCESS if failed is None else _outcome_of_failed(failed, services, answers))
+        outcome = refuse_with or (
+            _SUCCESS if failed is None else _outcome_of_failed(failed, services, answers)
+        )
         remaining = self._remaining(draft) if self._policy.show_remaining_balance else None
         answer = ChargingAnswer(outcome, tuple(answers), None, None, remaining)
         if outcome != _SUCCESS:
@@ -166,7 +170,9 @@ class SessionDecision:
                 return _released(service), 0, None
             rate = self._current_rate(session, asked, used[0])
             if rate is not None:
-                service = _at_rate(service, rate)
+                # Another rate starts another meter, which knows nothing of the old grant's holds.
+                draft.release(service.holds)
+                service = _at_rate(_released(service), rate)
         units = None if rate is None else measured(rate, used)
         if rate is None or units is None:
             draft.release(service.holds)
@@ -186,8 +192,7 @@ class SessionDecision:
         requested = asked.requested
         if requested is None and self._request.request_type == _INITIAL:
             requested = _ASK_US
-        if service.granted_units or (requested is None and refuse_with != Outcome.RATING_FAILED):
-            # A service named twice has its one grant already: every report closes the grant before it.
+        if requested is None and refuse_with != Outcome.RATING_FAILED:
             # RFC 8506 section 8.16: without Requested-Service-Unit no new quota must be returned.
             return service, _answer(asked, _SUCCESS)
         if requested is None or refuse_with is not None:
@@ -197,7 +202,10 @@ class SessionDecision:
             return service, _answer(asked, Outcome.RATING_FAILED)
         if not rate.credit_control_applicable:
             return service, _answer(asked, Outcome.CREDIT_CONTROL_NOT_APPLICABLE)
-        if len(session.services) >= limits.SERVICES_PER_SESSION_MAX and _index_of(session.services, asked) < 0:
+        if (
+            len(session.services) >= limits.SERVICES_PER_SESSION_MAX
+            and _index_of(session.services, asked) < 0
+        ):
             return service, _answer(asked, Outcome.END_USER_SERVICE_DENIED)
         return reserve_grant(draft, _at_rate(service, rate), rate, requested)
 
@@ -237,7 +245,12 @@ class SessionDecision:
         return Money(draft.available_money(), draft.currency)
 
     def _close(
-        self, draft: Draft, session: Session, services: list[SessionService], charged: int, answer: ChargingAnswer
+        self,
+        draft: Draft,
+        session: Session,
+        services: list[SessionService],
+        charged: int,
+        answer: ChargingAnswer,
     ) -> Decision:
         """Release what is held, remember the answer, go idle."""
         remembered, forgotten = remember(session, self._request, answer)
@@ -271,7 +284,9 @@ def _outcome_of_failed(
     failed: Outcome, services: list[SessionService], answers: list[ServiceAnswer]
 ) -> Outcome:
     """The command's own result: refused when nothing it asked for, and nothing else in the session, goes on."""
-    if any(answer.outcome == _SUCCESS for answer in answers) or any(service.granted_units for service in services):
+    if any(answer.outcome == _SUCCESS for answer in answers) or any(
+        service.granted_units for service in services
+    ):
         return _SUCCESS
     return failed
 
@@ -280,7 +295,10 @@ def _index_of(
     services: list[SessionService] | tuple[SessionService, ...], asked: MultipleServicesCreditControl
 ) -> int:
     for index, service in enumerate(services):
-        if service.rating_group == asked.rating_group and service.service_identifiers == asked.service_identifiers:
+        if (
+            service.rating_group == asked.rating_group
+            and service.service_identifiers == asked.service_identifiers
+        ):
             return index
     return -1
 

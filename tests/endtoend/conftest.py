@@ -26,8 +26,12 @@ class Subscriber:
 
 @pytest.fixture(scope="session")
 def ocs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """`ocs up` with two workers on an embedded store; its log must stay free of tracebacks."""
-    with running(tmp_path_factory.mktemp("ocs") / "data", OCS_CHARGING__WORKERS="2") as system:
+    """`ocs up` with two workers on an embedded store; its log must stay free of tracebacks.
+
+    It also answers for ocs2.lab.example, which a test starts on the same store.
+    """
+    options = {"OCS_CHARGING__WORKERS": "2", "OCS_DIAMETER__DESTINATION_HOSTS": '["ocs2.lab.example"]'}
+    with running(tmp_path_factory.mktemp("ocs") / "data", **options) as system:
         yield system
 
 

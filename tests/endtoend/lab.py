@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 from bench.accounts import open_client
+from bench.processes import family
 from ocs.balance.client import BalanceClient
+from ocs.balance.embedded import StoreAddress, find_store
 from ocs.balance.model import Account, Session
 from ocs.balance.purse import check_invariants, money_balance
 from ocs.clock import SystemClock
@@ -71,6 +73,15 @@ def europe_call_micro(seconds: int) -> int:
 def ims_call_micro(seconds: int) -> int:
     """Prepaid Basic, Service-Identifier 1000 in rating group 100 to a name: 0.09 per minute, 60/1."""
     return cost_micro(seconds, price_micro=90_000, per=60, first=60, step=1)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process has not ended; one that nobody has waited for yet has."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 class System:
@@ -132,11 +143,18 @@ class System:
             raise
         assert process.returncode == 0, f"`ocs up` ended with {process.returncode}"
 
+    def workers(self) -> set[int]:
+        """Process ids of the charging workers."""
+        found = family(self.process.pid).values()
+        return {use.pid for use in found if "ocs charging" in use.name and not use.is_store}
+
     def kill(self) -> None:
-        """SIGKILL `ocs up` itself; its children see to their own end, the store stays."""
+        """SIGKILL `ocs up` itself; its workers must see to their own end, its store stays."""
+        orphans = self.workers()
         process, self._process = self.process, None
         process.kill()
         process.communicate()
+        wait_until(lambda: not any(map(is_alive, orphans)), "end of the orphaned workers")
 
     # --- What it wrote ----------------------------------------------------------------------------------
 
@@ -153,6 +171,13 @@ class System:
     # --- Its accounts -----------------------------------------------------------------------------------
 
     @property
+    def store(self) -> StoreAddress:
+        """Where its embedded store listens."""
+        address = find_store(self.data_dir)
+        assert address is not None, f"no store runs on {self.data_dir}"
+        return address
+
+    @property
     def client(self) -> BalanceClient:
         if self._client is None:
             self._client = open_client(self.data_dir)
@@ -163,7 +188,11 @@ class System:
         return SubscriberService(self.client, CATALOGUE, SystemClock())
 
     def open_account(
-        self, name: str, *identities: str, balance: int = 5 * EURO, offers: tuple[str, ...] = ("prepaid-basic",)
+        self,
+        name: str,
+        *identities: str,
+        balance: int = 5 * EURO,
+        offers: tuple[str, ...] = ("prepaid-basic",),
     ) -> str:
         """Open an account with one subscriber and these identities; gives its name."""
         self.service.open_account(NewAccount(name, name, identities, offers, Money(balance, "EUR")))
@@ -205,7 +234,7 @@ class System:
 
 
 @contextlib.contextmanager
-def running(data_dir: Path, **overrides: str) -> Iterator[System]:
+def running(data_dir: Path, **overrides: str) -> Generator[System]:
     """Run a system for a `with` block; in the end its log must hold no traceback."""
     system = System(data_dir, overrides)
     try:

@@ -60,4 +60,6 @@ def readdressed(message: bytes) -> bytes:
 
 def all_messages() -> list[bytes]:
     """Every recorded message, whole or broken."""
-    return [octets(row) for name in ("magma", "qubership", "freediameter") for row in rows(name)] + [erlang_cer()]
+    return [octets(row) for name in ("magma", "qubership", "freediameter") for row in rows(name)] + [
+        erlang_cer()
+    ]

@@ -26,7 +26,6 @@ from tests.endtoend.lab import (
     europe_call_micro,
     messaging_micro,
     video_micro,
-    wait_until,
 )
 
 MIB = 1 << 20
@@ -42,7 +41,9 @@ def package(ocs):
     node = Node("node.example", "example")
     node.wakeup_interval = 1
     host, port = ocs.address
-    peer = node.add_peer(f"aaa://ocs.lab.example:{port};transport=tcp", "lab.example", ip_addresses=[host], is_persistent=True)
+    peer = node.add_peer(
+        f"aaa://ocs.lab.example:{port};transport=tcp", "lab.example", ip_addresses=[host], is_persistent=True
+    )
     application = SimpleThreadingApplication(4, is_auth_application=True, request_handler=lambda *_: None)
     node.add_application(application, [peer])
     node.start()
@@ -89,7 +90,9 @@ def asking(rating_group, octets=None):
 
 def reporting(rating_group, octets, *, more=True):
     return ServiceReport(
-        rating_group, requested=Units() if more else None, used=Units(total_octets=octets, input_octets=0, output_octets=octets)
+        rating_group,
+        requested=Units() if more else None,
+        used=Units(total_octets=octets, input_octets=0, output_octets=octets),
     )
 
 
@@ -104,12 +107,14 @@ def test_data_session_with_three_rating_groups_is_charged_for_each(ocs, package,
     assert services[1].granted_service_unit.cc_total_octets >= MIB
     assert services[2].granted_service_unit.cc_total_octets == 50 * MIB
     assert services[9].granted_service_unit.cc_total_octets == 1 << 30
-    assert services[1].validity_time == 3600
+    assert 0 < services[1].validity_time <= 3600  # shorter when a price changes before
     assert services[2].volume_quota_threshold == 5 * MIB
     assert initial.cc_session_failover == 1
     assert initial.credit_control_failure_handling == 0
     assert ocs.reserved(subscriber.account) > 0
-    update = session.ask(CCRequestType.UPDATE, reporting(1, 700_001), reporting(2, 5 * MIB + 1), reporting(9, 123))
+    update = session.ask(
+        CCRequestType.UPDATE, reporting(1, 700_001), reporting(2, 5 * MIB + 1), reporting(9, 123)
+    )
     assert update.result_code == 2001
     paid = browsing_micro(700_001) + video_micro(5 * MIB + 1)
     assert 5 * EURO - ocs.balance(subscriber.account) == paid
@@ -140,7 +145,10 @@ def test_session_without_multiple_services_is_charged_at_top_level(ocs, package,
     initial = session.ask(CCRequestType.INITIAL, asking(None, MIB), plain=True)
     assert initial.result_code == 2001
     assert initial.granted_service_unit.cc_total_octets >= MIB
-    assert session.ask(CCRequestType.TERMINATION, reporting(None, MIB, more=False), plain=True).result_code == 2001
+    assert (
+        session.ask(CCRequestType.TERMINATION, reporting(None, MIB, more=False), plain=True).result_code
+        == 2001
+    )
     assert 5 * EURO - ocs.balance(subscriber.account) == browsing_micro(MIB)
 
 
@@ -149,9 +157,12 @@ def test_call_abroad_is_charged_by_its_seconds(ocs, package, subscribe):
     call = Ladder(package, subscriber, Service.VOICE, PARIS)
     initial = call.ask(CCRequestType.INITIAL, ServiceReport(1, requested=Units(time_s=60)))
     (service,) = initial.multiple_services_credit_control
-    assert (service.result_code, service.validity_time, service.time_quota_threshold) == (2001, 900, 10)
+    assert (service.result_code, service.time_quota_threshold) == (2001, 10)
+    assert 0 < service.validity_time <= 900
     assert service.granted_service_unit.cc_time >= 60
-    update = call.ask(CCRequestType.UPDATE, ServiceReport(1, requested=Units(time_s=60), used=Units(time_s=50)))
+    update = call.ask(
+        CCRequestType.UPDATE, ServiceReport(1, requested=Units(time_s=60), used=Units(time_s=50))
+    )
     assert update.result_code == 2001
     assert 5 * EURO - ocs.balance(subscriber.account) == europe_call_micro(50)
     assert call.ask(CCRequestType.TERMINATION, ServiceReport(1, used=Units(time_s=13))).result_code == 2001
@@ -252,17 +263,35 @@ def test_last_grant_comes_with_final_unit_and_then_the_credit_limit_is_reached(o
     assert ocs.reserved(subscriber.account) == 0
 
 
-def test_final_unit_redirects_where_the_offer_says_so(ocs, package, subscribe):
+def drained(session, *, by_day, by_night):
+    """Report nearly all that an offer includes; gives the service's answer with the last grant in it."""
+    session.ask(CCRequestType.INITIAL, asking(10, MIB))
+    answer = session.ask(CCRequestType.UPDATE, reporting(10, by_day - MIB))
+    if answer.multiple_services_credit_control[0].final_unit_indication is None:  # between midnight and six
+        answer = session.ask(CCRequestType.UPDATE, reporting(10, by_night))
+    (service,) = answer.multiple_services_credit_control
+    assert 0 < service.granted_service_unit.cc_total_octets <= MIB
+    return service
+
+
+def test_final_unit_redirects_where_the_offer_says_so(package, subscribe):
     subscriber = subscribe(offers=("prepaid-data-5g",), balance=0)
     session = Ladder(package, subscriber, Service.DATA)
-    session.ask(CCRequestType.INITIAL, asking(10, MIB))
-    session.ask(CCRequestType.UPDATE, reporting(10, 20_000_000_000 - MIB))
-    rest = session.ask(CCRequestType.UPDATE, reporting(10, 0))
-    (service,) = rest.multiple_services_credit_control
-    final = service.final_unit_indication
+    final = drained(session, by_day=20 * 10**9, by_night=10 * 10**9).final_unit_indication
     assert final.final_unit_action == 1
     assert final.redirect_server.redirect_address_type == 2
     assert final.redirect_server.redirect_server_address == "https://topup.lab.example/"
+
+
+def test_final_unit_restricts_access_where_the_offer_says_so(package, subscribe):
+    subscriber = subscribe(offers=("family-postpaid",), balance=0)
+    session = Ladder(package, subscriber, Service.DATA)
+    final = drained(session, by_day=50 * 10**9, by_night=0).final_unit_indication
+    assert final.final_unit_action == 2
+    assert final.restriction_filter_rule == [
+        b"permit out ip from 192.0.2.10 to any",
+        b"permit in ip from any to 192.0.2.10",
+    ]
 
 
 def test_top_up_reaches_a_live_session_with_its_next_request(ocs, package, subscribe):
@@ -295,7 +324,9 @@ def test_unknown_subscriber_is_told_so(package):
     class Nobody:
         msisdn, imsi = "499999999998", ""
 
-    assert Ladder(package, Nobody, Service.DATA).ask(CCRequestType.INITIAL, asking(10, MIB)).result_code == 5030
+    assert (
+        Ladder(package, Nobody, Service.DATA).ask(CCRequestType.INITIAL, asking(10, MIB)).result_code == 5030
+    )
 
 
 def test_use_on_both_sides_of_a_tariff_change_is_summed(ocs, package, subscribe):
@@ -312,8 +343,3 @@ def test_use_on_both_sides_of_a_tariff_change_is_summed(ocs, package, subscribe)
     ]
     assert package(request).result_code == 2001
     assert 5 * EURO - ocs.balance(subscriber.account) == browsing_micro(2 * MIB)
-
-
-def test_metrics_of_the_system_count_what_was_answered(ocs, package, subscribe):
-    Ladder(package, subscribe(), Service.DATA).ask(CCRequestType.INITIAL, asking(10, MIB))
-    assert wait_until(lambda: ocs.log_lines())

@@ -6,8 +6,8 @@ Each message is made by hand as the named stack sends it. What a stack needs in 
 import struct
 
 import pytest
-from bench.templates import avp, unsigned32
 
+from bench.templates import avp, unsigned32
 from tests.endtoend.lab import EURO, browsing_micro, europe_call_micro, ims_call_micro
 from tests.endtoend.wire import (
     DATA,
@@ -72,7 +72,9 @@ def open5gs(gateway, session, subscriber, request_type, number, *parts):
 
 def assert_open5gs_takes(answer):
     """It drops an answer, and hangs, unless these are there once each, Session-Id first."""
-    assert [answer.all(code) != [] and len(answer.all(code)) for code in ALWAYS_THERE] == [1] * len(ALWAYS_THERE)
+    assert [answer.all(code) != [] and len(answer.all(code)) for code in ALWAYS_THERE] == [1] * len(
+        ALWAYS_THERE
+    )
     assert int.from_bytes(answer.frame[20:24]) == 263
     assert answer.granted() is not None  # without CC-Total-Octets the volume is unlimited
     assert answer.services()[0][448] > 0
@@ -82,7 +84,9 @@ def test_open5gs_session_without_rating_group_is_granted_octets_with_a_validity_
     ocs, gateway, subscribe
 ):
     subscriber, session = subscribe(), new_session("smf.open5gs")
-    initial = gateway.ask(open5gs(gateway, session, subscriber, INITIAL, 0, open5gs_service(requested(total=MIB))))
+    initial = gateway.ask(
+        open5gs(gateway, session, subscriber, INITIAL, 0, open5gs_service(requested(total=MIB)))
+    )
     assert initial.result == 2001
     assert_open5gs_takes(initial)
     assert ocs.reserved(subscriber.account) >= browsing_micro(MIB)
@@ -97,9 +101,13 @@ def test_open5gs_session_without_rating_group_is_granted_octets_with_a_validity_
     assert ocs.reserved(subscriber.account) == 0
 
 
-def test_open5gs_refused_at_initial_is_told_for_the_whole_message_and_leaves_no_session(ocs, gateway, subscribe):
+def test_open5gs_refused_at_initial_is_told_for_the_whole_message_and_leaves_no_session(
+    ocs, gateway, subscribe
+):
     subscriber, session = subscribe(balance=0), new_session("smf.open5gs")
-    initial = gateway.ask(open5gs(gateway, session, subscriber, INITIAL, 0, open5gs_service(requested(total=MIB))))
+    initial = gateway.ask(
+        open5gs(gateway, session, subscriber, INITIAL, 0, open5gs_service(requested(total=MIB)))
+    )
     assert initial.result == 4012
     assert gateway.ask(open5gs(gateway, session, subscriber, TERMINATION, 1)).result == 2001
     assert ocs.debits(subscriber.account) == []
@@ -108,7 +116,10 @@ def test_open5gs_refused_at_initial_is_told_for_the_whole_message_and_leaves_no_
 def test_requested_action_outside_an_event_is_ignored(ocs, gateway, subscribe):
     subscriber, session = subscribe(), new_session()
     parts = (unsigned32(436, 1), service(10, requested(total=MIB)))  # REFUND_ACCOUNT
-    assert gateway.ask(gateway.credit(session, INITIAL, 0, *parts, subscriptions=both(subscriber))).result == 2001
+    assert (
+        gateway.ask(gateway.credit(session, INITIAL, 0, *parts, subscriptions=both(subscriber))).result
+        == 2001
+    )
     assert ocs.debits(subscriber.account) == []
     assert ocs.reserved(subscriber.account) > 0
 
@@ -148,7 +159,9 @@ def test_kamailio_call_reports_nothing_a_second_after_the_answer_and_is_charged_
     assert initial.result == 2001
     assert initial.granted(code=420) >= 30
     assert initial.services()[0][448] > 0
-    update = gateway.ask(kamailio(gateway, session, caller, UPDATE, 1, requested(seconds=30), used(seconds=0)))
+    update = gateway.ask(
+        kamailio(gateway, session, caller, UPDATE, 1, requested(seconds=30), used(seconds=0))
+    )
     assert update.result == 2001
     assert ocs.balance("kamailio-1") == 5 * EURO
     assert gateway.ask(kamailio(gateway, session, caller, TERMINATION, 2, used(seconds=76))).result == 2001
@@ -180,7 +193,11 @@ def test_kamailio_refused_call_is_followed_by_a_termination_that_costs_nothing(o
 def test_subscription_id_of_each_kind_finds_its_account(ocs, gateway, subscribe, kind, identity, data):
     subscriber = subscribe(identity)
     request = gateway.credit(
-        new_session(), INITIAL, 0, service(10, requested(total=MIB)), subscriptions=(subscription(kind, data),)
+        new_session(),
+        INITIAL,
+        0,
+        service(10, requested(total=MIB)),
+        subscriptions=(subscription(kind, data),),
     )
     assert gateway.ask(request).result == 2001
     assert ocs.reserved(subscriber.account) > 0
@@ -207,7 +224,9 @@ def test_nobody_named_is_a_missing_avp_and_an_unknown_one_is_user_unknown(gatewa
     assert nobody.result == 5005
     assert nobody.get(279) is not None
     stranger = (subscription(0, "499999999999"),)
-    request = gateway.credit(new_session(), INITIAL, 0, service(10, requested(total=MIB)), subscriptions=stranger)
+    request = gateway.credit(
+        new_session(), INITIAL, 0, service(10, requested(total=MIB)), subscriptions=stranger
+    )
     assert gateway.ask(request).result == 5030
 
 
@@ -215,7 +234,10 @@ def test_update_without_subscription_id_is_charged_to_its_session(ocs, gateway, 
     subscriber, session = subscribe(), new_session()
     initial = gateway.credit(session, INITIAL, 0, service(10, requested()), subscriptions=both(subscriber))
     assert gateway.ask(initial).result == 2001
-    assert gateway.ask(gateway.credit(session, UPDATE, 1, service(10, requested(), used(total=MIB)))).result == 2001
+    assert (
+        gateway.ask(gateway.credit(session, UPDATE, 1, service(10, requested(), used(total=MIB)))).result
+        == 2001
+    )
     assert 5 * EURO - ocs.balance(subscriber.account) == browsing_micro(MIB)
 
 
@@ -235,7 +257,9 @@ def test_event_with_an_empty_session_id_is_charged_once_however_often_it_is_sent
 
 def test_multiple_services_credit_control_may_be_absent(ocs, gateway, subscribe):
     subscriber, session = subscribe(), new_session()
-    initial = gateway.ask(gateway.credit(session, INITIAL, 0, requested(total=MIB), subscriptions=both(subscriber)))
+    initial = gateway.ask(
+        gateway.credit(session, INITIAL, 0, requested(total=MIB), subscriptions=both(subscriber))
+    )
     assert initial.result == 2001
     assert initial.services() == []
     assert [unit.value for unit in initial.one(431) if unit.code == 421] != []
@@ -250,15 +274,26 @@ def test_multiple_services_credit_control_may_be_absent(ocs, gateway, subscribe)
 )
 def test_requested_units_of_every_form_are_granted_octets(gateway, subscribe, parts):
     subscriber = subscribe()
-    answer = gateway.ask(gateway.credit(new_session(), INITIAL, 0, service(10, *parts), subscriptions=both(subscriber)))
+    answer = gateway.ask(
+        gateway.credit(new_session(), INITIAL, 0, service(10, *parts), subscriptions=both(subscriber))
+    )
     assert answer.result == 2001
     assert answer.granted() > 0
 
 
 def test_money_is_granted_where_money_is_asked_for(ocs, gateway, subscribe):
     subscriber = subscribe()
-    money = avp(437, avp(413, avp(445, avp(447, struct.pack(">q", 125)) + avp(429, struct.pack(">i", -2))) + unsigned32(425, 978)))
-    answer = gateway.ask(gateway.credit(new_session(), INITIAL, 0, service(10, money), subscriptions=both(subscriber)))
+    money = avp(
+        437,
+        avp(
+            413,
+            avp(445, avp(447, struct.pack(">q", 125)) + avp(429, struct.pack(">i", -2)))
+            + unsigned32(425, 978),
+        ),
+    )
+    answer = gateway.ask(
+        gateway.credit(new_session(), INITIAL, 0, service(10, money), subscriptions=both(subscriber))
+    )
     assert answer.result == 2001
     assert ocs.reserved(subscriber.account) == 1_250_000
 
@@ -276,10 +311,14 @@ def test_use_above_the_grant_is_debited_in_full(ocs, gateway, subscribe):
     subscriber, session = subscribe(), new_session("scscf")
     call = {"context": VOICE, "subscriptions": both(subscriber)}
     initial = gateway.ask(
-        gateway.credit(session, INITIAL, 0, service(1, requested(seconds=12)), call_to("tel:+33123456789"), **call)
+        gateway.credit(
+            session, INITIAL, 0, service(1, requested(seconds=12)), call_to("tel:+33123456789"), **call
+        )
     )
     over = initial.granted(code=420) + 1
-    request = gateway.credit(session, TERMINATION, 1, service(1, used(seconds=over)), call_to("tel:+33123456789"), **call)
+    request = gateway.credit(
+        session, TERMINATION, 1, service(1, used(seconds=over)), call_to("tel:+33123456789"), **call
+    )
     assert gateway.ask(request).result == 2001
     assert 5 * EURO - ocs.balance(subscriber.account) == europe_call_micro(over)
 
@@ -300,7 +339,10 @@ def test_several_used_units_in_one_service_are_summed(ocs, gateway, subscribe):
     gateway.ask(gateway.credit(session, INITIAL, 0, service(10, requested()), subscriptions=both(subscriber)))
     before = avp(446, unsigned32(452, 0) + avp(421, struct.pack(">Q", MIB)))
     after = avp(446, unsigned32(452, 1) + avp(421, struct.pack(">Q", MIB)))
-    assert gateway.ask(gateway.credit(session, UPDATE, 1, service(10, requested(), before, after))).result == 2001
+    assert (
+        gateway.ask(gateway.credit(session, UPDATE, 1, service(10, requested(), before, after))).result
+        == 2001
+    )
     assert 5 * EURO - ocs.balance(subscriber.account) == browsing_micro(2 * MIB)
 
 
@@ -317,7 +359,9 @@ def test_service_context_id_is_known_by_the_specification_in_it(gateway, subscri
 
 def test_avps_may_stand_in_any_order_and_before_session_id(gateway, subscribe):
     subscriber = subscribe()
-    request = gateway.credit(new_session(), INITIAL, 0, service(10, requested()), subscriptions=both(subscriber))
+    request = gateway.credit(
+        new_session(), INITIAL, 0, service(10, requested()), subscriptions=both(subscriber)
+    )
     parts, rest = [], request[20:]
     while rest:
         length = int.from_bytes(rest[5:8]) + 3 & ~3
@@ -340,7 +384,9 @@ def test_M_bit_missing_or_P_bit_set_changes_nothing(gateway, subscribe):
 
 
 @pytest.mark.parametrize("vendor", [666, 1368, 81000])
-def test_unknown_mandatory_avp_of_a_vendor_is_tolerated_in_service_information_alone(gateway, subscribe, vendor):
+def test_unknown_mandatory_avp_of_a_vendor_is_tolerated_in_service_information_alone(
+    gateway, subscribe, vendor
+):
     subscriber = subscribe()
     strange = avp(22_831, b"T", vendor=vendor)
     services = service(10, requested())
@@ -354,7 +400,11 @@ def test_unknown_mandatory_avp_of_a_vendor_is_tolerated_in_service_information_a
 
 
 def test_3gpp_avps_at_top_level_are_read_as_in_service_information(gateway, subscribe):
-    old_ggsn = (unsigned32(3, 0, vendor=VENDOR_3GPP), text(18, "26201", vendor=VENDOR_3GPP), text(30, "internet"))
+    old_ggsn = (
+        unsigned32(3, 0, vendor=VENDOR_3GPP),
+        text(18, "26201", vendor=VENDOR_3GPP),
+        text(30, "internet"),
+    )
     request = gateway.credit(
         new_session(), INITIAL, 0, *old_ggsn, service(10, requested()), subscriptions=both(subscribe())
     )
@@ -362,7 +412,9 @@ def test_3gpp_avps_at_top_level_are_read_as_in_service_information(gateway, subs
 
 
 def test_auth_application_id_1_is_let_pass(gateway, subscribe):
-    request = gateway.credit(new_session(), INITIAL, 0, service(10, requested()), subscriptions=both(subscribe()))
+    request = gateway.credit(
+        new_session(), INITIAL, 0, service(10, requested()), subscriptions=both(subscribe())
+    )
     assert gateway.ask(request.replace(unsigned32(258, 4), unsigned32(258, 1))).result == 2001
 
 
@@ -378,7 +430,10 @@ def test_what_charging_does_not_need_may_be_malformed(gateway, subscribe):
 
 
 def test_proxy_info_comes_back_in_order_and_end_to_end_unchanged(gateway, subscribe):
-    proxies = [avp(284, text(280, name) + avp(33, state)) for name, state in (("p1.example", b"one"), ("p2.example", b"2"))]
+    proxies = [
+        avp(284, text(280, name) + avp(33, state))
+        for name, state in (("p1.example", b"one"), ("p2.example", b"2"))
+    ]
     record = text(282, "relay.example")
     request = gateway.credit(
         new_session(), INITIAL, 0, service(10, requested()), record, *proxies,

@@ -63,7 +63,11 @@ def is_alive(gateway):
 
 def test_magma_initials_for_another_host_are_told_so(connect):
     gateway = connect()
-    initials = [octets(row) for row in rows("magma") if row["request_or_answer"] == "R" and row["cc_request_type"] == "1"]
+    initials = [
+        octets(row)
+        for row in rows("magma")
+        if row["request_or_answer"] == "R" and row["cc_request_type"] == "1"
+    ]
     assert len(initials) == 11
     for request in initials:
         answer = gateway.ask(request)
@@ -92,7 +96,9 @@ def test_magma_sessions_are_charged_to_the_unit(magma_ocs, connect):
         )
         granted = {service[432]: service for service in answer.services()}
         for service in asked.multiple_services_credit_control:
-            used[payer, asked.session_id, service.rating_group] += sum(u.cc_total_octets for u in service.used_service_unit)
+            used[payer, asked.session_id, service.rating_group] += sum(
+                u.cc_total_octets for u in service.used_service_unit
+            )
             if asked.cc_request_type != TERMINATION:
                 assert granted[service.rating_group][268] == 2001
     for payer in MAGMA_SUBSCRIBERS:
@@ -215,7 +221,12 @@ def test_requests_of_other_applications_and_commands_are_refused(connect):
             assert answer.is_error
             assert answer.all(263) == Answer(message).all(263)
             seen[command, application] = answer.result
-    assert seen == {(258, 4): 3001, (8388635, 16777302): 3007, (8388636, 16777302): 3007, (275, 16777302): 3007}
+    assert seen == {
+        (258, 4): 3001,
+        (8388635, 16777302): 3007,
+        (8388636, 16777302): 3007,
+        (275, 16777302): 3007,
+    }
 
 
 def test_answers_of_other_vendors_are_ignored(connect):
@@ -226,7 +237,9 @@ def test_answers_of_other_vendors_are_ignored(connect):
     assert is_alive(gateway)
 
 
-@pytest.mark.parametrize("row", [row for row in rows("qubership") if is_broken(row)], ids=lambda row: row["name"])
+@pytest.mark.parametrize(
+    "row", [row for row in rows("qubership") if is_broken(row)], ids=lambda row: row["name"]
+)
 def test_broken_message_ends_its_own_connection_alone(connect, row):
     other = connect()
     broken = connect("broken.example")

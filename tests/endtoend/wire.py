@@ -10,9 +10,9 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Self
 
-from bench.templates import avp, message, unsigned32
 from diameter.message import Message
 
+from bench.templates import avp, message, unsigned32
 from tests.endtoend.wireshark import Capture
 
 TIMEOUT_S = 30.0
@@ -74,7 +74,9 @@ def group_3gpp(code: int, *parts: bytes) -> bytes:
 
 def call_to(party: str) -> bytes:
     """Service-Information of a call: IMS-Information with Called-Party-Address."""
-    return group_3gpp(873, group_3gpp(876, unsigned32(829, 0, vendor=VENDOR_3GPP), text(832, party, vendor=VENDOR_3GPP)))
+    return group_3gpp(
+        873, group_3gpp(876, unsigned32(829, 0, vendor=VENDOR_3GPP), text(832, party, vendor=VENDOR_3GPP))
+    )
 
 
 def message_to(number: str) -> bytes:
@@ -95,7 +97,7 @@ class Answer:
 
     def __init__(self, frame: bytes) -> None:
         self.frame = frame
-        self.message: Any = Message.from_bytes(frame)  # type: ignore[no-untyped-call]
+        self.message: Any = Message.from_bytes(frame)
         self.command, self.flags = int.from_bytes(frame[5:8]), frame[4]
         self.application, self.hop_by_hop, self.end_to_end = struct.unpack_from(">III", frame, 8)
 
@@ -159,9 +161,12 @@ class Gateway:
             capture: for Wireshark.
             judged: whether what we send is judged too; recorded and broken requests are not ours to answer for.
         """
+        self._begin(socket.create_connection(address, timeout=TIMEOUT_S), capture, host, judged=judged)
+
+    def _begin(self, connected: socket.socket, capture: Capture, host: str, *, judged: bool) -> None:
         self.host = host
         self.origin = text(264, host) + text(296, "example")
-        self._socket = socket.create_connection(address, timeout=TIMEOUT_S)
+        self._socket = connected
         self._tape = capture.connection()
         self._judged = judged
         self._buffer = b""
@@ -184,7 +189,9 @@ class Gateway:
     def frames(self) -> Iterator[bytes]:
         """Messages until the server ends the connection."""
         while True:
-            while len(self._buffer) >= 4 and len(self._buffer) >= (length := int.from_bytes(self._buffer[1:4])):
+            while len(self._buffer) >= 4 and len(self._buffer) >= (
+                length := int.from_bytes(self._buffer[1:4])
+            ):
                 frame, self._buffer = self._buffer[:length], self._buffer[length:]
                 self._tape.received(frame)
                 yield frame
@@ -240,7 +247,9 @@ class Gateway:
 
     def leave(self) -> Answer:
         """DPR; the server answers and closes."""
-        return self.ask(message(DISCONNECT, REQUEST, 0, fresh_identifiers(), self.origin + unsigned32(273, 0)))
+        return self.ask(
+            message(DISCONNECT, REQUEST, 0, fresh_identifiers(), self.origin + unsigned32(273, 0))
+        )
 
     def credit(
         self, session: str, request_type: int, number: int, *parts: bytes,
@@ -263,7 +272,9 @@ class Gateway:
         )
         if request_type == TERMINATION:
             body += unsigned32(295, 1)
-        return message(CREDIT_CONTROL, REQUEST | PROXIABLE | flags, 4, identifiers or fresh_identifiers(), body)
+        return message(
+            CREDIT_CONTROL, REQUEST | PROXIABLE | flags, 4, identifiers or fresh_identifiers(), body
+        )
 
 
 def fresh_identifiers() -> tuple[int, int]:

@@ -84,14 +84,18 @@ def faults(path: Path) -> list[str]:
     fields = ("frame.number", "tcp.dstport", "diameter.cmd.code", "_ws.expert.message")
     columns = tuple(word for field in fields for word in ("-e", field))
     # What cannot be taken apart at all is an item of severity error, too.
-    found = tshark(path, "-Y", f"diameter && _ws.expert.severity > {_WARNING}", "-T", "fields", *columns).splitlines()
+    found = tshark(
+        path, "-Y", f"diameter && _ws.expert.severity > {_WARNING}", "-T", "fields", *columns
+    ).splitlines()
     warned = tshark(path, "-Y", f"diameter && _ws.expert.severity == {_WARNING}", "-T", "fields", *columns)
     return found + [line for line in warned.splitlines() if _ALLOWED.sub("", line.split("\t")[3]).strip(", ")]
 
 
 def messages_seen(path: Path) -> set[tuple[int, bool]]:
     """Each (command, is request) that Wireshark found in the capture."""
-    lines = tshark(path, "-Y", "diameter", "-T", "fields", "-e", "diameter.cmd.code", "-e", "diameter.flags.request")
+    lines = tshark(
+        path, "-Y", "diameter", "-T", "fields", "-e", "diameter.cmd.code", "-e", "diameter.flags.request"
+    )
     seen: set[tuple[int, bool]] = set()
     for line in lines.splitlines():
         commands, flags = line.split("\t")

@@ -335,7 +335,7 @@ class Auditor:
     def _is_stored(self, session_id: str) -> bool:
         """Whether the store has the session, open or as a memory whose time has not come."""
         now_ms, expires_ms = self._clock.now_ms(), self._store.expires_ms
-        names = [key for key in self._store.values if key.endswith(f"}}s:{session_id}")]
+        names = [key for key in self._store.values if key.endswith(f":{session_id}")]
         return any(expires_ms.get(name, now_ms + 1) > now_ms for name in names)
 
     def answered(self, request: ChargingRequest, answer: ChargingAnswer) -> None:
@@ -347,7 +347,7 @@ class Auditor:
         check(answer.outcome not in {Outcome.UNABLE_TO_COMPLY, Outcome.USER_UNKNOWN}, "answered", answer, request)
         if request.requested_action in {RequestedAction.CHECK_BALANCE, RequestedAction.PRICE_ENQUIRY}:
             return
-        session = next((s for k, s in self.sessions.items() if k.endswith(f"}}s:{request.session_id}")), None)
+        session = next((s for k, s in self.sessions.items() if k.endswith(f":{request.session_id}")), None)
         first = self.processed.get(key)
         if answer.outcome == Outcome.REPEATED_WITH_OTHER_CONTENT:
             check(session is not None and all(

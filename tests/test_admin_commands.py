@@ -1,0 +1,323 @@
+"""What an operator does by hand, on a real store: open, look, top up once per reference."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocs import cli
+from ocs.balance import keys
+from ocs.balance.client import BalanceClient, Change
+from ocs.balance.model import Hold, RememberedAnswer, Session, SessionService, SessionState
+from ocs.balance.store_admin import connect
+from ocs.messages import Service
+from tests.support.processes import ROOT, run_ocs, write_config
+
+STORE = """
+import sys, trio
+from pathlib import Path
+from ocs.balance.embedded import EmbeddedStore
+from ocs.clock import SystemClock
+from ocs.settings import Settings
+from ocs.store_setup import prepare_store
+async def main():
+    async with EmbeddedStore(Path(sys.argv[1])) as store:
+        prepare_store(Settings(), store.address.url, SystemClock())
+        print(store.address.url, flush=True)
+        await trio.to_thread.run_sync(sys.stdin.read)
+trio.run(main)
+"""
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """A data folder on which a store runs that is set up."""
+    folder = tmp_path_factory.mktemp("data")
+    store = subprocess.Popen(
+        [sys.executable, "-c", STORE, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    )
+    assert store.stdout is not None
+    assert store.stdout.readline().startswith(b"unix://")
+    yield folder
+    store.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def options(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    return "--config", str(write_config(tmp_path_factory.mktemp("config"))), "--data-dir", str(data_dir)
+
+
+@pytest.fixture(scope="module")
+def client(data_dir: Path) -> Generator[BalanceClient]:
+    connection = connect(json.loads((data_dir / "store.json").read_text())["url"])
+    yield BalanceClient(connection, partitions=64)
+    connection.close()
+
+
+@pytest.fixture
+def run(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that succeeds; returns what it printed."""
+
+    def _run(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            cli.main((*arguments, *options))
+        output, errors = capsys.readouterr()
+        assert (ended.value.code, errors) == (0, "")
+        return output
+
+    return _run
+
+
+@pytest.fixture
+def read(run: Callable[..., str]) -> Callable[..., Any]:
+    """The same with ``--json``, decoded."""
+    return lambda *arguments: json.loads(run(*arguments, "--json"))
+
+
+@pytest.fixture
+def refused(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that is refused with status 1; returns its one line."""
+
+    def _refused(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            cli.main((*arguments, *options))
+        output, errors = capsys.readouterr()
+        (line,) = errors.splitlines()
+        assert (ended.value.code, output) == (1, "")
+        return line.removeprefix("ocs: ")
+
+    return _refused
+
+
+def create(run: Callable[..., str], account_id: str, *arguments: str) -> str:
+    return run("account", "create", "--id", account_id, "--offer", "prepaid-basic", *arguments)
+
+
+# --- accounts ----------------------------------------------------------------------------------------------------
+
+
+def test_account_is_opened_with_its_money_and_identities(run, read, client: BalanceClient) -> None:
+    shown = create(run, "new", "--msisdn", "+491710000001", "--imsi", "262010000000001", "--balance", "10.00")
+    assert "account new (active): 10.00 EUR, 0.00 reserved, 1 events" in shown
+    record = read("account", "show", "new")
+    assert (record["balance_micro"], record["balance"], record["currency"]) == (10_000_000, "10.00", "EUR")
+    assert client.locate("e164:491710000001") == client.locate("imsi:262010000000001") == ("new", "new")
+
+
+def test_account_without_a_balance_starts_with_that_of_its_first_offer(run, read) -> None:
+    run(
+        "account",
+        "create",
+        "--id",
+        "postpaid",
+        "--offer",
+        "family-postpaid",
+        "--identity",
+        "sip:a@ims.example",
+    )
+    record = read("account", "show", "postpaid")
+    assert record["credit_limit_micro"] > 0
+    assert record["balance_micro"] == 0
+
+
+def test_credit_limit_can_be_given(run, read) -> None:
+    create(run, "limit", "--balance", "0", "--credit-limit", "50.00")
+    assert read("account", "show", "limit")["credit_limit_micro"] == 50_000_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--offer", "gold"), "offer 'gold' is not in catalogue"),
+        (("--balance", "ten"), "'ten' is not a decimal amount"),
+        (("--balance", "1e3"), "'1e3' is not a decimal amount"),
+        (("--balance", "0.0000001"), "not a whole number of micro-units"),
+        (("--balance", "-1.00"), "are not negative"),
+        (("--balance", "99999999999999999999"), "at most"),
+        (("--msisdn", "4917x"), "e164 is digits alone"),
+        (("--imsi", "٢٦٢"), "imsi is digits alone"),
+        (("--identity", "alice"), "'alice' is not an identity such as"),
+        (("--id", "a:b"), "is not an id"),
+        (("--id", "a{b}"), "is not an id"),
+        (("--id", ""), "is not an id"),
+        (("--id", "x" * 65), "is not an id"),
+    ],
+)
+def test_account_that_is_not_well_formed_is_one_line(
+    refused, client, arguments: tuple[str, ...], says: str
+) -> None:
+    assert says in refused("account", "create", "--id", "malformed", "--balance", "1.00", *arguments)
+    assert client.account("malformed") is None
+
+
+def test_id_that_is_taken_is_refused_and_nothing_changes(run, read, refused) -> None:
+    create(run, "taken", "--balance", "3.00")
+    before = read("account", "show", "taken")
+    line = refused("account", "create", "--id", "taken", "--balance", "5.00", "--msisdn", "491710000009")
+    assert line == "account 'taken' exists already"
+    assert read("account", "show", "taken") == before
+
+
+def test_identity_that_is_taken_is_refused_and_the_others_stay_free(
+    run, refused, client: BalanceClient
+) -> None:
+    create(run, "owner", "--msisdn", "491710000011")
+    line = refused(
+        "account", "create", "--id", "thief", "--msisdn", "491710000012", "--msisdn", "491710000011"
+    )
+    assert line == "identity 'e164:491710000011' belongs to another account"
+    assert client.account("thief") is None
+    assert client.locate("e164:491710000012") is None
+    assert client.locate("e164:491710000011") == ("owner", "owner")
+
+
+def test_list_shows_every_account_once_in_order(run, read) -> None:
+    for name in ("list-b", "list-a"):
+        create(run, name, "--balance", "1.00")
+    listed = [record["account_id"] for record in read("account", "list")]
+    assert listed == sorted(listed)
+    assert {"list-a", "list-b"} <= set(listed)
+    assert len(read("account", "list", "--limit", "1")) == 1
+    assert "list-a" in run("account", "list")
+
+
+def test_session_whose_id_looks_like_a_key_of_an_account_is_no_account(
+    run, read, client: BalanceClient
+) -> None:
+    create(run, "plain", "--balance", "1.00")
+    put_session(client, "plain", "gw}a:1")
+    assert "gw}a:1" not in [record["account_id"] for record in read("account", "list")]
+
+
+@pytest.mark.parametrize(
+    "command", [("account", "show"), ("account", "events"), ("topup", "1.00", "--reference", "r")]
+)
+def test_account_that_is_not_there_is_named(refused, command: tuple[str, ...]) -> None:
+    first = 1 if command[0] == "topup" else 2
+    assert refused(*command[:first], "nobody", *command[first:]) == "there is no account 'nobody'"
+
+
+# --- top-ups -----------------------------------------------------------------------------------------------------
+
+
+def test_topup_counts_once_per_reference(run, read) -> None:
+    create(run, "top", "--balance", "1.00")
+    first = read("topup", "top", "5.00", "--reference", "R1")
+    assert first["balance_micro"] == 6_000_000
+    assert read("topup", "top", "5.00", "--reference", "R1") == first
+    assert read("account", "show", "top")["balance_micro"] == 6_000_000
+    assert run("topup", "top", "5", "--reference", "R2") == "5.00 EUR on top (R2): 11.00 EUR now\n"
+
+
+def test_reference_of_one_account_says_nothing_of_another(run, read) -> None:
+    for name in ("one", "two"):
+        create(run, name, "--balance", "0")
+        assert read("topup", name, "2.00", "--reference", "same")["balance_micro"] == 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("amount", "reference", "says"),
+    [
+        ("6.00", "R1", "reference 'R1' was used for 5.00 EUR"),
+        ("0", "R2", "a top-up is more than nothing"),
+        ("-1", "R2", "a top-up is more than nothing"),
+        ("5,00", "R2", "'5,00' is not a decimal amount"),
+        ("1e2", "R2", "'1e2' is not a decimal amount"),
+        ("1.00", "", "is not a reference"),
+        ("1.00", "a\nb", "is not a reference"),
+        ("99999999999.00", "R2", "a balance is 100000000000.00 at most"),
+    ],
+)
+def test_topup_that_cannot_be_done_changes_nothing(
+    run, read, refused, client: BalanceClient, amount: str, reference: str, says: str
+) -> None:
+    if client.account("steady") is None:
+        create(run, "steady", "--balance", "2.00")
+        run("topup", "steady", "5.00", "--reference", "R1")
+    assert says in refused("topup", "steady", amount, "--reference", reference)
+    assert read("account", "show", "steady")["balance_micro"] == 7_000_000
+
+
+def test_events_tell_what_moved_the_account_and_why(run, read) -> None:
+    create(run, "story", "--balance", "1.00")
+    run("topup", "story", "2.50", "--reference", "R7")
+    opening, topup = read("account", "events", "story")
+    assert (opening["kind"], opening["event_id"], opening["amount_micro"]) == (
+        "opening",
+        "opening:story",
+        1_000_000,
+    )
+    assert (topup["kind"], topup["event_id"], topup["sequence"]) == ("top_up", "topup:story:R7", 2)
+    assert topup["balance_after_micro"] == 3_500_000
+    table = run("account", "events", "story")
+    assert "opening: 1.00 EUR" in table
+    assert "top up: 2.50 EUR" in table
+
+
+# --- sessions ----------------------------------------------------------------------------------------------------
+
+
+def put_session(client: BalanceClient, account_id: str, session_id: str, state=SessionState.OPEN) -> None:
+    service = SessionService(
+        10, (), "v1", "prepaid-basic/browsing", 100, 0, False, 5_000, (Hold("main", 40_000),)
+    )
+    session = Session(
+        session_id, account_id, account_id, state, Service.DATA, "", "pgw.example", "example",
+        1_790_000_000_000, 1_790_003_600_000, (service,), 90_000,
+        (RememberedAnswer(1, 0, b"fingerprint", b"\x90"),),  # type: ignore[arg-type]
+        opening_fingerprint=b"\x0a\x0b",
+    )  # fmt: skip
+    key = keys.session_key(client.partition_of(account_id), account_id, session_id)
+    client.change(account_id, (key,), lambda _values: Change({key: session}))
+    client._redis.set(keys.locator_key(session_id), keys.encode_location(account_id, account_id))
+
+
+def test_open_sessions_are_listed_and_ended_ones_on_request(run, read, client: BalanceClient) -> None:
+    create(run, "busy", "--balance", "1.00")
+    put_session(client, "busy", "gw;1;open")
+    put_session(client, "busy", "gw;2;closed", SessionState.CLOSED)
+    listed = {record["session_id"]: record["state"] for record in read("session", "list")}
+    assert listed["gw;1;open"] == "open"
+    assert "gw;2;closed" not in listed
+    assert "gw;2;closed" in {record["session_id"] for record in read("session", "list", "--all")}
+    assert len(read("session", "list", "--limit", "1")) == 1
+    assert "gw;1;open" in run("session", "list")
+
+
+def test_session_id_is_listed_whole_so_that_it_can_be_shown(run, client: BalanceClient) -> None:
+    create(run, "long", "--balance", "1.00")
+    put_session(client, "long", "gateway.with.a.long.name.example;1790000000;" + "7" * 60)
+    listed = run("session", "list")
+    assert "…" not in listed
+    assert listed.count("7") >= 60
+
+
+def test_one_session_is_shown_with_what_it_holds(run, client: BalanceClient) -> None:
+    create(run, "holder", "--balance", "1.00")
+    put_session(client, "holder", "gw;3;x")
+    record = json.loads(run("session", "show", "gw;3;x"))
+    assert record["account_id"] == "holder"
+    assert record["services"][0]["holds"] == [{"bucket_id": "main", "amount": 40_000}]
+    assert record["opening_fingerprint"] == "0a0b"
+
+
+def test_session_that_is_not_there_is_named(refused) -> None:
+    assert refused("session", "show", "gw;9;9") == "there is no session 'gw;9;9'"
+
+
+# --- the command as a process -------------------------------------------------------------------------------------
+
+
+def test_catalogue_that_is_broken_is_one_line_with_status_2(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "catalogue").mkdir()
+    (tmp_path / "catalogue" / "operator.toml").write_text("nonsense = 1\n")
+    config = tmp_path / "ocs.toml"
+    config.write_text("")
+    ended = run_ocs("account", "create", "--id", "x", "--config", str(config), "--data-dir", str(data_dir))
+    (line,) = ended.stderr.splitlines()
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "operator.toml" in line

@@ -1,0 +1,128 @@
+"""A store found, checked, made ours, published to; against a real one."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import trio
+
+from ocs.balance.embedded import EmbeddedStore
+from ocs.balance.store_admin import StoreRefusedError, StoreUnreachableError, connect
+from ocs.clock import ManualClock
+from ocs.messages import Service
+from ocs.rating import load_catalogue
+from ocs.settings import Settings, StoreSettings
+from ocs.store_setup import (
+    open_client,
+    password_file,
+    prepare_store,
+    publish_catalogue,
+    store_url,
+)
+from tests.support.processes import CATALOGUE
+
+CLOCK = ManualClock(1_790_000_000_000)
+
+
+@pytest.fixture(autouse=True)
+async def _bounded():
+    with trio.fail_after(60):
+        yield
+
+
+@pytest.fixture
+async def url(tmp_path: Path):
+    """Of an embedded store on ``tmp_path``."""
+    async with EmbeddedStore(tmp_path) as store:
+        yield store.address.url
+
+
+async def in_thread(function, *arguments):
+    return await trio.to_thread.run_sync(function, *arguments)
+
+
+def settings(**store: object) -> Settings:
+    return Settings(store=StoreSettings(**store))  # type: ignore[arg-type]
+
+
+async def test_configured_store_goes_before_the_embedded_one(url: str, tmp_path: Path) -> None:
+    assert store_url(settings(url="redis://h:1"), tmp_path) == "redis://h:1"
+    assert store_url(settings(), tmp_path) == url
+
+
+async def test_folder_without_a_running_store_says_what_to_start(tmp_path: Path) -> None:
+    with pytest.raises(StoreRefusedError, match="start `ocs up`, or name the folder with --data-dir"):
+        store_url(settings(), tmp_path)
+
+
+async def test_password_file_is_found_beside_the_configuration(tmp_path: Path) -> None:
+    assert password_file(Settings(directory=tmp_path)) is None
+    named = Settings(store=StoreSettings(password_file="secret"), directory=tmp_path)
+    assert password_file(named) == tmp_path / "secret"
+
+
+async def test_store_is_set_up_once_and_found_as_it_was(url: str) -> None:
+    first = await in_thread(prepare_store, settings(), url, CLOCK)
+    again = await in_thread(prepare_store, settings(), url, ManualClock(CLOCK.now_ms() + 10_000))
+    assert first.url == url
+    assert first.meta == again.meta
+    assert first.meta.partitions == 64
+    assert first.meta.origin_state_id == 1_790_000_000
+
+
+async def test_store_with_other_partitions_is_refused(url: str) -> None:
+    await in_thread(prepare_store, settings(), url, CLOCK)
+    with pytest.raises(StoreRefusedError, match="created with 64 partitions"):
+        await in_thread(prepare_store, settings(partitions=128), url, CLOCK)
+
+
+async def test_store_that_could_lose_what_it_acknowledged_is_refused(url: str) -> None:
+    client = connect(url)
+    await in_thread(client.config_set, "appendfsync", "everysec")
+    client.close()
+    with pytest.raises(StoreRefusedError, match="appendfsync"):
+        await in_thread(prepare_store, settings(), url, CLOCK)
+    await in_thread(prepare_store, settings(durability="memory"), url, CLOCK)
+
+
+async def test_client_needs_a_store_that_was_set_up(url: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreRefusedError, match="never set up: start `ocs up`"):
+        await in_thread(open_client, settings(), tmp_path)
+    await in_thread(prepare_store, settings(partitions=4), url, CLOCK)
+    client = await in_thread(open_client, settings(), tmp_path)
+    assert client.partitions == 4
+    assert await in_thread(client.account, "A1") is None
+
+
+async def test_store_that_is_gone_is_unreachable(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnreachableError, match="start the store or correct"):
+        await in_thread(open_client, settings(url=f"unix://{tmp_path}/none.sock"), tmp_path)
+
+
+async def test_catalogues_stay_for_the_grants_made_under_them(url: str, tmp_path: Path) -> None:
+    first = load_catalogue(CATALOGUE)
+    folder = tmp_path / "catalogue"
+    shutil.copytree(CATALOGUE, folder)
+    operator = folder / "operator.toml"
+    operator.write_text(re.sub(r"effective = .*", "effective = 2031-01-01", operator.read_text()))
+    later = load_catalogue(folder)
+    await in_thread(publish_catalogue, settings(), url, first)
+    tariffs = await in_thread(publish_catalogue, settings(), url, later)
+    rate = first.rate(("prepaid-basic",), Service.DATA, 10, (), "", CLOCK.now_ms() // 1000)
+    assert rate is not None
+    assert tariffs.current.version.startswith("2031-01-01.")
+    held = tariffs.held_rate(first.version, rate.path)
+    assert held is not None
+    assert (held.catalogue_version, held.description) == (first.version, rate.description)
+    assert tariffs.held_rate("2020-01-01.00000000", rate.path) is None
+
+
+async def test_published_catalogue_is_never_written_over(url: str) -> None:
+    catalogue = load_catalogue(CATALOGUE)
+    await in_thread(publish_catalogue, settings(), url, catalogue)
+    client = connect(url)
+    before = await in_thread(client.get, f"catalogue:{catalogue.version}")
+    await in_thread(publish_catalogue, settings(), url, catalogue)
+    assert await in_thread(client.get, f"catalogue:{catalogue.version}") == before
+    client.close()
