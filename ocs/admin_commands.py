@@ -40,7 +40,8 @@ class Desk:
         settings, launch = options.open(options)
         self.settings: Settings = settings
         self.client: BalanceClient = open_client(settings, launch.data_dir)
-        self.console = Console(soft_wrap=True)
+        # Literal: names come from the network, and a style in one of them is none of ours.
+        self.console = Console(soft_wrap=True, markup=False, highlight=False, emoji=False)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -186,7 +187,7 @@ def _list_accounts(options: argparse.Namespace) -> None:
             if not _is_money(bucket)
         ]
         table.add_row(
-            account.account_id,
+            _shown(account.account_id),
             record["state"],
             f"{record['balance']} {account.currency}",
             record["reserved"],
@@ -238,7 +239,7 @@ def _fields(record: msgspec.Struct) -> dict[str, Any]:
 def _print_account(desk: Desk, account: Account) -> None:
     record = _account_record(account)
     desk.console.print(
-        f"account {account.account_id} ({record['state']}): {record['balance']} {account.currency},"
+        f"account {_shown(account.account_id)} ({record['state']}): {record['balance']} {account.currency},"
         f" {record['reserved']} reserved, {account.sequence} events"
     )
     table = Table("bucket", "holds", "reserved", "priority", "valid until")
@@ -251,7 +252,7 @@ def _print_account(desk: Desk, account: Account) -> None:
             for a in amounts
         ]
         until = _time(bucket.valid_until_ms) if bucket.valid_until_ms else "for ever"
-        table.add_row(bucket.bucket_id, shown[0], shown[1], str(bucket.priority), until)
+        table.add_row(_shown(bucket.bucket_id), shown[0], shown[1], str(bucket.priority), until)
     desk.console.print(table)
 
 
@@ -270,7 +271,7 @@ def _events(options: argparse.Namespace) -> None:
             event.kind.name.lower(),
             format_micro(event.amount_micro),
             format_micro(event.balance_after_micro),
-            "\n".join(explain(event)),
+            "\n".join(map(_shown, explain(event))),
         )
     desk.console.print(table)
 
@@ -298,7 +299,7 @@ def _top_up(options: argparse.Namespace) -> None:
     else:
         balance = format_micro(receipt.balance_micro)
         desk.console.print(
-            f"{receipt.amount} on {receipt.account_id} ({receipt.reference}): {balance} {currency} now"
+            f"{receipt.amount} on {_shown(receipt.account_id)} ({_shown(receipt.reference)}): {balance} {currency} now"
         )
 
 
@@ -331,10 +332,10 @@ def _list_sessions(options: argparse.Namespace) -> None:
             str(service.granted_units) for service in session.services if service.granted_units
         )
         table.add_row(
-            session.session_id,
-            session.account_id,
+            _shown(session.session_id),
+            _shown(session.account_id),
             session.state.name.lower(),
-            session.service,
+            _shown(session.service),
             _time(session.opened_ms),
             granted,
             format_micro(session.charged_micro),
@@ -362,6 +363,11 @@ def _session_record(session: Session) -> dict[str, Any]:
         for answer in session.answers
     ]
     return record
+
+
+def _shown(text: str) -> str:
+    """A text that somebody else chose, for a terminal: what would move its cursor or hide letters is escaped."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _time(epoch_ms: int) -> str:

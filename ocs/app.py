@@ -4,6 +4,7 @@
 process of its own; ``ocs charging`` runs one worker alone.
 """
 
+import errno
 import itertools
 import os
 import socket
@@ -21,6 +22,7 @@ from ocs.charging.tariffs import Tariffs
 from ocs.children import Child, say_ready, stop_when_orphaned
 from ocs.clock import SystemClock
 from ocs.diameter_gy.server import Listener, bind_listeners
+from ocs.limits import DISCONNECT_TIMEOUT_S, DRAIN_TIMEOUT_S, LINGER_TIMEOUT_S
 from ocs.log import mask_url
 from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.rating import load_catalogue
@@ -33,6 +35,8 @@ from ocs.worker_channel import WorkerChannel, WorkerSilentError, serve_worker_ch
 log = structlog.get_logger()
 
 _STORE_WAIT_S: Final = 10.0
+# Orphans drain at most so long, and a little for noticing that they are.
+_ORPHANS_WAIT_S: Final = DISCONNECT_TIMEOUT_S + DRAIN_TIMEOUT_S + LINGER_TIMEOUT_S + 1.0
 
 
 class Launch(msgspec.Struct, frozen=True):
@@ -64,7 +68,7 @@ async def run_up(settings: Settings, launch: Launch) -> None:
     Whatever ends it, also a signal or an error while it starts, no process of ours is left behind.
     """
     (launch.data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
-    listeners = bind_listeners(settings.diameter)
+    listeners = await _bind_patiently(settings, launch)
     store = (
         None if settings.store.url else EmbeddedStore(launch.data_dir, durability=settings.store.durability)
     )
@@ -85,6 +89,36 @@ async def run_up(settings: Settings, launch: Launch) -> None:
             for listener in listeners:
                 listener.socket.close()
         nursery.cancel_scope.cancel()
+
+
+async def _bind_patiently(settings: Settings, launch: Launch) -> list[Listener]:
+    """Bind; workers whose parent was killed hold the ports until they have taken leave of their gateways.
+
+    A port that somebody else has is not waited for, nor that of another ``ocs up`` on this data folder.
+
+    Raises:
+        OSError: an address cannot be bound; its text names address and port.
+    """
+    give_up_at = trio.current_time() + _ORPHANS_WAIT_S
+    while True:
+        try:
+            return bind_listeners(settings.diameter)
+        except OSError as error:
+            is_over = trio.current_time() > give_up_at
+            if error.errno != errno.EADDRINUSE or is_over or not await _has_orphans(launch.data_dir):
+                raise
+        await trio.sleep(0.1)
+
+
+async def _has_orphans(data_dir: Path) -> bool:
+    """Whether workers are left on the data folder although nobody runs there who started them."""
+    if not any((data_dir / "run").glob("worker-*.sock")):
+        return False
+    try:
+        await WorkerChannel("up", data_dir / "run" / "up.sock").ask("health")
+    except WorkerSilentError:
+        return True
+    return False
 
 
 async def _keep_store(store: EmbeddedStore, watching: trio.CancelScope) -> None:

@@ -24,7 +24,8 @@ _RESTARTS = Counter(
     "ocs_process_restarts_total", "Processes that ended unasked and were started again.", ("process",)
 )
 
-_BACKOFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+# No longer than this: gateways wait for a worker that is killed again and again, and a start costs more than a second.
+_BACKOFF_S: Final = (0.1, 0.25, 0.5, 1.0)
 _READY_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 20.0
 # A process that has run for so long is not failing at its start.

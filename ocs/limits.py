@@ -10,6 +10,9 @@ AVP_DEPTH_MAX: Final = 8
 # A 64 KiB message could hold 8,000 empty AVPs; a real one holds under 150.
 AVPS_PER_MESSAGE_MAX: Final = 1_024
 
+# A DiameterIdentity is a domain name: RFC 1035 section 2.3.4.
+IDENTITY_OCTETS_MAX: Final = 255
+
 # What the codec remembers of octets that come again (AVP headers, a subscriber's Subscription-Ids and
 # Service-Information, an answer's services), per kind: about 500 octets each, so 8 MiB at most per kind.
 CODEC_MEMO_ENTRIES: Final = 16_384
@@ -41,6 +44,8 @@ CONNECTIONS_UNIDENTIFIED_MAX: Final = 512
 # Errors a connection may cause before it is closed: a peer that sends nonsense is not argued with for ever.
 ERRORS_PER_CONNECTION_MAX: Final = 100
 ERRORS_WINDOW_S: Final = 10.0
+# A peer announces its capabilities again when they change; more often than this in that window is a fault of its own.
+CAPABILITIES_UPDATES_MAX: Final = 10
 # DPR to DPA, and answers still owed when we stop.
 DISCONNECT_TIMEOUT_S: Final = 3.0
 DRAIN_TIMEOUT_S: Final = 5.0
@@ -80,7 +85,9 @@ BALANCE_MICRO_MAX: Final = 10**17
 
 # --- Store ---------------------------------------------------------------------------------------------
 # A commit not confirmed within this time is an unknown outcome: answer 3004, drop caches, look again.
-STORE_TIMEOUT_S: Final = 5.0
+# The commit waits in a queue first and the silence is looked for in fifths of this time: all together stays under
+# the shortest Tx that gateways use, 5 s, so that they hear 3004 rather than nothing.
+STORE_TIMEOUT_S: Final = 3.0
 # Sessions closed by supervision in one look at one partition.
 EXPIRIES_PER_SWEEP: Final = 256
 SWEEP_INTERVAL_S: Final = 1.0
@@ -103,6 +110,8 @@ METRIC_SERIES_MAX: Final = 1_000
 LOG_LIMITER_KEYS_MAX: Final = 1_000
 # One line per key in this time; the next line says how many were swallowed.
 LOG_REPEAT_INTERVAL_MS: Final = 10_000
+# A text that a stranger wrote, in a log line or an Error-Message: enough to recognise it by.
+LOG_TEXT_CHARACTERS_MAX: Final = 256
 # A message on a worker's local socket: a snapshot of full metrics is about 200 KiB.
 CHANNEL_MESSAGE_OCTETS_MAX: Final = 4_194_304
 # A worker that has not answered the HTTP process by then is shown as silent; Prometheus gives up after 10 s.

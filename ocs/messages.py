@@ -120,7 +120,9 @@ class ChargingRequest(msgspec.Struct, frozen=True, gc=False):
         event_time_s: seconds since 1970 UTC, None when the message has no usable Event-Timestamp.
         called_party: digits without "+", or a SIP user part; empty when not applicable.
         fingerprint: digest of the charging content; equal in every copy of one request, however it came.
-        retransmitted: the T flag. Nothing depends on it: every request is checked for being a repeat.
+        retransmitted: the T flag. Every request is checked for being a repeat, with or without it.
+        end_to_end_id: equal in every copy (RFC 6733 section 3); tells a copy of an INITIAL from a new session of a
+            gateway that uses a Session-Id again.
     """
 
     session_id: str
@@ -140,6 +142,7 @@ class ChargingRequest(msgspec.Struct, frozen=True, gc=False):
     serving_network: str  # MCC and MNC digits of the serving node
     fingerprint: bytes
     retransmitted: bool = False
+    end_to_end_id: int = 0
 
 
 class ServiceAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):

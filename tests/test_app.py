@@ -59,8 +59,8 @@ def nothing_runs_on(data_dir: Path) -> bool:
 
 
 def one_line(text: str) -> str:
-    """The only line of stderr."""
-    (line,) = text.splitlines()
+    """The only line for the user; children that were up already may have logged that they stop."""
+    (line,) = [line for line in text.splitlines() if not line.startswith("{")]
     assert line.startswith("ocs: ")
     return line.removeprefix("ocs: ")
 

@@ -8,7 +8,7 @@ import trio
 
 from ocs.balance import keys
 from ocs.balance.client import BalanceClient
-from ocs.balance.model import Account, Session, SessionState, decode_account, decode_session
+from ocs.balance.model import Account, Session, SessionState, decode_session
 from ocs.balance.redis_store import decode_stored
 from ocs.balance.store import ABSENT
 
@@ -105,8 +105,8 @@ class StoreBalanceReader:
     def _list_accounts(self, cursor: int, limit: int) -> Page[Account]:
         found: list[Account] = []
         for _ in range(_SCANS_PER_PAGE_MAX):
-            cursor, names = self._redis.scan(cursor, match="{*}a:*", count=max(limit, 100))
-            found += [decode_account(content) for content in self._load(names)]
+            cursor, accounts = self._client.scan_accounts(cursor, max(limit, 100))
+            found += accounts
             if cursor == 0 or len(found) >= limit:
                 break
         return Page(tuple(found), str(cursor) if cursor else "")

@@ -3,13 +3,14 @@
 from http import HTTPStatus
 from importlib import resources
 from typing import Annotated, Any, Final
+from urllib.parse import unquote_to_bytes
 
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter, SkipValidation
 
-from ocs.api.problems import MEDIA_TYPE
+from ocs.api.problems import MEDIA_TYPE, AnyRequest
 from ocs.api.prometheus import PROMETHEUS_CONTENT_TYPE, render_prometheus
 from ocs.api.reader import BalanceReader
 from ocs.api.views import (
@@ -35,6 +36,8 @@ Limit = Annotated[
     int, QueryParameter(ge=1, le=HTTP_PAGE_ITEMS_MAX, description="about how many items to return")
 ]
 
+_ACCOUNTS: Final = b"/api/v1/accounts/"
+_SESSIONS: Final = b"/api/v1/sessions/"
 _ASSETS: Final = resources.files("ocs.api").joinpath("assets")
 # Everything that the status page needs comes from here; it runs no script that is not ours.
 _PAGE_HEADERS: Final = {
@@ -117,10 +120,12 @@ async def list_accounts(reader: Reader, cursor: Cursor = "", limit: Limit = 50) 
     return PageView(tuple(map(account_view, page.items)), page.next_cursor or None)
 
 
-@get("/api/v1/accounts/{account_id:str}", tags=["balance"])
-async def get_account(reader: Reader, account_id: FromPath[str]) -> AccountView:
-    """Show one account."""
-    account = await reader.get_account(account_id)
+# An account's id is the operator's choice, and Session-Id may hold slashes too (RFC 6733 section 8.8): both are the
+# rest of the path.
+@get("/api/v1/accounts/{account_id:path}", tags=["balance"])
+async def get_account(request: AnyRequest, reader: Reader, account_id: FromPath[str]) -> AccountView:  # noqa: ARG001
+    """Show one account; the id is percent-encoded as far as a path demands."""
+    account = await reader.get_account(_rest_of_path(request, _ACCOUNTS))
     if account is None:
         raise NotFoundException("there is no such account")
     return account_view(account)
@@ -133,14 +138,18 @@ async def list_sessions(reader: Reader, cursor: Cursor = "", limit: Limit = 50) 
     return PageView(tuple(map(session_view, page.items)), page.next_cursor or None)
 
 
-# Session-Id may hold a slash in its optional part (RFC 6733 section 8.8), so it is the rest of the path.
 @get("/api/v1/sessions/{session_id:path}", tags=["balance"])
-async def get_session(reader: Reader, session_id: FromPath[str]) -> SessionView:
-    """Show one session, open or closed and still remembered."""
-    session = await reader.get_session(session_id.removeprefix("/"))
+async def get_session(request: AnyRequest, reader: Reader, session_id: FromPath[str]) -> SessionView:  # noqa: ARG001
+    """Show one session, open or closed and still remembered; its id is percent-encoded as far as a path demands."""
+    session = await reader.get_session(_rest_of_path(request, _SESSIONS))
     if session is None:
         raise NotFoundException("there is no such session")
     return session_view(session)
+
+
+def _rest_of_path(request: AnyRequest, prefix: bytes) -> str:
+    """What follows the prefix in the path as it was sent: routing folds slashes, which are part of a name."""
+    return unquote_to_bytes(request.scope["raw_path"].removeprefix(prefix)).decode("utf-8", "replace")
 
 
 ROUTES: Final[list[Any]] = [

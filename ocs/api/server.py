@@ -1,4 +1,4 @@
-"""The HTTP process: Litestar under hypercorn's trio worker."""
+"""The HTTP process: Litestar behind hypercorn's connections, each of them in a bulkhead of its own."""
 
 import ipaddress
 import logging
@@ -9,7 +9,10 @@ from importlib import metadata
 from typing import Any, cast
 
 import hypercorn
-import hypercorn.trio
+import hypercorn.trio.tcp_server
+import hypercorn.trio.worker_context
+import hypercorn.typing
+import hypercorn.utils
 import trio
 from litestar import Litestar
 from litestar.di import Provide
@@ -21,8 +24,8 @@ from ocs.api.reader import BalanceReader
 from ocs.api.routes import ROUTES
 from ocs.api.workers import WorkerOverview
 from ocs.clock import SystemClock
-from ocs.limits import HTTP_BODY_OCTETS_MAX, HTTP_IDLE_TIMEOUT_S
-from ocs.log import get_logger
+from ocs.limits import HTTP_BODY_OCTETS_MAX, HTTP_IDLE_TIMEOUT_S, LOG_TEXT_CHARACTERS_MAX
+from ocs.log import RepeatLimiter, get_logger
 from ocs.metrics import REGISTRY, Counter, Registry
 from ocs.settings import HttpSettings, Settings
 from ocs.settings_file import is_loopback
@@ -31,6 +34,9 @@ from ocs.worker_channel import WorkerChannel
 log = get_logger(__name__)
 
 REQUESTS = Counter("ocs_http_requests_total", "HTTP requests begun, by route.", ("route",))
+FAILED = Counter(
+    "ocs_http_connections_failed_total", "HTTP connections that ended in an error of the library that reads them."
+)
 
 
 class HttpAddressError(OSError):
@@ -103,24 +109,77 @@ async def run_http(
             address=address,
             remedy="balances are readable without a password: listen on loopback behind a proxy that asks for one",
         )
-    workers = WorkerOverview(channels, reader, SystemClock(), registry=registry)
-    config = hypercorn.Config()
-    config.bind = [f"fd://{listening.detach()}"]
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.accesslog = None
-    config.include_server_header = False
-    config.keep_alive_timeout = HTTP_IDLE_TIMEOUT_S
+    server = _Server(create_app(reader, WorkerOverview(channels, reader, SystemClock(), registry=registry)))
+    listening.listen(server.config.backlog)
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+    async with trio.open_nursery() as connections:
+        async with trio.open_nursery() as accepting:
+            accepting.start_soon(partial(trio.serve_listeners, server.serve, [listener], handler_nursery=connections))
+            ready(address)
+            await shutdown()
+            accepting.cancel_scope.cancel()
+        await server.finish_requests()
+        connections.cancel_scope.deadline = trio.current_time() + server.config.graceful_timeout
 
-    async def until_shutdown() -> None:
-        await shutdown()
 
-    serve: Any = cast("Any", hypercorn.trio).serve  # its types for ASGI and litestar's differ in name only
-    serving = partial(
-        serve, create_app(reader, workers), config, shutdown_trigger=until_shutdown, mode="asgi"
-    )
-    async with trio.open_nursery() as nursery:
-        await nursery.start(serving)
-        ready(address)
+class _Server:
+    """Serves connections by hypercorn's protocols, without its accept loop, which one bad connection ends.
+
+    What a client sends can make those protocols raise (an HTTP/2 upgrade with settings that are none, a WebSocket
+    with a subprotocol that is no ASCII, a body broken off), and they raise into the nursery they were started in.
+    """
+
+    def __init__(self, app: Litestar) -> None:
+        self._limiter = RepeatLimiter(SystemClock())
+        self.config = config = hypercorn.Config()
+        config.errorlog = _held_back_logger(self._limiter)
+        config.accesslog = None
+        config.include_server_header = False
+        config.keep_alive_timeout = HTTP_IDLE_TIMEOUT_S
+        wrapped: Any = cast("Any", hypercorn.utils).wrap_app(app, config.wsgi_max_body_size, "asgi")
+        self._app = wrapped
+        self._context = hypercorn.trio.worker_context.WorkerContext(None)
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        """Serve one connection until it ends; whatever is wrong with it ends nothing else."""
+        state: Any = hypercorn.typing.ConnectionState(cast("Any", {}))
+        connection = hypercorn.trio.tcp_server.TCPServer(
+            self._app, self.config, self._context, state, cast("Any", stream)
+        )
+        try:
+            await connection.run()
+        except* Exception as errors:  # noqa: BLE001 - the bulkhead around a connection; a cancellation passes
+            FAILED.inc()
+            error = _first_of(errors)
+            kind = type(error).__name__
+            swallowed = self._limiter.admit(kind)
+            if swallowed is not None:
+                log.warning(
+                    "http_connection_failed",
+                    reason=f"{kind}: {error}"[:LOG_TEXT_CHARACTERS_MAX],
+                    remedy="none needed, unless a client of yours is cut off: the connection alone was closed",
+                    swallowed=swallowed,
+                )
+
+    async def finish_requests(self) -> None:
+        """Have connections close after the request they are serving."""
+        await self._context.terminated.set()
+
+
+def _held_back_logger(limiter: RepeatLimiter) -> logging.Logger:
+    """Hypercorn's log without repeats: it writes a traceback for each request that its client breaks off."""
+    logger = logging.Logger("hypercorn.error")  # noqa: LOG001 - of this server alone, so that its filter is too
+    logger.parent = logging.getLogger()
+    logger.addFilter(lambda record: limiter.admit(record.getMessage()) is not None)
+    return logger
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """The first single error in a group of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        error = group.exceptions[0]
+    return error
 
 
 def _bind(settings: HttpSettings) -> socket.socket:

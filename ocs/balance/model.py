@@ -123,6 +123,7 @@ class RememberedAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     request_number: int
     fingerprint: bytes
     answer: msgspec.Raw
+    end_to_end_id: int = 0
 
 
 class SessionState(IntEnum):
@@ -142,8 +143,10 @@ class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
         located_until_ms: until when the locator Session-Id -> account is known to stand.
         scheduled_ms: when supervision next looks at the session: never after ``deadline_ms``, and left alone while
             the deadline moves on, so that an ordinary update does not write to the deadlines.
-        opening_fingerprint: of the request that opened it; with the Session-Id it makes event ids unique even
-            where a gateway uses a Session-Id again (RFC 6733 section 8.8 forbids it, real ones do it).
+        opening_fingerprint: of the request that opened it, with its End-to-End-Id; with the Session-Id it makes
+            event ids unique even where a gateway uses a Session-Id again (RFC 6733 section 8.8 forbids it, real
+            ones do it).
+        earlier_answers: of the lives that this Session-Id had before, for late copies.
     """
 
     session_id: str
@@ -163,6 +166,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
     located_until_ms: int = 0
     scheduled_ms: int = 0
     opening_fingerprint: bytes = b""
+    earlier_answers: tuple[RememberedAnswer, ...] = ()
 
 
 class LedgerInvariantError(AssertionError):

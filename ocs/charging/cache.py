@@ -25,9 +25,19 @@ class Entry:
         values: key -> (token, decoded value or None when the store has none).
         is_busy: a load or a commit is under way; one at a time per account and worker.
         waiting: work that came meanwhile.
+        catalogues: versions under which sessions read from the store hold grants, to be learnt before deciding.
     """
 
-    __slots__ = ("_subscriber_keys", "account_id", "account_key", "is_busy", "partition", "values", "waiting")
+    __slots__ = (
+        "_subscriber_keys",
+        "account_id",
+        "account_key",
+        "catalogues",
+        "is_busy",
+        "partition",
+        "values",
+        "waiting",
+    )
 
     def __init__(self, account_id: str, partition: int) -> None:
         self.account_id = account_id
@@ -37,6 +47,7 @@ class Entry:
         self._subscriber_keys: dict[str, str] = {}
         self.is_busy = False
         self.waiting: list[Any] = []
+        self.catalogues: set[str] = set()
 
     def subscriber_key(self, subscriber_id: str) -> str:
         """The key of a subscriber of this account; there is mostly one, asked for with every request."""
@@ -50,11 +61,17 @@ class Entry:
         if stored.token == ABSENT:
             self.values[key] = (ABSENT, None)
             return
-        self.values[key] = (stored.token, _decode(key, stored.content))
+        value = _decode(key, stored.content)
+        self.values[key] = (stored.token, value)
+        if isinstance(value, Session):
+            self.catalogues.update(
+                service.catalogue_version for service in value.services if service.tariff_path
+            )
 
     def forget(self) -> None:
         """Drop everything: after an unknown outcome nothing cached may be trusted."""
         self.values.clear()
+        self.catalogues.clear()
         self._subscriber_keys.clear()
 
 
@@ -66,7 +83,7 @@ def _decode(key: str, content: bytes) -> Account | Subscriber | Session:
 
 
 class AccountCache:
-    """The accounts used last, bounded in accounts and in values."""
+    """The accounts used last, with their open sessions: bounded in accounts, since an account has few of those."""
 
     def __init__(self, accounts_max: int, partitions: int) -> None:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
@@ -102,25 +119,28 @@ class AccountCache:
 
 
 class HintCache:
-    """Identity -> (account id, subscriber id), bounded, the one used last kept longest."""
+    """A request's identities -> (account id, subscriber id), bounded, the one used last kept longest.
+
+    The key is all of a request's identities in their order: which of them pays must not depend on what else was seen.
+    """
 
     def __init__(self, size_max: int) -> None:
-        self._hints: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._hints: OrderedDict[tuple[str, ...], tuple[str, str]] = OrderedDict()
         self._size_max = size_max
 
-    def get(self, identity: str) -> tuple[str, str] | None:
-        """Where an identity was last seen."""
-        hint = self._hints.get(identity)
+    def get(self, identities: tuple[str, ...]) -> tuple[str, str] | None:
+        """Who was last found to pay for these identities."""
+        hint = self._hints.get(identities)
         if hint is not None:
-            self._hints.move_to_end(identity)
+            self._hints.move_to_end(identities)
         return hint
 
-    def put(self, identity: str, account_id: str, subscriber_id: str) -> None:
-        """Remember where an identity is."""
-        self._hints[identity] = (account_id, subscriber_id)
+    def put(self, identities: tuple[str, ...], account_id: str, subscriber_id: str) -> None:
+        """Remember who pays for these identities."""
+        self._hints[identities] = (account_id, subscriber_id)
         if len(self._hints) > self._size_max:
             self._hints.popitem(last=False)
 
-    def forget(self, identity: str) -> None:
+    def forget(self, identities: tuple[str, ...]) -> None:
         """Drop a hint that proved wrong."""
-        self._hints.pop(identity, None)
+        self._hints.pop(identities, None)

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from ocs.balance.model import Session, SessionState
+from ocs.balance.model import SessionState
 from ocs.charging.decision import Decision, Moment, Policy, State
 from ocs.charging.memory import Recall, recall
 from ocs.charging.one_time import decide_event
@@ -42,9 +42,7 @@ def decide(
         if isinstance(remembered, ChargingAnswer):
             return Decision(state.account, session, remembered, is_repeat=True)
         if remembered is Recall.OTHER_CONTENT:
-            if not _opens_anew(session, request):
-                return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
-            session = None
+            return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
     kind = request.request_type
     if kind == _UPDATE or kind == _TERMINATION:
         if session is None:
@@ -57,9 +55,7 @@ def decide(
         return _refused(state, Outcome.USER_UNKNOWN)
     if kind == CCRequestType.EVENT:
         return decide_event(state, session, request, tariffs, moment)
-    if session is not None and session.state == _OPEN:
-        return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
-    return SessionDecision(state, merged(request), tariffs, moment, policy).open()
+    return SessionDecision(state, merged(request), tariffs, moment, policy).open(session)
 
 
 def merged(request: ChargingRequest) -> ChargingRequest:
@@ -78,18 +74,6 @@ def merged(request: ChargingRequest) -> ChargingRequest:
             s = MultipleServicesCreditControl(*key, first.requested or s.requested, first.used + s.used)  # noqa: PLW2901
         by_key[key] = s
     return msgspec.structs.replace(request, services=tuple(by_key.values()))
-
-
-def _opens_anew(session: Session, request: ChargingRequest) -> bool:
-    """Whether a gateway uses an ended session's id for a new one.
-
-    RFC 6733 section 8.8 forbids it; recorded gateways do it after every restart. Refusing would lock the
-    subscriber out for as long as we remember the old session. The very request that opened the old one is a late
-    copy, whose answer may be forgotten by now.
-    """
-    if request.fingerprint == session.opening_fingerprint:
-        return False
-    return request.request_type == CCRequestType.INITIAL and session.state == SessionState.CLOSED
 
 
 def _is_identified(state: State, request: ChargingRequest) -> bool:

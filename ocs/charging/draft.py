@@ -6,15 +6,11 @@ from ocs.balance.entries import record_movement
 from ocs.balance.model import Account, Session
 from ocs.balance.purse import Purse
 from ocs.events import SCHEMA_VERSION, BucketMovement, ChargeEvent, EventKind, PriceTrace
-from ocs.messages import CCRequestType, ChargingRequest
+from ocs.messages import ChargingRequest
 from ocs.rating import Rate
 
-_LETTERS: Final = {
-    CCRequestType.INITIAL: "i",
-    CCRequestType.UPDATE: "u",
-    CCRequestType.TERMINATION: "t",
-    CCRequestType.EVENT: "e",
-}
+# By CC-Request-Type: INITIAL, UPDATE, TERMINATION, EVENT.
+_LETTERS: Final = "_iute"
 
 
 def operation_of(request: ChargingRequest) -> str:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ocs import limits
 from ocs.balance.model import (
     Hold,
     LifecycleState,
@@ -12,7 +13,7 @@ from ocs.balance.model import (
 from ocs.balance.purse import Purse, is_valid, pays_units
 from ocs.charging.decision import Decision, Moment, State
 from ocs.charging.draft import Draft, operation_of
-from ocs.charging.memory import remember
+from ocs.charging.memory import opening_of, remember
 from ocs.charging.quota import granted_unit, payable_units
 from ocs.charging.tariffs import Tariffs
 from ocs.charging.usage import amount_of, debit_use
@@ -67,7 +68,7 @@ def _event_session(state: State, request: ChargingRequest, moment: Moment) -> Se
         request.origin_realm,
         moment.now_ms,
         0,
-        opening_fingerprint=request.fingerprint,
+        opening_fingerprint=opening_of(request),
     )
 
 
@@ -101,10 +102,10 @@ class _Event:
             need = billable_units(rate, units)
             if payable_units(self._draft, rate, need, 0, False) < need:
                 return self._refuse(Outcome.CREDIT_LIMIT_REACHED, asked)
-            _, amount = debit_use(
-                self._draft, self._request, self._session, _service(asked, rate), rate, units
-            )
-            cost += amount
+            debited = debit_use(self._draft, self._request, self._session, _service(asked, rate), rate, units)
+            if debited is None:
+                return self._refuse(Outcome.RATING_FAILED, asked)
+            cost += debited[1]
             answers.append(_granted(asked, rate, units))
         answer = ChargingAnswer(Outcome.SUCCESS, tuple(answers), cost=Money(cost, self._draft.currency))
         return self._settle(answer)
@@ -117,12 +118,16 @@ class _Event:
             rate, units = self._rate_and_units(asked)
             if rate is None:
                 return self._refuse(Outcome.RATING_FAILED, asked)
-            refunded += self._refund_one(asked, rate, units)
+            amount = self._refund_one(asked, rate, units)
+            if amount is None:
+                return self._refuse(Outcome.END_USER_SERVICE_DENIED, asked)
+            refunded += amount
             answers.append(_granted(asked, rate, units))
         cost = Money(-refunded, self._draft.currency)
         return self._settle(ChargingAnswer(Outcome.SUCCESS, tuple(answers), cost=cost))
 
-    def _refund_one(self, asked: MultipleServicesCreditControl, rate: Rate, units: int) -> int:
+    def _refund_one(self, asked: MultipleServicesCreditControl, rate: Rate, units: int) -> int | None:
+        """Credit one service; say how much money came back, None when no account can hold so much."""
         billed = billable_units(rate, units)
         bucket_id = _allowance_for(self._draft, rate)
         fee = 0
@@ -133,6 +138,11 @@ class _Event:
             fee = rate.connection_fee_micro if billed else 0
             amount = price_micro(rate, 0, billed) + fee
             parts = (Hold(_money_bucket(self._draft), amount),)
+        if (
+            billed > limits.REPORTED_UNITS_MAX
+            or self._draft.money_balance() + amount > limits.BALANCE_MICRO_MAX
+        ):
+            return None
         money_units = 0 if bucket_id else billed
         self._draft.record_charge(
             EventKind.REFUND,

@@ -1,5 +1,6 @@
 """Session-based credit control: INITIAL, UPDATE, TERMINATION and supervision (RFC 8506 section 7, Table 6)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -14,7 +15,7 @@ from ocs.balance.model import (
 )
 from ocs.charging.decision import Decision, Moment, Policy, State
 from ocs.charging.draft import Draft, operation_of
-from ocs.charging.memory import remember
+from ocs.charging.memory import earlier_lives, opening_of, remember
 from ocs.charging.quota import reserve_grant
 from ocs.charging.tariffs import Tariffs
 from ocs.charging.usage import debit_use, is_zero, measured
@@ -57,8 +58,12 @@ class SessionDecision:
 
     # --- The rows of Table 6 ----------------------------------------------------------------------------
 
-    def open(self) -> Decision:
-        """Idle + CC initial request: reserve units, start Tcc, or refuse and stay idle."""
+    def open(self, ended: Session | None) -> Decision:
+        """Idle + CC initial request: reserve units, start Tcc, or refuse and stay idle.
+
+        Args:
+            ended: the session that had this Session-Id before, while it is remembered.
+        """
         request, moment = self._request, self._moment
         subscriber = self._state.subscriber
         session = Session(
@@ -72,7 +77,8 @@ class SessionDecision:
             request.origin_realm,
             moment.now_ms,
             0,
-            opening_fingerprint=request.fingerprint,
+            opening_fingerprint=opening_of(request),
+            earlier_answers=earlier_lives(ended),
         )
         return self._interrogate(session)
 
@@ -122,6 +128,8 @@ class SessionDecision:
                 index = len(services)
                 services.append(_new_service(asked))
             services[index], amount, failure = self._debit(draft, session, services[index], asked)
+            if index >= limits.SERVICES_PER_SESSION_MAX:
+                failure = failure or Outcome.END_USER_SERVICE_DENIED
             charged += amount
             debited.append((asked, index, failure))
         for asked, index, failure in debited:
@@ -145,7 +153,7 @@ class SessionDecision:
         session = _with(
             session,
             deadline_ms=deadline_ms if deadline_ms > session.deadline_ms else session.deadline_ms,
-            services=tuple(services),
+            services=tuple(services) if failed is None else _worth_keeping(services),
             charged_micro=charged,
             answers=remembered,
             forgotten_number=forgotten,
@@ -168,7 +176,7 @@ class SessionDecision:
             if not used or all([is_zero(unit) for unit in used]):
                 draft.release(service.holds)
                 return _released(service), 0, None
-            rate = self._current_rate(session, asked, used[0])
+            rate = self._current_rate(session, asked, next(unit for unit in used if not is_zero(unit)))
             if rate is not None:
                 # Another rate starts another meter, which knows nothing of the old grant's holds.
                 draft.release(service.holds)
@@ -177,8 +185,10 @@ class SessionDecision:
         if rate is None or units is None:
             draft.release(service.holds)
             return _released(service), 0, Outcome.RATING_FAILED
-        service, amount = debit_use(draft, self._request, session, service, rate, units)
-        return service, amount, None
+        debited = debit_use(draft, self._request, session, service, rate, units)
+        if debited is None:
+            return _released(service), 0, Outcome.RATING_FAILED
+        return *debited, None
 
     def _reserve(
         self,
@@ -257,7 +267,7 @@ class SessionDecision:
         session = _with(
             session,
             state=SessionState.CLOSED,
-            services=_release_all(draft, services),
+            services=_worth_keeping(_release_all(draft, services)),
             charged_micro=charged,
             answers=remembered,
             forgotten_number=forgotten,
@@ -270,6 +280,12 @@ def expire_session(account: Account, session: Session, moment: Moment, time_zone
     draft = Draft(account, moment.now_ms, session, "tcc", time_zone)
     session = _with(session, state=SessionState.CLOSED, services=_release_all(draft, session.services))
     return Decision(draft.account(), session, ChargingAnswer(_SUCCESS), tuple(draft.events))
+
+
+def _worth_keeping(services: Sequence[SessionService]) -> tuple[SessionService, ...]:
+    """Services with a grant or a meter; one that was only refused leaves nothing behind."""
+    kept = [s for s in services if s.granted_units or s.counted_units or s.fee_paid]
+    return tuple(kept[: limits.SERVICES_PER_SESSION_MAX])
 
 
 def _release_all(

@@ -44,6 +44,14 @@ class Tariffs:
         self._by_version = {catalogue.version: catalogue for catalogue in (*earlier, current)}
         self._money = money_rate(current)
 
+    def knows(self, version: str) -> bool:
+        """Whether grants made under a version can be priced."""
+        return version in self._by_version
+
+    def with_earlier(self, catalogue: Catalogue) -> "Tariffs":
+        """The same, and one more version that grants were made under."""
+        return Tariffs(self.current, (*self._by_version.values(), catalogue))
+
     @property
     def currency(self) -> str:
         """ISO 4217 code in which everything here is priced."""

@@ -11,14 +11,15 @@ from ocs.rating import Rate, billable_units, price_micro
 from ocs.units import UnitType
 
 _NOTHING: Final[tuple[Hold, ...]] = ()
+_MONEY: Final = UnitType.MONEY
 
 
 def measured(rate: Rate, units: tuple[ServiceUnit, ...]) -> int | None:
     """Sum several Used- or one Requested-Service-Unit in what the rate counts.
 
     Returns:
-        Units of ``rate.unit_type``; None when something was reported, but nothing that the rate can price, or more
-        than anyone can have used.
+        Units of ``rate.unit_type``; None when something was reported, but nothing that the rate can price, money of
+        another currency, or more than anyone can have used.
     """
     total = 0
     is_priced = False
@@ -27,6 +28,8 @@ def measured(rate: Rate, units: tuple[ServiceUnit, ...]) -> int | None:
     for unit in units:
         amount = amount_of(unit_type, unit)
         if amount is not None:
+            if unit_type == _MONEY and unit.money is not None and unit.money.currency != rate.currency:
+                return None
             total += amount
             is_priced = True
         elif is_empty and not is_zero(unit):
@@ -70,19 +73,15 @@ def is_zero(unit: ServiceUnit) -> bool:
 
 
 def debit_use(
-    draft: Draft,
-    request: ChargingRequest,
-    session: Session,
-    service: SessionService,
-    rate: Rate,
-    units: int,
-) -> tuple[SessionService, int]:
+    draft: Draft, request: ChargingRequest, session: Session, service: SessionService, rate: Rate, units: int
+) -> tuple[SessionService, int] | None:
     """Close a service's grant and charge what was used of it, also beyond what was granted.
 
     Source: RFC 8506 section 8.19: the value used may exceed the value granted; it is debited all the same.
 
     Returns:
-        The service without a grant, its meter moved on, and what money paid, in micro-units.
+        The service without a grant, its meter moved on, and what money paid, in micro-units; None when the price is
+        beyond what any account can owe: the grant is released, and nothing is charged.
     """
     holds = service.holds
     draft.release(holds)
@@ -102,6 +101,8 @@ def debit_use(
     money_after = money_before + by_money
     fee = rate.connection_fee_micro if by_money and not service.fee_paid else 0
     amount = price_micro(rate, money_before, money_after) + fee
+    if draft.money_balance() - amount < -limits.BALANCE_MICRO_MAX:
+        return None
     movements = draft.debit(parts + draft.plan_money(amount, own))
     draft.record_charge(
         EventKind.DEBIT,

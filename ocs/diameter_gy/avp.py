@@ -18,7 +18,7 @@ from ocs.diameter_gy.errors import (
     InvalidAvpLength,
     InvalidAvpValue,
 )
-from ocs.limits import AVP_DEPTH_MAX, AVPS_PER_MESSAGE_MAX
+from ocs.limits import AVP_DEPTH_MAX, AVPS_PER_MESSAGE_MAX, IDENTITY_OCTETS_MAX
 
 VENDOR_FLAG: Final = 0x80
 MANDATORY: Final = 0x40
@@ -292,10 +292,10 @@ def decode_diameter_identity(avp: Avp) -> str:
     """Read a DiameterIdentity: a host or realm name in ASCII.
 
     Raises:
-        InvalidAvpValue: empty, or not printable ASCII without blanks.
+        InvalidAvpValue: empty, longer than a domain name may be, or not printable ASCII without blanks.
     """
     data = avp.data
-    if not data or not data.isascii() or min(data) <= 0x20 or 0x7F in data:
+    if not data or len(data) > IDENTITY_OCTETS_MAX or not data.isascii() or min(data) <= 0x20 or 0x7F in data:
         raise InvalidAvpValue(f"AVP {avp.code} is not a DiameterIdentity", avp.encoded)
     return data.decode("ascii")
 

@@ -23,6 +23,7 @@ from ocs.diameter_gy.avp import (
 from ocs.diameter_gy.errors import AvpOccursTooManyTimes, InvalidAvpValue, MissingAvp
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import ERROR, HEADER_OCTETS, PROXIABLE, REQUEST, Header, encode_message
+from ocs.limits import MESSAGE_OCTETS_MAX
 
 CAPABILITIES_EXCHANGE: Final = 257
 DEVICE_WATCHDOG: Final = 280
@@ -213,6 +214,10 @@ _CAPABILITIES: Final = (
 )
 
 
+# A longer AVP is not repeated: the rest of an answer takes up to 4 KiB, and no message of ours is over the limit.
+_FAILED_AVP_OCTETS_MAX: Final = MESSAGE_OCTETS_MAX - 4_096
+
+
 class Result(NamedTuple):
     """How a base request ended: Result-Code, Error-Message and the content of Failed-AVP."""
 
@@ -226,7 +231,8 @@ class Result(NamedTuple):
         message = (
             utf8(_ERROR_MESSAGE, self.error_message, flags=_NOT_MANDATORY) if self.error_message else b""
         )
-        return message + (grouped(_FAILED_AVP, self.failed_avp) if self.failed_avp else b"")
+        fits = 0 < len(self.failed_avp) <= _FAILED_AVP_OCTETS_MAX
+        return message + (grouped(_FAILED_AVP, self.failed_avp) if fits else b"")
 
 
 def encode_capabilities_exchange_answer(

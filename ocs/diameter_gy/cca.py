@@ -31,7 +31,7 @@ from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import ERROR, PROXIABLE, Header, encode_message, parse_header
 from ocs.diameter_gy.message import HEADER_OCTETS as MESSAGE_HEADER_OCTETS
 from ocs.diameter_gy.policy import GyPolicy
-from ocs.limits import CODEC_MEMO_ENTRIES
+from ocs.limits import CODEC_MEMO_ENTRIES, MESSAGE_OCTETS_MAX
 from ocs.messages import (
     CCRequestType,
     ChargingAnswer,
@@ -145,7 +145,7 @@ def encode_error_answer(
         identity: this node.
 
     Returns:
-        One whole message.
+        One whole message, of limits.MESSAGE_OCTETS_MAX at most: what would make it longer is left out.
     """
     found = _readable_avps(message)
     session_id = found.get(codes.SESSION_ID, [])[:1]
@@ -153,28 +153,49 @@ def encode_error_answer(
     flags = header.flags & PROXIABLE
     if error.is_protocol_error:
         flags |= ERROR
-        parts = [*session_id, identity.origin_avps, result]
+        parts = [identity.origin_avps, result]
     else:
-        parts = [*session_id, result, identity.origin_avps]
+        parts = [result, identity.origin_avps]
         if header.command_code == COMMAND_CODE:
             parts.append(_AUTH_APPLICATION_AVP)
             for code in (codes.CC_REQUEST_TYPE, codes.CC_REQUEST_NUMBER):
                 parts += [
                     avp for avp in found.get(code, [])[:1] if avp[5:HEADER_OCTETS] == _LENGTH_OF_32_BITS
                 ]
-    if error.error_message:
-        parts.append(utf8(codes.ERROR_MESSAGE, error.error_message, flags=0))
+    explanation = [utf8(codes.ERROR_MESSAGE, error.error_message, flags=0)] if error.error_message else []
     if error.failed_avp:
-        parts.append(grouped(codes.FAILED_AVP, error.failed_avp))
-    parts += found.get(codes.PROXY_INFO, [])
+        explanation.append(grouped(codes.FAILED_AVP, error.failed_avp))
     return encode_message(
         header.command_code,
         header.application_id,
         flags,
         header.hop_by_hop_id,
         header.end_to_end_id,
-        b"".join(parts),
+        _body_that_fits(session_id, parts, explanation, found.get(codes.PROXY_INFO, [])),
     )
+
+
+def _body_that_fits(
+    session_id: list[bytes], result: list[bytes], explanation: list[bytes], proxy_info: list[bytes]
+) -> bytes:
+    """Put an answer together; an AVP of the request that it repeats may be nearly as long as a message.
+
+    What routes the answer back has the first claim to room, the explanation the last. RFC 6733 section 7.5 wants the
+    whole AVP in Failed-AVP, so that it is left out rather than cut.
+    """
+    room = MESSAGE_OCTETS_MAX - MESSAGE_HEADER_OCTETS - sum(map(len, result))
+
+    def fitting(avps: list[bytes]) -> list[bytes]:
+        nonlocal room
+        kept: list[bytes] = []
+        for avp in avps:
+            if len(avp) <= room:
+                kept.append(avp)
+                room -= len(avp)
+        return kept
+
+    route, session, explained = fitting(proxy_info), fitting(session_id), fitting(explanation)
+    return b"".join((*session, *result, *explained, *route))
 
 
 # --- From the request ----------------------------------------------------------------------------------

@@ -389,6 +389,7 @@ class CreditControlRequestDecoder:
             information.serving_network,
             content.fingerprint,
             header.flags & RETRANSMITTED != 0,
+            header.end_to_end_id,
         )
 
     def _subscription_ids(
@@ -542,7 +543,7 @@ def _service_of(data: bytes) -> Service:
     context, _, domain = data.decode("utf-8", "replace").strip().rpartition("@")
     service = _SERVICES_BY_CONTEXT.get(context.rpartition(".")[2])
     if service is None or domain.lower() != "3gpp.org":
-        shown = data.decode("utf-8", "replace")
+        shown = data[:64].decode("utf-8", "replace")  # a real one has half of that
         raise RatingFailed(
             f"Service-Context-Id {shown} is not rated here", encode_avp(codes.SERVICE_CONTEXT_ID, data)
         )

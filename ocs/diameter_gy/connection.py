@@ -26,6 +26,7 @@ from ocs.diameter_gy.peer import (
     StateAdvanced,
 )
 from ocs.limits import (
+    CAPABILITIES_UPDATES_MAX,
     ERRORS_PER_CONNECTION_MAX,
     ERRORS_WINDOW_S,
     LINGER_TIMEOUT_S,
@@ -126,6 +127,7 @@ class Connection:
         self._send_began_s: float | None = None
         self._errors_window_began_s = self.received_s
         self._errors_in_window = 0
+        self._updates_in_window = 0
         self.close_reason = ""
 
     # --- the two tasks ---
@@ -286,9 +288,10 @@ class Connection:
         self.errors += 1
         if result_code not in NEIGHBOUR_FAULTS:
             return
-        now_s = self.received_s
-        if now_s - self._errors_window_began_s > ERRORS_WINDOW_S:
-            self._errors_window_began_s, self._errors_in_window = now_s, 0
+        self._count_fault()
+
+    def _count_fault(self) -> None:
+        self._begin_window()
         self._errors_in_window += 1
         if self._errors_in_window >= ERRORS_PER_CONNECTION_MAX:
             self._watcher.explain(
@@ -300,6 +303,30 @@ class Connection:
                 remedy="look at the refusals logged before and correct the peer",
             )
             self._hang_up("too many faulty messages")
+
+    def _begin_window(self) -> None:
+        """Faults are counted within a time, and forgotten after it."""
+        if self.received_s - self._errors_window_began_s > ERRORS_WINDOW_S:
+            self._errors_window_began_s = self.received_s
+            self._errors_in_window = self._updates_in_window = 0
+
+    def _is_bearable_update(self) -> bool:
+        """Whether a repeated CER may be one of a change at the peer; too many are faults and logged as one."""
+        self._begin_window()
+        self._updates_in_window += 1
+        if self._updates_in_window <= CAPABILITIES_UPDATES_MAX:
+            return True
+        self._watcher.explain(
+            ("updates", self.peer_name),
+            "peer_repeats_capabilities",
+            peer=self.peer_name,
+            remote=self.remote,
+            reason=f"over {CAPABILITIES_UPDATES_MAX} Capabilities-Exchange-Requests within {ERRORS_WINDOW_S:.0f} s",
+            remedy="let the peer send them when its capabilities change only",
+        )
+        self.errors += 1
+        self._count_fault()
+        return False
 
     def stop(self) -> None:
         """This node shuts down: take leave of the peer (DPR), or hang up when it is not known yet."""
@@ -353,14 +380,15 @@ class Connection:
                     self._hang_up(reason)
                 case Opened(request, again):
                     self._watcher.identified(self)
-                    log.info(
-                        "peer_capabilities_updated" if again else "peer_open",
-                        peer=request.origin.host,
-                        realm=request.origin.realm,
-                        product=request.product_name,
-                        remote=self.remote,
-                        tls=self.is_tls,
-                    )
+                    if not again or self._is_bearable_update():
+                        log.info(
+                            "peer_capabilities_updated" if again else "peer_open",
+                            peer=request.origin.host,
+                            realm=request.origin.realm,
+                            product=request.product_name,
+                            remote=self.remote,
+                            tls=self.is_tls,
+                        )
                 case Refused(command_code, origin_host, error):
                     self._explain_refusal(command_code, origin_host, error)
                 case StateAdvanced(origin):

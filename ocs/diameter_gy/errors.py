@@ -8,6 +8,8 @@ Source: RFC 6733 section 7.1 (Result-Code), section 7.2 (error bit), section 7.5
 
 from typing import Final
 
+from ocs.limits import LOG_TEXT_CHARACTERS_MAX
+
 
 class DiameterError(Exception):
     """A request that cannot be answered as asked, with everything its error answer needs.
@@ -15,12 +17,14 @@ class DiameterError(Exception):
     Attributes:
         result_code: value of the Result-Code AVP.
         failed_avp: the AVP or AVPs at fault, encoded: the content of Failed-AVP; empty when there is none.
-        error_message: what is wrong, for Error-Message and for the log.
+        error_message: what is wrong, for Error-Message and for the log; a longer text is cut.
     """
 
     result_code: int
 
     def __init__(self, error_message: str, failed_avp: bytes = b"") -> None:
+        # It may quote what a peer wrote, and goes into an answer and a log line.
+        error_message = error_message[:LOG_TEXT_CHARACTERS_MAX]
         super().__init__(error_message)
         self.error_message = error_message
         self.failed_avp = failed_avp

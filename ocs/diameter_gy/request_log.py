@@ -7,7 +7,7 @@ from ocs.diameter_gy.ccr import CreditControlRequest
 from ocs.diameter_gy.connection import Connection
 from ocs.diameter_gy.errors import REMEDIES, DiameterError
 from ocs.diameter_gy.message import HEADER_OCTETS, Header
-from ocs.limits import SLOW_ANSWER_S
+from ocs.limits import LOG_TEXT_CHARACTERS_MAX, SLOW_ANSWER_S
 from ocs.log import RepeatLimiter, get_logger
 from ocs.messages import ChargingAnswer, ChargingRequest, Outcome
 from ocs.metrics import Counter
@@ -154,7 +154,7 @@ def _identify(message: bytes) -> tuple[str, int | None]:
     try:
         for avp in split_avps(message, HEADER_OCTETS):
             if avp.code == _SESSION_ID and not avp.vendor_id:
-                session_id = avp.data.decode("utf-8", "replace")
+                session_id = avp.data[:LOG_TEXT_CHARACTERS_MAX].decode("utf-8", "replace")
             elif avp.code == _CC_REQUEST_NUMBER and not avp.vendor_id:
                 request_number = decode_unsigned32(avp)
     except DiameterError:

@@ -24,7 +24,9 @@ def purse_with(*buckets: Bucket, now_ms: int = 1000, limit: int = 0) -> Purse:
     for b in buckets:
         sums[b.unit_type] = sums.get(b.unit_type, 0) + b.value
     totals = tuple(Total(t, v) for t, v in sums.items())
-    return Purse(Account("a", "EUR", LifecycleState.ACTIVE, 0, in_drawing_order(buckets), totals, limit), now_ms)
+    return Purse(
+        Account("a", "EUR", LifecycleState.ACTIVE, 0, in_drawing_order(buckets), totals, limit), now_ms
+    )
 
 
 def test_drawing_order_is_priority_then_earlier_expiry_then_id():
@@ -96,7 +98,10 @@ def test_expiry_takes_what_nobody_holds_and_leaves_the_rest_until_it_is_used_or_
         bucket("held", 100, OCTETS, valid_until_ms=1000, reserved=40), bucket("free", 7, TEXTS, valid_until_ms=1),
         bucket("later", 5, OCTETS, valid_until_ms=1001), bucket("future", 5, OCTETS, valid_from_ms=2000),
     )  # fmt: skip
-    assert {m.bucket_id: (m.amount, m.balance_after) for m in purse.expire()} == {"held": (-60, 40), "free": (-7, 0)}
+    assert {m.bucket_id: (m.amount, m.balance_after) for m in purse.expire()} == {
+        "held": (-60, 40),
+        "free": (-7, 0),
+    }
     assert {b.bucket_id for b in purse.buckets} == {"held", "later", "future"}
     check_invariants(purse.account())
     assert {t.unit_type: t.expired for t in purse.account().totals} == {OCTETS: 60, TEXTS: 7}
@@ -136,6 +141,7 @@ def test_invariants_name_what_is_wrong():
     for broken in (
         account(bucket("main", 5), totals=(Total(MONEY, 6),)),
         account(bucket("main", 5), totals=()),
+        account(bucket("main", 5), bucket("other", -5), totals=()),
         account(bucket("main", 5, reserved=-1), totals=(Total(MONEY, 5),)),
         account(bucket("pack", 5, OCTETS, reserved=6), totals=(Total(OCTETS, 5),)),
     ):
@@ -215,7 +221,9 @@ class PurseMachine(RuleBasedStateMachine):
     @invariant()
     def books_agree(self):
         check_invariants(self.account)
-        assert {b.bucket_id: b.value for b in self.account.buckets if b.value} == {k: v for k, v in self.values.items() if v}
+        assert {b.bucket_id: b.value for b in self.account.buckets if b.value} == {
+            k: v for k, v in self.values.items() if v
+        }
         held: dict[str, int] = {}
         for hold in self.holds:
             held[hold.bucket_id] = held.get(hold.bucket_id, 0) + hold.amount

@@ -247,7 +247,9 @@ async def test_events_keep_the_order_of_their_commits(asker: Asker):
 
 async def test_memory_of_a_closed_session_lives_for_its_time_and_an_open_one_for_ever(asker: Asker):
     token = asker.tokens.next()
-    await asker.commit((A, S), (ABSENT, ABSENT), token=token, writes=(Write(0, b"a"), Write(1, b"closed", 60_000)))
+    await asker.commit(
+        (A, S), (ABSENT, ABSENT), token=token, writes=(Write(0, b"a"), Write(1, b"closed", 60_000))
+    )
     assert asker.sees.ttl_ms(A) == -1
     assert 0 < asker.sees.ttl_ms(S) <= 60_000
     await asker.commit((S,), (token,), writes=(Write(0, b"open"),))
@@ -265,7 +267,11 @@ async def test_value_whose_time_has_come_is_absent(asker: Asker):
 
 async def test_commit_that_is_too_early_writes_nothing(asker: Asker):
     now_ms = (await asker.heartbeat()).store_ms
-    more: dict[str, Any] = {"writes": (Write(0, b"a"),), "events": (b"e",), "deadlines": (DeadlineChange("m", 1),)}
+    more: dict[str, Any] = {
+        "writes": (Write(0, b"a"),),
+        "events": (b"e",),
+        "deadlines": (DeadlineChange("m", 1),),
+    }
     assert await asker.commit((A,), (ABSENT,), not_before_ms=now_ms + 60_000, **more) == TOO_EARLY
     assert await asker.load(A) == (NOTHING,) and asker.sees.events() == []
     assert await asker.ask(asker.store.due, PARTITION, 10, 10) == ()
@@ -277,7 +283,9 @@ async def test_large_commit_is_one_commit(asker: Asker):
     writes = tuple(Write(index, b"x" * 300, index % 2 * 1000) for index in range(len(keys)))
     events = tuple(b"%d" % index for index in range(500))
     deadlines = tuple(DeadlineChange(f"m{index}", index) for index in range(200))
-    result = await asker.commit(keys, (ABSENT,) * len(keys), writes=writes, events=events, deadlines=deadlines)
+    result = await asker.commit(
+        keys, (ABSENT,) * len(keys), writes=writes, events=events, deadlines=deadlines
+    )
     assert result == COMMITTED
     assert len(asker.sees.events()) == 500
     assert all(stored.content for stored in await asker.load(*keys[:3]))
@@ -288,7 +296,8 @@ async def test_large_commit_is_one_commit(asker: Asker):
 
 async def test_due_lists_members_whose_time_has_come_oldest_first(asker: Asker):
     changes = tuple(
-        DeadlineChange(deadline_member("a", f"s;{score}"), score) for score in (1_800_000_000_300, 100, 200, 9)
+        DeadlineChange(deadline_member("a", f"s;{score}"), score)
+        for score in (1_800_000_000_300, 100, 200, 9)
     )
     await asker.commit((A,), (ABSENT,), deadlines=changes)
     due = partial(asker.ask, asker.store.due, PARTITION)
@@ -396,11 +405,16 @@ async def failing(server: Server, nursery: trio.Nursery) -> AsyncIterator[Failin
     nursery.cancel_scope.cancel()
 
 
-async def test_killed_store_leaves_calls_unknown_and_acknowledged_commits_in_place(failing: Failing, server: Server):
+async def test_killed_store_leaves_calls_unknown_and_acknowledged_commits_in_place(
+    failing: Failing, server: Server
+):
     store = failing.store
     assert isinstance(store, RedisStore)
     token = failing.tokens.next()
-    assert await failing.commit((A,), (ABSENT,), token=token, writes=(Write(0, b"a"),), events=(b"e",)) == COMMITTED
+    assert (
+        await failing.commit((A,), (ABSENT,), token=token, writes=(Write(0, b"a"),), events=(b"e",))
+        == COMMITTED
+    )
     os.kill(server.process.pid, signal.SIGSTOP)  # so that the next call is sent and never answered
     results: list[Any] = []
     store.commit(Commit(PARTITION, (A,), (token,), failing.tokens.next(), (Write(0, b"b"),)), results.append)

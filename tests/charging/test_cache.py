@@ -48,12 +48,12 @@ def test_account_with_work_under_way_is_kept() -> None:
 
 def test_hint_used_longest_ago_gives_way_and_a_wrong_one_is_dropped() -> None:
     hints = HintCache(2)
-    hints.put("e164:1", "A1", "S1")
-    hints.put("e164:2", "A2", "S2")
-    assert hints.get("e164:1") == ("A1", "S1")
-    hints.put("e164:3", "A3", "S3")
-    assert hints.get("e164:2") is None
-    hints.forget("e164:1")
-    hints.forget("e164:9")
-    assert hints.get("e164:1") is None
-    assert hints.get("e164:3") == ("A3", "S3")
+    hints.put(("e164:1",), "A1", "S1")
+    hints.put(("e164:2",), "A2", "S2")
+    assert hints.get(("e164:1",)) == ("A1", "S1")
+    hints.put(("e164:3",), "A3", "S3")
+    assert hints.get(("e164:2",)) is None
+    hints.forget(("e164:1",))
+    hints.forget(("e164:9",))
+    assert hints.get(("e164:1",)) is None
+    assert hints.get(("e164:3",)) == ("A3", "S3")

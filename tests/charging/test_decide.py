@@ -6,7 +6,7 @@ from ocs.balance.model import LifecycleState, SessionState
 from ocs.charging.decide import decide
 from ocs.charging.decision import Moment, Policy, State
 from ocs.charging.tariffs import Tariffs
-from ocs.messages import Outcome, RequestedAction, ServiceUnit
+from ocs.messages import CCRequestType, Outcome, RequestedAction, ServiceUnit
 from tests.support.catalogue import lab_catalogue
 from tests.support.ledger import Ledger, account_with, money, only, pack
 from tests.support.requests import (
@@ -272,9 +272,13 @@ def test_one_listed_identity_among_several_is_enough():
 
 
 @pytest.mark.parametrize("state", [LifecycleState.SUSPENDED, LifecycleState.CLOSED])
-@pytest.mark.parametrize("whose", ["account_state", "subscriber_state"])
-def test_barred_account_or_subscriber_is_denied(whose: str, state: LifecycleState):
-    ledger = Ledger(money(1_000_000), **{whose: state})
+@pytest.mark.parametrize("is_account", [True, False], ids=["account", "subscriber"])
+def test_barred_account_or_subscriber_is_denied(is_account: bool, state: LifecycleState):
+    ledger = Ledger(money(1_000_000))
+    if is_account:
+        ledger.change_account(state=state)
+    else:
+        ledger.change_subscriber(state=state)
     assert ledger.ask(initial(mscc(1))).answer.outcome == Outcome.END_USER_SERVICE_DENIED
     assert ledger.ask(event(mscc(None), session_id="e")).answer.outcome == Outcome.END_USER_SERVICE_DENIED
     assert ledger.balance == 1_000_000 and ledger.reserved == 0
@@ -301,7 +305,12 @@ def test_update_needs_no_identity():
 def test_each_service_has_its_own_result_and_one_success_keeps_the_command_successful():
     ledger = Ledger(money(100_000))
     answer = ledger.ask(
-        initial(mscc(1, requested=octets(100)), mscc(30, requested=octets(100)), mscc(40), mscc(20, requested=octets(77)))
+        initial(
+            mscc(1, requested=octets(100)),
+            mscc(30, requested=octets(100)),
+            mscc(40),
+            mscc(20, requested=octets(77)),
+        )
     ).answer
     assert answer.outcome == Outcome.SUCCESS
     assert [(a.rating_group, a.outcome) for a in answer.services] == [
@@ -324,7 +333,9 @@ def test_one_services_overrun_pays_before_anothers_new_grant():
     ledger = Ledger(money(300_000))
     ledger.ask(initial(mscc(1, requested=octets(100)), mscc(50, requested=octets(1000))))
     # Rating group 1 asks for more, and only then in the message stands what 50 has overrun.
-    decision = ledger.ask(update(1, mscc(1, requested=octets(1000), used=octets(0)), mscc(50, used=octets(2500))))
+    decision = ledger.ask(
+        update(1, mscc(1, requested=octets(1000), used=octets(0)), mscc(50, used=octets(2500)))
+    )
     assert ledger.balance == 50_000
     assert decision.answer.services[0].granted == octets(250)
     assert ledger.reserved == 50_000
@@ -332,7 +343,9 @@ def test_one_services_overrun_pays_before_anothers_new_grant():
 
 def test_service_named_twice_is_one_service_with_one_grant():
     ledger = opened()
-    answer = ledger.ask(update(1, mscc(1, used=octets(100)), mscc(1, requested=octets(500), used=octets(200)))).answer
+    answer = ledger.ask(
+        update(1, mscc(1, used=octets(100)), mscc(1, requested=octets(500), used=octets(200)))
+    ).answer
     assert [a.granted for a in answer.services] == [octets(500)]
     assert ledger.balance == 940_000 and ledger.reserved == 100_000
 
@@ -353,8 +366,8 @@ def test_remaining_balance_is_shown_where_the_operator_wants_it():
 
 def test_every_state_and_request_type_keeps_the_books():
     for prepare in ("nothing", "open", "expired", "terminated", "refused", "event"):
-        for kind in (1, 2, 3, 4):
-            for action in RequestedAction if kind == 4 else (None,):
+        for kind in CCRequestType:
+            for action in RequestedAction if kind == CCRequestType.EVENT else (None,):
                 for number in (0, 1, 9):
                     ledger = Ledger(money(0 if prepare == "refused" else 1_000_000), pack(500))
                     if prepare == "event":
@@ -365,9 +378,12 @@ def test_every_state_and_request_type_keeps_the_books():
                         ledger.expire()
                     if prepare == "terminated":
                         ledger.ask(termination(1, mscc(1, used=octets(3))))
-                    for service in (mscc(1, used=octets(2000)), mscc(10, requested=ServiceUnit()), mscc(99)):
-                        ledger.ask(request(kind, number, service, action=action))  # the ledger checks the rest
-                        number += 1
+                    for later, service in enumerate(
+                        (mscc(1, used=octets(2000)), mscc(10, requested=ServiceUnit()), mscc(99))
+                    ):
+                        ledger.ask(
+                            request(kind, number + later, service, action=action)
+                        )  # the ledger checks the rest
                     if SESSION in ledger.sessions and ledger.session().state == SessionState.OPEN:
                         ledger.expire()
                     assert ledger.reserved == 0 and not ledger.held()

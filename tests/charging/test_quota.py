@@ -55,7 +55,9 @@ def test_grant_that_leaves_less_than_one_block_is_final_even_if_it_was_given_in_
 
 def test_last_grants_of_two_services_share_what_is_left():
     ledger = Ledger(money(30_000))
-    first, second = ledger.ask(initial(mscc(50, requested=octets(200)), mscc(60, requested=octets(200)))).answer.services
+    first, second = ledger.ask(
+        initial(mscc(50, requested=octets(200)), mscc(60, requested=octets(200)))
+    ).answer.services
     assert (first.granted, second.granted) == (octets(200), octets(100))
     assert first.final_unit is None and second.final_unit is not None
 
@@ -169,7 +171,9 @@ def test_grant_carries_the_quotas_validity_and_a_threshold_smaller_than_itself()
     assert (answer.validity_time_s, answer.volume_quota_threshold_octets) == (600, 100)
     answer = only(ledger.ask(update(1, mscc(1, requested=octets(100), used=octets(1)))))
     assert answer.volume_quota_threshold_octets is None
-    voice = initial(mscc(None, requested=seconds(60)), session_id="v", service=Service.VOICE, called_party="4930")
+    voice = initial(
+        mscc(None, requested=seconds(60)), session_id="v", service=Service.VOICE, called_party="4930"
+    )
     answer = only(ledger.ask(voice))
     assert (answer.validity_time_s, answer.time_quota_threshold_s) == (300, 10)
 

@@ -1,5 +1,7 @@
 """Debits: rounding over the session, connection fee, overrun, held rates."""
 
+from typing import Any
+
 import pytest
 
 from ocs import limits
@@ -12,7 +14,7 @@ from tests.support.requests import ASK_US, initial, mscc, octets, seconds, termi
 
 def call(ledger: Ledger, number: str, *reports: int) -> list[int]:
     """Charge a call reported in parts; returns what each part cost."""
-    more = {"service": Service.VOICE, "called_party": number, "session_id": f"call;{number}"}
+    more: dict[str, Any] = {"service": Service.VOICE, "called_party": number, "session_id": f"call;{number}"}
     ledger.ask(initial(mscc(None, requested=seconds(600)), **more))
     costs: list[int] = []
     for index, used in enumerate(reports, start=1):
@@ -38,7 +40,9 @@ def call(ledger: Ledger, number: str, *reports: int) -> list[int]:
         ("1202", [7, 0, 3], [140_000, 0, 60_000]),
     ],
 )
-def test_blocks_are_rounded_over_the_session_however_it_is_cut(number: str, reports: list[int], costs: list[int]):
+def test_blocks_are_rounded_over_the_session_however_it_is_cut(
+    number: str, reports: list[int], costs: list[int]
+):
     assert call(Ledger(money(50_000_000)), number, *reports) == costs
 
 
@@ -139,7 +143,10 @@ def test_grant_of_an_earlier_catalogue_is_charged_by_it_and_the_next_by_the_new_
     assert ledger.balance == 800_000 and ledger.reserved == 300_000
     ledger.ask(termination(2, mscc(1, used=octets(1000))))
     assert ledger.balance == 500_000
-    assert [e.catalogue_version for e in ledger.events] == [lab_catalogue().version, dearer_catalogue().version]
+    assert [e.catalogue_version for e in ledger.events] == [
+        lab_catalogue().version,
+        dearer_catalogue().version,
+    ]
 
 
 def test_grant_of_a_catalogue_nobody_knows_is_charged_at_the_rate_of_now():

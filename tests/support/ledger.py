@@ -19,12 +19,20 @@ MORNING_S = 1_800_000_000
 MONEY = UnitType.MONEY
 
 
-def account_with(*buckets: Bucket, credit_limit_micro: int = 0, state: LifecycleState = LifecycleState.ACTIVE) -> Account:
+def account_with(
+    *buckets: Bucket, credit_limit_micro: int = 0, state: LifecycleState = LifecycleState.ACTIVE
+) -> Account:
     totals: dict[UnitType, int] = {}
     for bucket in buckets:
         totals[bucket.unit_type] = totals.get(bucket.unit_type, 0) + bucket.value
     return Account(
-        "a", "EUR", state, 0, in_drawing_order(buckets), tuple(Total(t, v) for t, v in totals.items()), credit_limit_micro
+        "a",
+        "EUR",
+        state,
+        0,
+        in_drawing_order(buckets),
+        tuple(Total(t, v) for t, v in totals.items()),
+        credit_limit_micro,
     )
 
 
@@ -56,7 +64,9 @@ class Ledger:
         policy: Policy | None = None,
     ) -> None:
         self.account = account_with(*buckets, credit_limit_micro=credit_limit_micro, state=account_state)
-        self.subscriber: Subscriber | None = Subscriber("anna", "a", subscriber_state, (ANNA,), ("packs", "basic"))
+        self.subscriber: Subscriber | None = Subscriber(
+            "anna", "a", subscriber_state, (ANNA,), ("packs", "basic")
+        )
         self.sessions: dict[str, Session] = {}
         self.tariffs = Tariffs(lab_catalogue())
         self.policy = policy or Policy()
@@ -86,7 +96,9 @@ class Ledger:
             self.sessions[decision.session.session_id] = decision.session
         self.events += decision.events
         check_invariants(self.account)
-        assert [e.sequence for e in decision.events] == list(range(before.sequence + 1, self.account.sequence + 1))
+        assert [e.sequence for e in decision.events] == list(
+            range(before.sequence + 1, self.account.sequence + 1)
+        )
         assert len({event.event_id for event in self.events}) == len(self.events)
         moved = {b.bucket_id: b.value for b in before.buckets}
         for movement in (movement for event in decision.events for movement in event.movements):

@@ -1,0 +1,272 @@
+"""The requests of one account that share a commit: decided in order, written at once, answered together."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import structlog
+
+from ocs import limits
+from ocs.balance import keys
+from ocs.balance.model import Account, Session, SessionState, Subscriber, encode_value
+from ocs.balance.store import (
+    Commit,
+    CommitResult,
+    Committed,
+    Conflict,
+    DeadlineChange,
+    TooEarly,
+    Unavailable,
+    Write,
+)
+from ocs.charging.cache import Entry
+from ocs.charging.decide import decide
+from ocs.charging.decision import State
+from ocs.charging.sessions import expire_session
+from ocs.charging.usage import is_zero
+from ocs.charging.work import Work
+from ocs.events import encode_event
+from ocs.messages import ChargingAnswer, ChargingRequest, Outcome
+from ocs.metrics import Counter
+
+if TYPE_CHECKING:
+    from ocs.charging.engine import Engine
+
+log = structlog.get_logger()
+
+_REPEATS = Counter("ocs_charging_repeats_total", "Requests that got their first answer again.")
+_CONFLICTS = Counter("ocs_charging_conflicts_total", "Commits that lost a race and were decided again.")
+_EXPIRED = Counter("ocs_charging_sessions_expired_total", "Sessions closed by supervision (Tcc).")
+_FAULTS = Counter("ocs_charging_faults_total", "Decisions that ended in a fault of ours.")
+
+_USER_UNKNOWN: Final = Outcome.USER_UNKNOWN
+_OTHER_CONTENT: Final = Outcome.REPEATED_WITH_OTHER_CONTENT
+_LOCATOR_LIFETIME_MS: Final = limits.LOCATOR_LIFETIME_S * 1000
+_replace = msgspec.structs.replace
+_OPEN: Final = SessionState.OPEN
+
+
+class Group:
+    """Decides a group, commits it, and hands out its answers once the store has confirmed it.
+
+    Attributes:
+        keys: every value that a decision read, in order; ``expected`` their tokens.
+        changed: index of a key -> its new content.
+    """
+
+    __slots__ = (
+        "_account",
+        "_changed",
+        "_deadlines",
+        "_engine",
+        "_entry",
+        "_events",
+        "_expected",
+        "_faults",
+        "_index_of",
+        "_keys",
+        "_moment",
+        "_not_before_ms",
+        "_replies",
+        "_works",
+    )
+
+    def __init__(self, engine: "Engine", entry: Entry, works: list[Work]) -> None:
+        token, account = entry.values[entry.account_key]
+        self._engine = engine
+        self._entry = entry
+        self._works = works
+        self._account: Account = account
+        self._keys = [entry.account_key]
+        self._expected: list[bytes] = [token]
+        self._index_of = {entry.account_key: 0}
+        self._changed: dict[int, Account | Session] = {}
+        self._events: list[bytes] = []
+        self._deadlines: dict[str, DeadlineChange] = {}
+        self._replies: list[tuple[Work, ChargingAnswer]] = []
+        self._faults: list[tuple[Work, Exception]] = []
+        self._not_before_ms: int | None = None
+        self._moment = engine.moment()
+
+    def commit(self) -> None:
+        """Decide every request in order, each on what the one before left, and write the whole."""
+        for work in self._works:
+            if work.request is None:
+                self._expire(work)
+            else:
+                self._decide(work, work.request)
+        entry, engine = self._entry, self._engine
+        if self._account is not entry.values[entry.account_key][1]:
+            self._changed[0] = self._account
+        commit = Commit(
+            entry.partition,
+            tuple(self._keys),
+            tuple(self._expected),
+            engine.tokens.next(),
+            tuple(
+                [
+                    Write(index, encode_value(value), self._ttl_ms(value))
+                    for index, value in self._changed.items()
+                ]
+            ),
+            tuple(self._events),
+            tuple(self._deadlines.values()),
+            self._not_before_ms,
+        )
+        entry.is_busy = True
+        engine.store.commit(commit, lambda result: self._committed(commit, result))
+
+    def _ttl_ms(self, value: Account | Session) -> int:
+        """Only the memory of a closed session is dropped by time."""
+        if isinstance(value, Session) and value.state != _OPEN:
+            return self._engine.settings.repeat_memory_s * 1000
+        return 0
+
+    def _read(self, key: str) -> tuple[int, Any]:
+        """Note that a decision depends on a value; return its place and what this group has made of it so far."""
+        index = self._index_of.get(key)
+        token, value = self._entry.values[key]
+        if index is None:
+            index = self._index_of[key] = len(self._keys)
+            self._keys.append(key)
+            self._expected.append(token)
+        elif index in self._changed:
+            return index, self._changed[index]
+        return index, value
+
+    def _decide(self, work: Work, request: ChargingRequest) -> None:
+        entry, engine = self._entry, self._engine
+        index, session = self._read(work.session_key)
+        subscriber: Subscriber | None = None
+        subscriber_id = work.subscriber_id if session is None or work.is_new else session.subscriber_id
+        if subscriber_id:
+            key = entry.subscriber_key(subscriber_id)
+            if key in entry.values:
+                _, subscriber = self._read(key)
+        state = State(self._account, subscriber, session)
+        try:
+            decision = decide(state, request, engine.tariffs, self._moment, engine.policy)
+            events = [encode_event(event) for event in decision.events]
+        except Exception as error:  # noqa: BLE001 - around a request: one request fails alone, `_log_faults` tells it
+            self._faults.append((work, error))
+            self._replies.append((work, ChargingAnswer(Outcome.UNABLE_TO_COMPLY)))
+            return
+        if decision.is_repeat:
+            _REPEATS.inc()
+        self._account = decision.account
+        self._events += events
+        if decision.session is not session and decision.session is not None:
+            self._keep(index, session, decision.session)
+        self._replies.append((work, decision.answer))
+
+    def _keep(self, index: int, before: Session | None, session: Session) -> None:
+        """Write a session, with its place among the deadlines and its locator where they change."""
+        was_open = before is not None and before.state == _OPEN
+        if session.state == _OPEN:
+            now_ms = self._moment.now_ms
+            if session.located_until_ms - now_ms < _LOCATOR_LIFETIME_MS // 2:
+                session = _replace(session, located_until_ms=now_ms + _LOCATOR_LIFETIME_MS)
+                location = keys.encode_location(session.account_id, session.subscriber_id)
+                self._engine.store.write_hint(
+                    keys.locator_key(session.session_id), location, _LOCATOR_LIFETIME_MS
+                )
+            if not was_open:
+                session = _replace(session, scheduled_ms=session.deadline_ms)
+                self._schedule(session, session.deadline_ms)
+        elif was_open:
+            self._schedule(session, None)
+        self._changed[index] = session
+
+    def _schedule(self, session: Session, score_ms: int | None) -> None:
+        member = keys.deadline_member(session.account_id, session.session_id)
+        self._deadlines[member] = DeadlineChange(member, score_ms)
+
+    def _expire(self, work: Work) -> None:
+        """Close a session whose Tcc has ended; one that went on meanwhile is looked at later."""
+        index, session = self._read(work.session_key)
+        self._replies.append((work, ChargingAnswer(Outcome.SUCCESS)))
+        if session is None or session.state != _OPEN:
+            member = keys.deadline_member(self._entry.account_id, work.session_id)
+            self._deadlines[member] = DeadlineChange(member, None)
+        elif session.deadline_ms > self._moment.supervision_ms:
+            self._changed[index] = _replace(session, scheduled_ms=session.deadline_ms)
+            self._schedule(session, session.deadline_ms)
+        else:
+            engine = self._engine
+            try:
+                decision = expire_session(
+                    self._account, session, self._moment, engine.tariffs.current.time_zone
+                )
+            except Exception as error:  # noqa: BLE001 - likewise
+                self._faults.append((work, error))
+                return
+            self._account = decision.account
+            self._events += [encode_event(event) for event in decision.events]
+            assert decision.session is not None  # noqa: S101 - an expiry always leaves its session, closed
+            self._keep(index, session, decision.session)
+            due_ms = engine.supervision.store_time_of(session.deadline_ms)
+            self._not_before_ms = max(self._not_before_ms or 0, due_ms)
+            _EXPIRED.inc()
+
+    def _committed(self, commit: Commit, result: CommitResult) -> None:
+        engine, entry = self._engine, self._entry
+        entry.is_busy = False
+        match result:
+            case Committed():
+                self._remember(commit.token)
+                self._log_faults()
+                for work, answer in self._replies:
+                    if answer.outcome == _USER_UNKNOWN and work.is_hinted:
+                        engine.look_up_again(work)
+                        continue
+                    if answer.outcome == _OTHER_CONTENT:
+                        _warn_of_lost_use(work)
+                    engine.answer(work, answer)
+            case Conflict(current):
+                _CONFLICTS.inc()
+                for key, stored in zip(commit.keys, current, strict=True):
+                    entry.put(key, stored)
+                engine.decide_again(self._works)
+            case TooEarly():
+                engine.decide_again([work for work in self._works if work.request is not None])
+                engine.forget_expiries(sum(work.request is None for work in self._works))
+            case Unavailable():
+                entry.forget()
+                engine.stall(self._works)
+        engine.free(entry)
+
+    def _log_faults(self) -> None:
+        """Tell what went wrong, now that what was read is known to stand.
+
+        An account read again after a lost race beside a session that was not looks like a broken ledger; the commit
+        finds that out, and the second decision succeeds.
+        """
+        for work, error in self._faults:
+            _FAULTS.inc()
+            number = None if work.request is None else work.request.request_number
+            log.error("decision_failed", session_id=work.session_id, request_number=number, exc_info=error)
+
+    def _remember(self, token: bytes) -> None:
+        """Take over what was written; sessions that ended, or never were, need no memory."""
+        values = self._entry.values
+        names = self._keys
+        for index, value in self._changed.items():
+            values[names[index]] = (token, value)
+        for key in names:
+            value = values[key][1]
+            if value is None or (isinstance(value, Session) and value.state != _OPEN):
+                del values[key]
+
+
+def _warn_of_lost_use(work: Work) -> None:
+    """Tell of usage in a request that can only be a copy, or is too old to tell: it is charged by hand, if at all."""
+    request = work.request
+    if request is None or not any(not is_zero(unit) for service in request.services for unit in service.used):
+        return
+    log.warning(
+        "reported_use_not_charged",
+        session_id=request.session_id,
+        request_number=request.request_number,
+        used=[unit for service in request.services for unit in service.used],
+        reason="its number was used for other content, or is older than the session's memory",
+        remedy="let the gateway number its requests upwards; charge the use by hand if it is none of the earlier ones",
+    )

@@ -1,0 +1,49 @@
+"""What travels through the engine: a request on its way to an answer, or a session to be closed."""
+
+from collections.abc import Callable
+from typing import Final
+
+from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest
+
+_INITIAL: Final = CCRequestType.INITIAL
+_EVENT: Final = CCRequestType.EVENT
+
+Reply = Callable[[ChargingAnswer], None]
+
+
+class Work:
+    """A request, or the expiry of a session (``request`` is None), on its way through the engine.
+
+    Attributes:
+        is_new: it opens something, so the store need not be asked for its session first.
+        since_s: when it first found the store away; 0 until then.
+        is_hinted: its account came from the hint cache, which may be stale.
+        is_located: the locator was asked already.
+        session_key: the session's key in the account's partition, once the account is known.
+    """
+
+    __slots__ = (
+        "account_id",
+        "attempts",
+        "is_hinted",
+        "is_located",
+        "is_new",
+        "reply",
+        "request",
+        "session_id",
+        "session_key",
+        "since_s",
+        "subscriber_id",
+    )
+
+    def __init__(self, request: ChargingRequest | None, reply: Reply | None, session_id: str) -> None:
+        self.request = request
+        self.reply = reply
+        self.session_id = session_id
+        self.is_new = request is not None and (
+            request.request_type == _INITIAL or request.request_type == _EVENT
+        )
+        self.account_id = self.subscriber_id = self.session_key = ""
+        self.attempts = 0
+        self.since_s = 0.0
+        self.is_hinted = self.is_located = False
