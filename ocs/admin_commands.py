@@ -3,20 +3,24 @@
 import argparse
 import json
 import sys
+import textwrap
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from rich.console import Console
 from rich.table import Column, Table
 
 from ocs.balance.client import BalanceClient
-from ocs.balance.model import Account, Bucket, Session, SessionState
+from ocs.balance.model import Account, Bucket, Session, SessionService, SessionState
 from ocs.balance.purse import money_balance
 from ocs.clock import SystemClock
-from ocs.events import ChargeEvent
+from ocs.events import ChargeEvent, EventKind
 from ocs.rating import Catalogue, explain, load_catalogue
+from ocs.rating.unit_words import units_in_words
 from ocs.settings import Settings
 from ocs.settings_file import resolve_path
 from ocs.store_setup import open_client
@@ -24,13 +28,8 @@ from ocs.subscribers.operations import NewAccount, OperationError
 from ocs.subscribers.service import SubscriberService
 from ocs.units import Money, UnitType, format_micro, parse_micro
 
-_UNITS: Final = {
-    UnitType.TIME: "s",
-    UnitType.TOTAL_OCTETS: "octets",
-    UnitType.INPUT_OCTETS: "octets in",
-    UnitType.OUTPUT_OCTETS: "octets out",
-    UnitType.SERVICE_SPECIFIC_UNITS: "events",
-}
+_LINE_WIDTH: Final = 80  # of what is no table: folded here, whatever the terminal
+_INDENT: Final = " " * 6
 
 
 class Desk:
@@ -88,14 +87,16 @@ def add_commands(
     listing.add_argument("--limit", type=_count, default=100, help="how many at most (default 100)")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_list_accounts)
-    for name, action, text in (
-        ("show", _show, "show an account's balances"),
-        ("events", _events, "list charge events, with why each cost what it cost"),
-    ):
-        command = account.add_parser(name, parents=[common], help=text)
-        command.add_argument("account_id")
-        command.add_argument("--json", action="store_true")
-        command.set_defaults(run=action)
+    show = account.add_parser("show", parents=[common], help="show an account's subscriber and balances")
+    show.add_argument("account_id")
+    show.add_argument("--json", action="store_true")
+    show.set_defaults(run=_show)
+    events = account.add_parser("events", parents=[common], help="list what moved an account's balance")
+    events.add_argument("account_id")
+    events.add_argument("--last", type=_count, default=None, metavar="N", help="only the last N events")
+    events.add_argument("--explain", action="store_true", help="why each cost what it cost, step by step")
+    events.add_argument("--json", action="store_true")
+    events.set_defaults(run=_events)
     topup = commands.add_parser("topup", parents=[common], help="put money on an account, once per reference")
     topup.add_argument("account_id")
     topup.add_argument("amount", help="such as 5.00")
@@ -134,7 +135,10 @@ def _create(options: argparse.Namespace) -> None:
     desk = Desk(options)
     catalogue = desk.catalogue
     offers = tuple(options.offer)
-    first = catalogue.offer(offers[0]) if offers else None
+    if not offers:
+        known = ", ".join(offer.offer_id for offer in catalogue.offers)
+        raise OperationError(f"an account needs an --offer; the catalogue has {known}")
+    first = catalogue.offer(offers[0])
     opening = (
         parse_micro(options.balance) if options.balance is not None else (first.opening_micro if first else 0)
     )
@@ -145,6 +149,10 @@ def _create(options: argparse.Namespace) -> None:
         *(f"imsi:{number}" for number in options.imsi),
         *options.identity,
     )
+    if not identities:
+        raise OperationError(
+            "an account needs a subscriber whom requests can name: --msisdn, --imsi or --identity"
+        )
     account = desk.service.open_account(
         NewAccount(
             options.account_id,
@@ -182,7 +190,7 @@ def _list_accounts(options: argparse.Namespace) -> None:
         account = found[account_id]
         record = _account_record(account)
         allowances = [
-            f"{bucket.value} {_UNITS[bucket.unit_type]}"
+            units_in_words(bucket.value, bucket.unit_type)
             for bucket in account.buckets
             if not _is_money(bucket)
         ]
@@ -201,9 +209,17 @@ def _show(options: argparse.Namespace) -> None:
     desk = Desk(options)
     account = desk.account(options.account_id)
     if options.json:
-        _print_json(_account_record(account))
+        _print_json({**_account_record(account), "subscribers": _subscriber_records(desk, account)})
     else:
         _print_account(desk, account)
+
+
+def _subscriber_records(desk: Desk, account: Account) -> list[dict[str, Any]]:
+    """The subscriber of an account's own name: `account create` makes one, and accounts do not list their others."""
+    subscriber = desk.client.subscriber(account.account_id, account.account_id)
+    if subscriber is None:
+        return []
+    return [{**_fields(subscriber), "state": subscriber.state.name.lower()}]
 
 
 def _is_money(bucket: Bucket) -> bool:
@@ -240,15 +256,26 @@ def _print_account(desk: Desk, account: Account) -> None:
     record = _account_record(account)
     desk.console.print(
         f"account {_shown(account.account_id)} ({record['state']}): {record['balance']} {account.currency},"
-        f" {record['reserved']} reserved, {account.sequence} events"
+        f" {record['reserved']} reserved, {_counted(account.sequence, 'event')}"
+        + (
+            f", credit limit {format_micro(limit_micro)}"
+            if (limit_micro := account.credit_limit_micro)
+            else ""
+        )
     )
+    for subscriber in _subscriber_records(desk, account):
+        desk.console.print(
+            f"subscriber {_shown(subscriber['subscriber_id'])} ({subscriber['state']}):"
+            f" {_shown(', '.join(subscriber['offers'])) or 'no offer'}\n"
+            f"  known as {_shown(', '.join(subscriber['identities'])) or 'nobody'}"
+        )
     table = Table("bucket", "holds", "reserved", "priority", "valid until")
     for bucket in account.buckets:
         amounts = (bucket.value, bucket.reserved)
         shown = [
             f"{format_micro(a)} {account.currency}"
             if _is_money(bucket)
-            else f"{a} {_UNITS[bucket.unit_type]}"
+            else units_in_words(a, bucket.unit_type)
             for a in amounts
         ]
         until = _time(bucket.valid_until_ms) if bucket.valid_until_ms else "for ever"
@@ -259,21 +286,85 @@ def _print_account(desk: Desk, account: Account) -> None:
 def _events(options: argparse.Namespace) -> None:
     desk = Desk(options)
     account = desk.account(options.account_id)
-    events = list(desk.client.events(account.account_id))
+    events = list(deque(desk.client.events(account.account_id), maxlen=options.last))
     if options.json:
         _print_json([_event_record(event) for event in events])
         return
-    table = Table("#", Column("time", no_wrap=True), "kind", "amount", "balance", "why")
-    for event in events:
-        table.add_row(
-            str(event.sequence),
-            _time(event.event_time_ms),
-            event.kind.name.lower(),
-            format_micro(event.amount_micro),
-            format_micro(event.balance_after_micro),
-            "\n".join(map(_shown, explain(event))),
+    amounts = _aligned([event.amount_micro for event in events], f"{account.currency} moved")
+    balances = _aligned([event.balance_after_micro for event in events], "balance")
+    desk.console.print(
+        f"{'#':>4} {'time':<24} {'what':<12} {'units':>11} {amounts[0]} {balances[0]}".rstrip()
+    )
+    catalogue = desk.catalogue if options.explain else None
+    for event, amount, balance in zip(events, amounts[1:], balances[1:], strict=True):
+        units = _event_units(event)
+        desk.console.print(
+            f"{event.sequence:>4} {_event_time(event):<24} {_event_kind(event):<12} {units:>11} {amount} {balance}"
         )
-    desk.console.print(table)
+        details = [_event_details(event)]
+        if catalogue is not None:
+            is_current = event.catalogue_version == catalogue.version
+            rate = catalogue.rate_at_path(event.tariff_path) if is_current else None
+            details += explain(event, rate)
+        for detail in filter(None, details):
+            desk.console.print(_folded(_shown(detail)))
+
+
+def _aligned(amounts_micro: list[int], heading: str) -> list[str]:
+    """A column of money under its heading, all with as many decimals as the finest needs."""
+    written = [format_micro(micro) for micro in amounts_micro]
+    decimals = max((len(text.partition(".")[2]) for text in written), default=2)
+    padded = [text + "0" * (decimals - len(text.partition(".")[2])) for text in written]
+    width = max(map(len, (heading, *padded)))
+    return [text.rjust(width) for text in (heading, *padded)]
+
+
+def _event_time(event: ChargeEvent) -> str:
+    """When it was, on the clock of the catalogue that priced it; UTC where none did."""
+    try:
+        zone = ZoneInfo(event.time_zone) if event.time_zone else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = UTC
+    return datetime.fromtimestamp(event.event_time_ms / 1000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _event_kind(event: ChargeEvent) -> str:
+    """In a word what happened: the service for a charge, else the kind of the event."""
+    if event.kind == EventKind.DEBIT:
+        return _shown(event.service) or "charge"
+    kind = event.kind.name.lower().replace("_", " ")
+    return f"{kind} {_shown(event.service)}".rstrip()
+
+
+def _event_units(event: ChargeEvent) -> str:
+    if event.trace is None:
+        return ""
+    return units_in_words(event.units, event.unit_type, like=event.trace.price_units)
+
+
+def _event_details(event: ChargeEvent) -> str:
+    """Which session or payment it was, and which allowances it moved."""
+    parts: list[str] = []
+    if event.rating_group is not None:
+        parts.append(f"rating group {event.rating_group}")
+    for movement in event.movements:
+        if not movement.amount or movement.unit_type == UnitType.MONEY:
+            continue
+        like = event.trace.price_units if event.trace else 0
+        units = units_in_words(abs(movement.amount), movement.unit_type, like=like)
+        parts.append(f"{units} {'from' if movement.amount < 0 else 'to'} {movement.bucket_id}")
+    if event.session_id:
+        parts.append(f"session {event.session_id}")
+    elif event.kind == EventKind.TOP_UP:
+        parts.append(f"reference {event.event_id.split(':', 2)[-1]}")
+    return ", ".join(parts)
+
+
+def _folded(text: str) -> str:
+    """A long text on lines of its own, indented; no letter of a session's id is lost."""
+    return textwrap.fill(
+        text, _LINE_WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT + "  ", break_on_hyphens=False
+    )
 
 
 def _event_record(event: ChargeEvent) -> dict[str, Any]:
@@ -296,6 +387,11 @@ def _top_up(options: argparse.Namespace) -> None:
     )
     if options.json:
         _print_json({**_fields(receipt), "amount": str(receipt.amount)})
+    elif receipt.repeated:
+        names = _shown(receipt.reference), _shown(receipt.account_id)
+        desk.console.print(
+            f"already credited: {names[0]} put {receipt.amount} on {names[1]}; nothing changed"
+        )
     else:
         balance = format_micro(receipt.balance_micro)
         desk.console.print(
@@ -318,29 +414,35 @@ def _list_sessions(options: argparse.Namespace) -> None:
     if options.json:
         _print_json([_session_record(session) for session in sessions])
         return
+    catalogue = desk.catalogue
     table = Table(
         Column("session", overflow="fold"),
         Column("account", overflow="fold"),
         "state",
         "service",
-        "since",
+        "since (UTC)",
         "granted",
         "charged",
     )
     for session in sessions:
-        granted = ", ".join(
-            str(service.granted_units) for service in session.services if service.granted_units
-        )
         table.add_row(
             _shown(session.session_id),
             _shown(session.account_id),
             session.state.name.lower(),
             _shown(session.service),
             _time(session.opened_ms),
-            granted,
+            ", ".join(_granted(service, catalogue) for service in session.services if service.granted_units),
             format_micro(session.charged_micro),
         )
     desk.console.print(table)
+
+
+def _granted(service: SessionService, catalogue: Catalogue) -> str:
+    """An open grant in its unit, which its tariff path tells as long as today's catalogue has it."""
+    rate = catalogue.rate_at_path(service.tariff_path)
+    if rate is None:
+        return str(service.granted_units)
+    return units_in_words(service.granted_units, rate.unit_type, like=rate.price_units)
 
 
 def _show_session(options: argparse.Namespace) -> None:
@@ -368,6 +470,10 @@ def _session_record(session: Session) -> dict[str, Any]:
 def _shown(text: str) -> str:
     """A text that somebody else chose, for a terminal: what would move its cursor or hide letters is escaped."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _time(epoch_ms: int) -> str:

@@ -4,7 +4,6 @@
 process of its own; ``ocs charging`` runs one worker alone.
 """
 
-import errno
 import itertools
 import os
 import socket
@@ -68,7 +67,8 @@ async def run_up(settings: Settings, launch: Launch) -> None:
     Whatever ends it, also a signal or an error while it starts, no process of ours is left behind.
     """
     (launch.data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
-    listeners = await _bind_patiently(settings, launch)
+    await _outlive_orphans(launch.data_dir)
+    listeners = bind_listeners(settings.diameter)
     store = (
         None if settings.store.url else EmbeddedStore(launch.data_dir, durability=settings.store.durability)
     )
@@ -91,34 +91,25 @@ async def run_up(settings: Settings, launch: Launch) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def _bind_patiently(settings: Settings, launch: Launch) -> list[Listener]:
-    """Bind; workers whose parent was killed hold the ports until they have taken leave of their gateways.
+async def _outlive_orphans(data_dir: Path) -> None:
+    """Wait for workers whose parent was killed: until they have taken leave of their gateways they hold the ports.
 
-    A port that somebody else has is not waited for, nor that of another ``ocs up`` on this data folder.
-
-    Raises:
-        OSError: an address cannot be bound; its text names address and port.
+    Nothing is waited for while another ``ocs up`` runs on the data folder, nor longer than such a leave lasts.
     """
-    give_up_at = trio.current_time() + _ORPHANS_WAIT_S
-    while True:
-        try:
-            return bind_listeners(settings.diameter)
-        except OSError as error:
-            is_over = trio.current_time() > give_up_at
-            if error.errno != errno.EADDRINUSE or is_over or not await _has_orphans(launch.data_dir):
-                raise
-        await trio.sleep(0.1)
+    if await _answers(data_dir, "up"):
+        return
+    with trio.move_on_after(_ORPHANS_WAIT_S):
+        for path in sorted((data_dir / "run").glob("worker-*.sock")):
+            while await _answers(data_dir, path.stem):  # noqa: ASYNC110 - another process: seconds at most
+                await trio.sleep(0.05)
 
 
-async def _has_orphans(data_dir: Path) -> bool:
-    """Whether workers are left on the data folder although nobody runs there who started them."""
-    if not any((data_dir / "run").glob("worker-*.sock")):
-        return False
+async def _answers(data_dir: Path, name: str) -> bool:
     try:
-        await WorkerChannel("up", data_dir / "run" / "up.sock").ask("health")
+        await WorkerChannel(name, data_dir / "run" / f"{name}.sock").ask("health")
     except WorkerSilentError:
-        return True
-    return False
+        return False
+    return True
 
 
 async def _keep_store(store: EmbeddedStore, watching: trio.CancelScope) -> None:

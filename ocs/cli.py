@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NoReturn, cast
 
@@ -114,6 +115,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> _Parser:
     parser = _Parser(prog="ocs", description="Online charging: run it, look into it, top up.")
+    parser.add_argument("--version", action="version", version=f"ocs {version('ocs-bss')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = _common_options()
     up = commands.add_parser("up", parents=[common, _log_options()], help="run everything on this machine")

@@ -88,6 +88,9 @@ BALANCE_MICRO_MAX: Final = 10**17
 # The commit waits in a queue first and the silence is looked for in fifths of this time: all together stays under
 # the shortest Tx that gateways use, 5 s, so that they hear 3004 rather than nothing.
 STORE_TIMEOUT_S: Final = 3.0
+# Writes to the store that wait for their replies; meanwhile the next one collects. One is on its way while the other
+# is fsynced; more of them would be smaller, and each costs an fsync and four system calls.
+STORE_WRITES_IN_FLIGHT_MAX: Final = 2
 # Sessions closed by supervision in one look at one partition.
 EXPIRIES_PER_SWEEP: Final = 256
 SWEEP_INTERVAL_S: Final = 1.0

@@ -11,6 +11,13 @@ from typing import Final, Protocol
 from simulators.gateway.command import GatewayCommand
 
 
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the default of every option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, "") else super()._get_help_string(action)
+
+
 class Simulator(Protocol):
     """One simulator as a subcommand."""
 
@@ -40,7 +47,12 @@ def parser() -> argparse.ArgumentParser:
     )
     names = arguments.add_subparsers(dest="simulator", required=True, metavar="SIMULATOR")
     for simulator in SIMULATORS:
-        own = names.add_parser(simulator.name, help=simulator.summary, description=simulator.summary)
+        own = names.add_parser(
+            simulator.name,
+            help=simulator.summary,
+            description=simulator.summary,
+            formatter_class=_HelpFormatter,
+        )
         simulator.add_arguments(own)
         own.set_defaults(run=simulator.run)
     return arguments

@@ -73,7 +73,7 @@ class Cashier(threading.Thread):
                 for character in CAST:
                     self._pay()
                     account = self._operator.live_account(character.account)
-                    self._view.balance(character, micro=account.money_micro, reserved=account.reserved)
+                    self._view.balance(character, account)
                     if self._closing.wait(_LOOK_EVERY_S):
                         return
         except OperatorError as error:
@@ -162,7 +162,7 @@ def _statements(operator: Operator, view: DemoView, cashier: Cashier, run: Gatew
 
     def statement(character: Character) -> Statement:
         account = operator.account(character.account)
-        view.balance(character, micro=account.money_micro, reserved=account.reserved)
+        view.balance(character, account)
         topped_up_micro = cashier.topped_up_micro[character.account]
         events = operator.events(character.account)
         return audit(character, events, account, run.tally, topped_up_micro=topped_up_micro)

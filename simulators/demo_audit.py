@@ -10,7 +10,10 @@ from simulators.operator import AccountView, ChargedEvent
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """One account's money over the demo, in micro-units; problems are sentences, none when all agrees."""
+    """One account's money over the demo, in micro-units; problems are sentences, none when all agrees.
+
+    ``allowance_octets`` is the included volume that is left.
+    """
 
     name: str
     opening_micro: int
@@ -21,6 +24,7 @@ class Statement(msgspec.Struct, frozen=True):
     reserved: int
     events: int
     problems: tuple[str, ...]
+    allowance_octets: int = 0
 
 
 def audit(
@@ -62,6 +66,7 @@ def audit(
         reserved=account.reserved,
         events=len(events),
         problems=tuple(problems),
+        allowance_octets=account.allowance_octets,
     )
 
 

@@ -19,6 +19,7 @@ _CALLS: Final = 100
 _SMS: Final = 200
 _BERLIN: Final = "493012345678"
 _LONDON: Final = "442071234567"
+_ONE_MESSAGE: Final = Units(service_specific_units=1)
 
 
 class Character(msgspec.Struct, frozen=True):
@@ -65,7 +66,7 @@ CAST: Final = (
         "prepaid-data-5g",
         "1.00",
         Subscriber("491710000004", "262010000000004"),
-        "has 20 GB included",
+        "has 20 GB included, and 10 at night",
     ),
     Character(
         "Emil", "E1", "prepaid-basic", "0.30", Subscriber("491710000005", "262010000000005"), "sends messages"
@@ -105,9 +106,16 @@ class _Stage:
         return voice_session(self._session(Service.VOICE, called_party), _CALLS, talk_s=talk_s)
 
     def text(self, action: RequestedAction = RequestedAction.DIRECT_DEBITING) -> Behaviour:
-        """A message, or a question or refund about one."""
-        units = Units(service_specific_units=1)
-        return one_time_event(self._session(Service.SMS, _BERLIN), action, units, _SMS)
+        """A message, or a question about one."""
+        return one_time_event(self._session(Service.SMS, _BERLIN), action, _ONE_MESSAGE, _SMS)
+
+    def text_in_vain(self, *, noticed_after_s: float) -> Behaviour:
+        """A message that is not delivered: what it was charged comes back, in the same session."""
+        message = self._session(Service.SMS, _BERLIN)
+        answer = yield from one_time_event(message, RequestedAction.DIRECT_DEBITING, _ONE_MESSAGE, _SMS)
+        if answer is not None and answer.succeeded:
+            yield Pause(noticed_after_s)
+            yield from one_time_event(message, RequestedAction.REFUND_ACCOUNT, _ONE_MESSAGE, _SMS)
 
 
 def plots(seed: int) -> list[Plot]:
@@ -156,9 +164,7 @@ def _dora(stage: _Stage) -> Behaviour:
 
 def _emil(stage: _Stage) -> Behaviour:
     yield Pause(15)
-    yield from stage.text()
-    yield Pause(20)
-    yield from stage.text(RequestedAction.REFUND_ACCOUNT)
+    yield from stage.text_in_vain(noticed_after_s=20)
     while not stage.leaving.now:
         yield Pause(45)
         yield from stage.text()

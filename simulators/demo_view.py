@@ -17,19 +17,23 @@ from simulators.demo_audit import Statement
 from simulators.demo_cast import CAST, Character
 from simulators.gateway.model import CREDIT_LIMIT_REACHED, CreditRequest, ServiceResult
 from simulators.gateway.run import Exchange, RunReport
+from simulators.operator import AccountView
 
 _WIDTH: Final = 98
 _BAR: Final = 18
 _STORY_LINES: Final = 9
+_LEFT: Final = 16
 _MIB: Final = 1_048_576
+_GB: Final = 1_000_000_000
 
 
 class _Line(msgspec.Struct):
-    """One subscriber on the board."""
+    """One subscriber on the board; ``full_...`` is the most there has been."""
 
     balance_micro: int
     full_micro: int
-    reserved: int = 0
+    allowance_octets: int = 0
+    full_octets: int = 0
     doing: str = ""
     style: str = "dim"
     requests: int = 0
@@ -88,11 +92,12 @@ class DemoView:
         self._told = {(name, topic) for name, topic in self._told if name != character.name}
         self.say(character.name, f"tops up {amount} EUR", "bold cyan")
 
-    def balance(self, character: Character, *, micro: int, reserved: int) -> None:
+    def balance(self, character: Character, account: AccountView) -> None:
         """Show an account as the system has it."""
         line = self._lines[character.subscriber.msisdn]
-        line.balance_micro, line.reserved = micro, reserved
-        line.full_micro = max(line.full_micro, micro)
+        line.balance_micro, line.allowance_octets = account.money_micro, account.allowance_octets
+        line.full_micro = max(line.full_micro, account.money_micro)
+        line.full_octets = max(line.full_octets, account.allowance_octets)
 
     def exchange(self, exchange: Exchange) -> None:
         """Show one request and its answer; tell what is worth telling."""
@@ -154,14 +159,16 @@ class DemoView:
         answer = exchange.answer
         if answer is None:
             return
-        cost = f" ({format_micro(answer.cost_micro)} EUR)" if answer.cost_micro is not None else ""
         if not answer.succeeded:
             return
+        cost = f" ({format_micro(answer.cost_micro)} EUR)" if answer.cost_micro is not None else ""
         match action:
             case RequestedAction.DIRECT_DEBITING:
                 self._once(name, "sms", f"sends a message{cost}", "green")
             case RequestedAction.REFUND_ACCOUNT:
-                self.say(name, f"message not delivered: refunded{cost}", "cyan")
+                # The system tells what comes back as a cost below zero.
+                back = f" {format_micro(abs(answer.cost_micro))} EUR" if answer.cost_micro is not None else ""
+                self.say(name, f"message not delivered: refunded{back}", "cyan")
             case RequestedAction.CHECK_BALANCE:
                 self._once(
                     name,
@@ -189,15 +196,15 @@ class DemoView:
         table = Table(box=None, padding=(0, 1), show_edge=False, width=_WIDTH)
         table.add_column("", width=5)
         table.add_column("credit", width=_BAR)
-        table.add_column("EUR", justify="right", width=8)
+        table.add_column("EUR", justify="right", width=_LEFT)
         table.add_column("doing", no_wrap=True, ratio=1)
         table.add_column("requests", justify="right", width=8)
         for character in CAST:
             line = self._lines[character.subscriber.msisdn]
             table.add_row(
                 Text(character.name, style="bold"),
-                credit_bar(line.balance_micro, line.full_micro),
-                format_micro(round(line.balance_micro, -4)),
+                credit_bar(*_burning(line)),
+                _left(line),
                 Text(line.doing or character.about, style=line.style),
                 str(line.requests),
             )
@@ -205,9 +212,22 @@ class DemoView:
         return Padding(Group(head, figures, Text(""), table, Text(""), story), (1, 1))
 
 
-def credit_bar(micro: int, full_micro: int) -> Text:
+def _burning(line: _Line) -> tuple[int, int]:
+    """What is used first and how much of it there has been: the allowance, where there is any left, else money."""
+    if line.allowance_octets > 0:
+        return line.allowance_octets, line.full_octets
+    return line.balance_micro, line.full_micro
+
+
+def _left(line: _Line) -> str:
+    """What an account has left: money, after the allowance of one that has or had any."""
+    money = format_micro(round(line.balance_micro, -4))
+    return f"{line.allowance_octets / _GB:.2f} GB + {money}" if line.full_octets else money
+
+
+def credit_bar(left: int, full: int) -> Text:
     """A bar as long as what is left; red when little is."""
-    share = min(1.0, max(0.0, micro / full_micro)) if full_micro > 0 else 0.0
+    share = min(1.0, max(0.0, left / full)) if full > 0 else 0.0
     filled = round(share * _BAR)
     style = "green" if share > 0.4 else "yellow" if share > 0.12 else "red"
     bar = Text("█" * filled, style=style)
@@ -292,10 +312,14 @@ def print_statements(console: Console, statements: list[Statement], report: RunR
             Text("DIFFER", style="red") if statement.problems else Text("agree", style="green"),
         )
     console.print(table)
-    mean_ms = report.latency_sum_s / max(1, report.requests) * 1e3
+    for statement in statements:
+        if statement.allowance_octets:
+            left = f"{statement.allowance_octets / _GB:.2f} GB"
+            console.print(f"{statement.name} has {left} of included data left.", highlight=False)
+    mean = f"{report.latency_mean_s * 1e3:.1f} ms" if report.latency_mean_s is not None else "-"
     console.print(
         f"{report.requests} requests, {report.sendings} sendings, {report.repeats_checked} repeats compared, "
-        f"mean answer {mean_ms:.1f} ms; units charged = units the gateway reported, session by session.",
+        f"mean answer {mean}; units charged = units the gateway reported, session by session.",
         highlight=False,
     )
     for statement in statements:

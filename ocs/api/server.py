@@ -35,7 +35,8 @@ log = get_logger(__name__)
 
 REQUESTS = Counter("ocs_http_requests_total", "HTTP requests begun, by route.", ("route",))
 FAILED = Counter(
-    "ocs_http_connections_failed_total", "HTTP connections that ended in an error of the library that reads them."
+    "ocs_http_connections_failed_total",
+    "HTTP connections that ended in an error of the library that reads them.",
 )
 
 
@@ -114,7 +115,9 @@ async def run_http(
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
     async with trio.open_nursery() as connections:
         async with trio.open_nursery() as accepting:
-            accepting.start_soon(partial(trio.serve_listeners, server.serve, [listener], handler_nursery=connections))
+            accepting.start_soon(
+                partial(trio.serve_listeners, server.serve, [listener], handler_nursery=connections)
+            )
             ready(address)
             await shutdown()
             accepting.cancel_scope.cancel()

@@ -11,6 +11,7 @@ import msgspec
 
 from ocs.balance.model import Account, Bucket, Session, SessionService
 from ocs.metrics import Snapshot
+from ocs.rating.unit_words import units_in_words
 from ocs.units import UnitType, format_micro
 
 V = TypeVar("V")
@@ -27,12 +28,16 @@ class MoneyView(msgspec.Struct, frozen=True):
 
 
 class BucketView(msgspec.Struct, frozen=True):
-    """One bucket; ``value`` counts in ``unit`` (micro-units for money); times are ISO 8601, null is for ever."""
+    """One bucket; ``value`` counts in ``unit`` (micro-units for money); times are ISO 8601, null is for ever.
+
+    ``available`` says for people what no open session holds: ``"19.5 GB"``, ``"2.50 EUR"``.
+    """
 
     bucket_id: str
     unit: str
     value: int
     reserved: int
+    available: str
     allowance: str
     priority: int
     valid_from: str | None
@@ -156,17 +161,20 @@ def account_view(account: Account) -> AccountView:
         reserved=_money(reserved, account.currency),
         available=_money(balance - reserved, account.currency),
         credit_limit=_money(account.credit_limit_micro, account.currency),
-        buckets=tuple(map(_bucket_view, account.buckets)),
+        buckets=tuple(_bucket_view(bucket, account.currency) for bucket in account.buckets),
         sequence=account.sequence,
     )
 
 
-def _bucket_view(bucket: Bucket) -> BucketView:
+def _bucket_view(bucket: Bucket, currency: str) -> BucketView:
+    left = bucket.value - bucket.reserved
+    is_money = bucket.unit_type is UnitType.MONEY
     return BucketView(
         bucket.bucket_id,
         bucket.unit_type.name.lower(),
         bucket.value,
         bucket.reserved,
+        f"{format_micro(left)} {currency}" if is_money else units_in_words(left, bucket.unit_type),
         bucket.allowance,
         bucket.priority,
         iso_time(bucket.valid_from_ms) if bucket.valid_from_ms else None,

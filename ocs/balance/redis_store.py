@@ -239,8 +239,8 @@ class RedisStore:
         while True:
             await self._wake.wait()
             self._wake = trio.Event()
-            if not self._out:
-                continue
+            if not self._out or len(self._written) >= limits.STORE_WRITES_IN_FLIGHT_MAX:
+                continue  # the replies wake us
             data = b"".join(self._out)
             _COMMANDS.inc(by=len(self._out))
             self._out.clear()
@@ -267,6 +267,8 @@ class RedisStore:
         now_s = trio.current_time()
         while written and written[0][1] <= self._answered:
             _ROUND_TRIP.observe(now_s - written.popleft()[0])
+        if self._out:
+            self._wake.set()
 
     async def _watch(self) -> None:
         """End a connection whose oldest call has waited too long: its outcome is unknown from here on."""

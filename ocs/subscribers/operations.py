@@ -1,5 +1,7 @@
 """What can be done to accounts from outside a session: open one, top it up, adjust it. Pure."""
 
+import re
+
 import msgspec
 
 from ocs import limits
@@ -12,8 +14,8 @@ from ocs.units import CurrencyMismatchError, Money, UnitType, format_micro
 
 MAIN_BUCKET = "main"
 _DAY_MS = 86_400_000
-# Keys carry their hash tag in braces, and ids of events are words between colons.
-_RESERVED = frozenset("{}:")
+# What needs no care in a key, an event's id, a URL or a shell.
+_ID = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 _REFERENCE_CHARACTERS_MAX = 128
 _BALANCE_MAX = format_micro(limits.BALANCE_MICRO_MAX)
 
@@ -51,7 +53,7 @@ def open_account(new: NewAccount, catalogue: Catalogue, now_ms: int) -> Opened:
     """Open an account with its opening money and the allowances of its offers.
 
     Raises:
-        OperationError: an unknown offer, a malformed identity, a negative or foreign opening balance.
+        OperationError: a malformed id, an unknown offer, a malformed identity, a negative or foreign opening balance.
     """
     _check(new, catalogue)
     account = Account(
@@ -75,8 +77,8 @@ def open_account(new: NewAccount, catalogue: Catalogue, now_ms: int) -> Opened:
 
 def _check(new: NewAccount, catalogue: Catalogue) -> None:
     for name in (new.account_id, new.subscriber_id):
-        if not name or len(name) > 64 or not name.isprintable() or _RESERVED & set(name):
-            raise OperationError(f"{name!r} is not an id: 1 to 64 printable characters, none of {{ }} :")
+        if _ID.fullmatch(name) is None:
+            raise OperationError(f"{name!r} is not an id: 1 to 64 letters, digits and . _ @ + -")
     for offer in new.offers:
         if catalogue.offer(offer) is None:
             raise OperationError(f"offer {offer!r} is not in catalogue {catalogue.version}")
@@ -88,6 +90,11 @@ def _check(new: NewAccount, catalogue: Catalogue) -> None:
             )
         if kind in {"e164", "imsi"} and not (value.isascii() and value.isdigit()):
             raise OperationError(f"{identity!r}: {kind} is digits alone")
+        # E.164 section 6.1: an international number begins with its country code, and none begins with 0.
+        if kind == "e164" and value.startswith("0"):
+            raise OperationError(
+                f"{value!r} is not an international number: write it with the country code, as 49171..."
+            )
     if new.opening.currency != catalogue.currency:
         raise OperationError(f"{new.opening.currency} is not the catalogue's currency, {catalogue.currency}")
     if new.opening.micro < 0 or new.credit_limit_micro < 0:

@@ -22,6 +22,7 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         balance_micro: money of the account right after, in micro-units.
+        repeated: this top-up had been done before, and nothing changed; never set in what is kept.
     """
 
     account_id: str
@@ -29,6 +30,7 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
     amount: Money
     balance_micro: int
     sequence: int
+    repeated: bool = False
 
 
 _decode_receipt: Final = msgspec.msgpack.Decoder(Receipt).decode
@@ -84,7 +86,7 @@ class SubscriberService:
         return self._client.create_pipelined(changes())
 
     def top_up(self, account_id: str, amount: Money, *, reference: str) -> Receipt:
-        """Put money on an account, once per reference: a repeat gets the first receipt.
+        """Put money on an account, once per reference: a repeat gets the first receipt, marked as such.
 
         Raises:
             OperationError: no such account, nothing to put, or the reference was used for something else.
@@ -102,7 +104,7 @@ class SubscriberService:
                 first = _decode_receipt(stored_receipt.content)
                 if first.amount != amount:
                     raise OperationError(f"reference {reference!r} was used for {first.amount}")
-                receipts.append(first)
+                receipts.append(msgspec.structs.replace(first, repeated=True))
                 return None
             if stored_account.token == ABSENT:
                 raise OperationError(f"there is no account {account_id!r}")

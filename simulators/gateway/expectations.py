@@ -100,8 +100,12 @@ def _top_level(frame: bytes) -> tuple[list[int], int]:
     return codes, result
 
 
-def check_answer(request: CreditRequest, answer: CreditAnswer) -> list[str]:
+def check_answer(request: CreditRequest, answer: CreditAnswer, *, session_refused: bool = False) -> list[str]:
     """Check that an answer answers this request.
+
+    Args:
+        session_refused: the session's INITIAL was refused. Its TERMINATION then is answered with success or with
+            UNKNOWN_SESSION_ID (RFC 6733 section 7.1.5), as the server keeps what it refused or not.
 
     Returns:
         One sentence for each broken expectation.
@@ -117,7 +121,8 @@ def check_answer(request: CreditRequest, answer: CreditAnswer) -> list[str]:
         problems.append(f"CC-Request-Type {answer.request_type} instead of {int(request.request_type)}")
     if answer.request_number != request.request_number:
         problems.append(f"CC-Request-Number {answer.request_number} instead of {request.request_number}")
-    if answer.result_code not in _POSSIBLE:
+    ended = request.request_type is CCRequestType.TERMINATION and session_refused
+    if answer.result_code not in _POSSIBLE and not (ended and answer.result_code == model.UNKNOWN_SESSION):
         problems.append(f"Result-Code {answer.result_code} for a correct request")
     if answer.succeeded and request.request_type in (CCRequestType.INITIAL, CCRequestType.UPDATE):
         for report in request.reports:

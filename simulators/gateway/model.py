@@ -11,6 +11,7 @@ from ocs.messages import CCRequestType, FinalUnitAction, RequestedAction, Servic
 SUCCESS: Final = 2001
 LIMITED_SUCCESS: Final = 2002
 TOO_BUSY: Final = 3002
+REALM_NOT_SERVED: Final = 3003
 UNABLE_TO_DELIVER: Final = 3004
 END_USER_SERVICE_DENIED: Final = 4010
 CREDIT_CONTROL_NOT_APPLICABLE: Final = 4011
@@ -141,5 +142,5 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 Step = Pause | Ask
-# A behaviour yields steps and receives what became of each.
-Behaviour = Generator[Step, float | CreditAnswer | None, None]
+# A behaviour yields steps and receives what became of each; its own value is for the behaviour around it.
+Behaviour = Generator[Step, float | CreditAnswer | None, object]

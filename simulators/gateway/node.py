@@ -9,6 +9,7 @@ import time
 from typing import Any, Final, Protocol, Self
 
 import msgspec
+from diameter.message.commands.capabilities_exchange import CapabilitiesExchangeAnswer
 from diameter.message.constants import (
     APP_DIAMETER_CREDIT_CONTROL_APPLICATION,
     CMD_RE_AUTH,
@@ -18,7 +19,15 @@ from diameter.message.constants import (
 from diameter.node import Node
 from diameter.node.application import Application
 from diameter.node.node import NotRoutable
-from diameter.node.peer import PEER_READY_STATES, PeerConnection
+from diameter.node.peer import (
+    DISCONNECT_REASON_UNKNOWN,
+    PEER_CONNECTED,
+    PEER_READY_STATES,
+    PEER_SEND,
+    PEER_TRANSPORT_TCP,
+    Peer,
+    PeerConnection,
+)
 
 from simulators.gateway.codec import encode_request
 from simulators.gateway.model import CreditRequest
@@ -26,6 +35,7 @@ from simulators.gateway.model import CreditRequest
 _CREDIT_CONTROL_ANSWER: Final = 272
 _REQUEST_BIT: Final = 0x8000_0000
 _HEADER: Final = struct.Struct(">IIIII")
+_CONNECT_TIMEOUT_S: Final = 5.0
 _STOP_TIMEOUT_S: Final = 5.0
 _POLL_S: Final = 0.02
 
@@ -81,11 +91,59 @@ class _ListeningNode(Node):
     """The package's node, with the bytes of credit-control answers kept as they came.
 
     Its own decoding makes attributes of AVPs, which hides one that stands twice; the expectations want to see it.
+
+    Attributes:
+        refusal: why the last attempt to connect failed; empty while none has.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.answers: queue.SimpleQueue[Arrived] = queue.SimpleQueue()
+        self.refusal = ""
+
+    def _connect_to_peer(self, peer: Peer) -> None:
+        """Connect by IPv4 or IPv6, and keep the reason when it fails: the package's own does neither.
+
+        It may block: there is one peer, and nothing else to do while it is away.
+        """
+        if peer.connection:
+            return
+        try:
+            connected = socket.create_connection((peer.ip_addresses[0], peer.port), _CONNECT_TIMEOUT_S)
+        except OSError as error:
+            self.refusal = error.strerror or str(error)
+            peer.last_disconnect = int(time.time())  # or it would never be tried again
+            return
+        connected.setblocking(False)
+        connection = PeerConnection(peer.ip_addresses, peer.port, PEER_SEND, self.interrupt_write)
+        connection.state = PEER_CONNECTED
+        connection.node_name = peer.node_name
+        connection.origin_host = self.origin_host
+        connection.host_ip_address = [connected.getsockname()[0]]
+        if self._add_peer_connection(connection, connected, PEER_TRANSPORT_TCP) is not None:
+            self.send_cer(connection)
+
+    def receive_cea(self, conn: PeerConnection, message: CapabilitiesExchangeAnswer) -> None:
+        """See whether the server lets us in."""
+        if message.result_code != E_RESULT_CODE_DIAMETER_SUCCESS:
+            reason = f" ({message.error_message})" if message.error_message else ""
+            self.refusal = f"the server refuses us with Result-Code {message.result_code}{reason}"
+        super().receive_cea(conn, message)
+
+    def close_connection_socket(
+        self, conn: PeerConnection, disconnect_reason: int = DISCONNECT_REASON_UNKNOWN
+    ) -> None:
+        """Close a connection with FIN.
+
+        The package resets it. RFC 6733 section 2.1 asks for that when a peer does not behave; after
+        Disconnect-Peer the last answer may still be on its way.
+        """
+        node: Any = self
+        own = node.peer_sockets.pop(conn.ident, None)
+        if own is not None:
+            own.close()
+            conn.close(signal_node=False)
+        super().close_connection_socket(conn, disconnect_reason)
 
     def _add_peer_connection(self, conn: PeerConnection, peer_socket: Any, proto: int) -> str | None:
         connection: Any = conn
@@ -130,7 +188,7 @@ class GatewayNode:
     def __init__(
         self, *, host: str, port: int, origin_host: str, origin_realm: str, destination_realm: str
     ) -> None:
-        self._host = socket.gethostbyname(host)
+        self._host = host
         self._port = port
         self._origin_host = origin_host
         self._origin_realm = origin_realm
@@ -170,12 +228,20 @@ class GatewayNode:
         """Wait for capabilities exchange.
 
         Raises:
-            NotConnectedError: it did not succeed in time.
+            NotConnectedError: it failed, or did not succeed in time.
         """
-        if self._application is None or not self._application.is_ready.wait(timeout_s):
-            raise NotConnectedError(
-                f"no Diameter connection to {self._host}:{self._port} within {timeout_s:g} s"
-            )
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        node, application = self._node, self._application
+        if node is None or application is None:
+            raise NotConnectedError("the gateway is not started")
+        deadline_s = time.monotonic() + timeout_s
+        while not application.is_ready.wait(_POLL_S):
+            if node.refusal:
+                raise NotConnectedError(f"no Diameter connection to {host}:{self._port}: {node.refusal}")
+            if time.monotonic() >= deadline_s:
+                raise NotConnectedError(
+                    f"no Diameter connection to {host}:{self._port} within {timeout_s:g} s"
+                )
 
     def send(self, request: CreditRequest, *, again: Sent | None = None) -> Sent:
         """Send a request; see :class:`Transport`."""

@@ -70,6 +70,7 @@ class RunReport(msgspec.Struct):
     Attributes:
         failures: broken expectations, one sentence each (the first thousand; ``failed`` counts all).
         results: Result-Code to number of requests; 0 is no answer.
+        timed: answers with success to a first sending: those that the latencies are of.
     """
 
     requests: int = 0
@@ -80,8 +81,14 @@ class RunReport(msgspec.Struct):
     failures: list[str] = msgspec.field(default_factory=list[str])
     results: Counter[int] = msgspec.field(default_factory=Counter[int])
     elapsed_s: float = 0.0
+    timed: int = 0
     latency_max_s: float = 0.0
     latency_sum_s: float = 0.0
+
+    @property
+    def latency_mean_s(self) -> float | None:
+        """Mean time to an answer with success; None when there was none."""
+        return self.latency_sum_s / self.timed if self.timed else None
 
 
 class _Pending(msgspec.Struct):
@@ -279,10 +286,14 @@ class GatewayRun:
         except MalformedAnswerError as error:
             self._settle(pending, None, str(error))
             return
-        for problem in check_answer(pending.request, answer):
+        refused = self.tally.is_refused(pending.request.session_id)
+        for problem in check_answer(pending.request, answer, session_refused=refused):
             self._fail(f"{pending.request.session_id} number {pending.request.request_number}: {problem}")
-        if answer.result_code in (TOO_BUSY, UNABLE_TO_DELIVER) and pending.sendings < _SENDINGS_MAX:
-            self._at(self._clock() + _RESEND_REFUSED_AFTER_S, lambda: self._send(pending))
+        if answer.result_code in (TOO_BUSY, UNABLE_TO_DELIVER):
+            if pending.sendings < _SENDINGS_MAX:
+                self._at(self._clock() + _RESEND_REFUSED_AFTER_S, lambda: self._send(pending))
+            else:
+                self._settle(pending, answer, f"still {answer.result_code} to sending {pending.sendings}")
         elif pending.lost is not None:
             self.report.repeats_checked += 1
             for problem in check_repeat(pending.lost, answer):
@@ -303,7 +314,8 @@ class GatewayRun:
             self._transport.forget(pending.sent)
         elapsed_s = self._clock() - pending.first_sent_s
         self.report.results[answer.result_code if answer else 0] += 1
-        if pending.sendings == 1:
+        if pending.sendings == 1 and answer is not None and answer.succeeded:
+            self.report.timed += 1
             self.report.latency_sum_s += elapsed_s
             self.report.latency_max_s = max(self.report.latency_max_s, elapsed_s)
         self.tally.record(pending.request, answer)

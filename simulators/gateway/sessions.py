@@ -298,7 +298,10 @@ def _come_back(
 
 def one_time_event(
     session: Session, action: RequestedAction, units: Units, rating_group: int | None
-) -> Behaviour:
-    """One EVENT request (RFC 8506 section 6): a message sent or refunded, a balance or a price asked for."""
+) -> Generator[Step, float | CreditAnswer | None, CreditAnswer | None]:
+    """One EVENT request (RFC 8506 section 6): a message sent or refunded, a balance or a price asked for.
+
+    Its value is the answer, None when there was none. A refund goes into the session of the debit that it undoes.
+    """
     report = ServiceReport(rating_group=rating_group, requested=units)
-    yield from session.ask(CCRequestType.EVENT, (report,), action)
+    return (yield from session.ask(CCRequestType.EVENT, (report,), action))

@@ -3,7 +3,7 @@
 import msgspec
 
 from ocs.messages import CCRequestType
-from simulators.gateway.model import CreditAnswer, CreditRequest
+from simulators.gateway.model import LIMITED_SUCCESS, SUCCESS, CreditAnswer, CreditRequest
 
 
 class SessionTally(msgspec.Struct):
@@ -69,6 +69,11 @@ class Tally:
         if answer.cost_micro is not None:
             session.cost_micro = answer.cost_micro
         session.closed |= request.request_type in (CCRequestType.TERMINATION, CCRequestType.EVENT)
+
+    def is_refused(self, session_id: str) -> bool:
+        """Whether the first request of a session was answered, and not with success: the server may not know it."""
+        session = self.sessions.get(session_id)
+        return session is not None and session.results[0] not in (0, SUCCESS, LIMITED_SUCCESS)
 
     def used_by(self, msisdn: str, service: str, rating_group: int) -> int:
         """Units that a subscriber reported for a rating group and that were acknowledged."""

@@ -65,6 +65,12 @@ async def test_all_accounts_come_page_by_page(connection, reader):
     assert pages > 1
 
 
+async def test_session_whose_id_looks_like_a_key_of_an_account_is_no_account(connection, reader):
+    put_account(connection, "a1")
+    put_session(connection, "gw}a:1", "a1")
+    assert [account.account_id for account in (await reader.list_accounts("", 50)).items] == ["a1"]
+
+
 async def test_one_account_is_found_by_its_id(connection, reader):
     put_account(connection, "a1")
     account = await reader.get_account("a1")

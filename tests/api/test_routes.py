@@ -101,6 +101,15 @@ async def test_session_id_with_a_slash_is_found_encoded_or_not(client, safe: str
     assert response.json()["session_id"] == "gw;1;2;x/y"
 
 
+@pytest.mark.parametrize("name", ["a/b//c", "/lead", "tail/", "a%2Fb", "a b?c#d", "ä;ö", "..", "x\n[/y]"])
+async def test_every_name_is_found_percent_encoded(client, reader, name: str):
+    reader.accounts[name] = msgspec.structs.replace(reader.accounts["a1"], account_id=name)
+    reader.sessions[name] = msgspec.structs.replace(reader.sessions["gw;1;1"], session_id=name)
+    encoded = quote(name, safe="") if name != ".." else "%2E%2E"
+    assert (await client.get(f"/api/v1/accounts/{encoded}")).json()["account_id"] == name
+    assert (await client.get(f"/api/v1/sessions/{encoded}")).json()["session_id"] == name
+
+
 async def test_what_is_not_there_is_a_404(client):
     assert problem(await client.get("/api/v1/accounts/none"), 404)["detail"] == "there is no such account"
     assert problem(await client.get("/api/v1/sessions/none"), 404)["detail"] == "there is no such session"

@@ -1,5 +1,6 @@
 """The HTTP process on real sockets: where it listens, what it refuses, how it ends."""
 
+import contextlib
 import socket
 from functools import partial
 
@@ -8,7 +9,9 @@ import pytest
 import structlog
 import trio
 
-from ocs.api.server import HttpAddressError, run_http
+from ocs.api.server import HttpAddressError, _held_back_logger, run_http
+from ocs.clock import ManualClock
+from ocs.log import RepeatLimiter
 from ocs.metrics import Registry
 from ocs.settings import HttpSettings, Settings
 
@@ -90,3 +93,68 @@ async def test_caller_that_talks_nonsense_harms_no_other(nursery: trio.Nursery, 
         assert b"400" in await stream.receive_some(4_096)
     async with httpx.AsyncClient(base_url=f"http://{address}") as client:
         assert (await client.get("/healthz")).status_code == 200
+
+
+def _chunked(size: bytes) -> bytes:
+    return b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + size
+
+
+HOSTILE = {
+    "an HTTP/2 upgrade with settings that are none": (
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\n\r\n"
+    ),
+    "a WebSocket with a subprotocol that is no text": (
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Protocol: \xa0\r\n\r\n"
+    ),
+    "a body broken off within a chunk": _chunked(b"0f\n\r\n"),
+    "a chunk without a size": _chunked(b"zz\r\n"),
+    "a body that was asked for and is short": (
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nabcd"
+    ),
+    "HTTP/2 from the first octet": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(64),
+}
+
+
+@pytest.mark.parametrize("octets", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("reads", [True, False])
+async def test_no_client_ends_the_process_or_the_connection_of_another(
+    nursery: trio.Nursery, reader, octets: bytes, reads: bool
+):
+    address = await start(nursery, reader, (), HttpSettings(port=0))
+    port = int(address.rpartition(":")[2])
+    async with httpx.AsyncClient(base_url=f"http://{address}") as client:
+        assert (await client.get("/healthz")).status_code == 200
+        for _ in range(12):
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await stream.send_all(octets)
+                with contextlib.suppress(trio.BrokenResourceError):
+                    if reads:
+                        with trio.move_on_after(0.05):
+                            await stream.receive_some(4_096)
+                    await stream.send_eof()
+                    while reads and await stream.receive_some(4_096):
+                        pass
+            assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_connections_that_fail_are_one_line_without_a_traceback(nursery: trio.Nursery, reader):
+    with structlog.testing.capture_logs() as lines:
+        address = await start(nursery, reader, (), HttpSettings(port=0))
+        for _ in range(5):
+            async with await trio.open_tcp_stream("127.0.0.1", int(address.rpartition(":")[2])) as stream:
+                await stream.send_all(HOSTILE["an HTTP/2 upgrade with settings that are none"])
+                with contextlib.suppress(trio.BrokenResourceError):
+                    while await stream.receive_some(4_096):
+                        pass
+    (line,) = [line for line in lines if line["event"] == "http_connection_failed"]
+    assert line["reason"].startswith("InvalidFrameError")
+    assert "exc_info" not in line
+
+
+async def test_tracebacks_of_broken_requests_are_held_back(caplog: pytest.LogCaptureFixture):
+    logger = _held_back_logger(RepeatLimiter(ManualClock(0)))
+    for _ in range(100):
+        logger.error("Error in ASGI Framework")
+    assert len(caplog.records) == 1

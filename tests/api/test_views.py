@@ -37,6 +37,7 @@ def test_account_shows_its_money_in_sum_and_each_bucket():
         "data-5",
         1_000,
     )
+    assert [bucket.available for bucket in view.buckets] == ["1.00 EUR", "-0.25 EUR", "4 kB"]
 
 
 def test_session_does_not_show_remembered_answers_or_fingerprints():

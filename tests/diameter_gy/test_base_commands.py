@@ -29,6 +29,7 @@ from ocs.diameter_gy.errors import (
 )
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import encode_message, parse_header
+from ocs.limits import MESSAGE_OCTETS_MAX
 
 DATA = Path(__file__).parents[1] / "data" / "gy"
 OURS = NodeIdentity("ocs.lab.example", "lab.example", "ocs-bss", origin_state_id=7)
@@ -189,6 +190,19 @@ def test_refusal_by_a_protocol_error_sets_the_E_bit_and_explains_itself():
     assert cea.header.is_error
     assert cea.result_code == 3010
     assert cea.error_message == "unknown peer pgw.example"
+
+
+@pytest.mark.parametrize("octets", [256, 60_000, 65_500])
+def test_refused_cer_is_never_answered_by_more_than_a_message_may_be(octets):
+    long = utf8(264, "x" * octets)
+    with pytest.raises(InvalidAvpValue) as refused:
+        decode_capabilities_exchange_request(request(257, long + utf8(296, "example")))
+    result = Result(refused.value.result_code, refused.value.error_message, refused.value.failed_avp)
+    header = parse_header(request(257, b""))
+    answer = encode_capabilities_exchange_answer(header, OURS, result, host_ip_addresses=("::1",) * 8)
+    found = split_avps(answer, 20)
+    assert len(answer) <= MESSAGE_OCTETS_MAX
+    assert [avp.data for avp in found if avp.code == 279] == ([long] if octets < 65_000 else [])
 
 
 def test_refusal_for_a_missing_avp_shows_it_without_the_E_bit():

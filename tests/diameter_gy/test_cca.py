@@ -355,6 +355,18 @@ def refuse(
     return answer
 
 
+@pytest.mark.parametrize("octets", [1_000, 60_000, 65_300, 65_490, 65_500])
+@pytest.mark.parametrize("code", [461, 263, 284])
+def test_no_error_answer_is_longer_than_a_message_may_be(octets, code):
+    """`refuse` reads the answer with our own limit."""
+    long = encode_avp(code, b"x" * octets)
+    answer = refuse(errors.RatingFailed("x" * octets, long), (SESSION if code == 461 else b"") + long)
+    found = split_avps(answer, 20)
+    assert {264, 296, 268} <= {avp.code for avp in found}
+    assert all(len(avp.data) <= 256 for avp in found if avp.code == 281)
+    assert (279 in {avp.code for avp in found}) == (octets <= (60_000 if code == 461 else 1_000))
+
+
 @pytest.mark.parametrize("error", CLASSES)
 def test_every_error_has_an_answer_that_others_can_read(error):
     failed = encode_avp(9999, b"x", 666)

@@ -17,6 +17,7 @@ from ocs.diameter_gy.peer_states import State
 from ocs.diameter_gy.peer_table import PeerTable
 from ocs.limits import (
     CAPABILITIES_EXCHANGE_TIMEOUT_S,
+    CAPABILITIES_UPDATES_MAX,
     ERRORS_PER_CONNECTION_MAX,
     ERRORS_WINDOW_S,
     MESSAGE_TIMEOUT_S,
@@ -345,6 +346,30 @@ async def test_faulty_messages_beyond_the_bound_end_the_connection(house, autoju
     house.connection.count_error(InvalidHeaderBits.result_code)
     await house.gateway.sees_the_end()
     assert house.watcher.lines[-1][1]["remedy"]
+
+
+@bounded
+async def test_peer_that_repeats_its_capabilities_without_end_is_cut_off_and_fills_no_log(
+    house, autojump_clock
+):
+    with structlog.testing.capture_logs() as lines:
+        await house.gateway.send(*[CER] * (CAPABILITIES_UPDATES_MAX + ERRORS_PER_CONNECTION_MAX + 50))
+        await house.gateway.sees_the_end()
+    assert house.connection.close_reason == "too many faulty messages"
+    assert house.connection.errors == ERRORS_PER_CONNECTION_MAX
+    events = [line["event"] for line in lines]
+    assert events.count("peer_capabilities_updated") == CAPABILITIES_UPDATES_MAX
+    assert house.watcher.lines[0][0] == "peer_repeats_capabilities"
+
+
+@bounded
+async def test_capabilities_announced_now_and_then_are_no_fault(house, autojump_clock):
+    await house.gateway.opens()
+    for _ in range(3):
+        for _ in range(CAPABILITIES_UPDATES_MAX):
+            await house.gateway.opens()
+        await trio.sleep(ERRORS_WINDOW_S + 1)
+    assert house.connection.errors == 0
 
 
 @bounded

@@ -6,6 +6,7 @@ import pytest
 
 from ocs.diameter_gy import errors
 from ocs.diameter_gy.errors import DiameterError, FramingError, InvalidMessageLength, UnsupportedVersion
+from ocs.limits import LOG_TEXT_CHARACTERS_MAX
 
 CLASSES = [
     found
@@ -39,3 +40,8 @@ def test_framing_error_carries_the_code_of_its_cause(cause):
 
 def test_remedies_are_for_codes_that_exist():
     assert set(errors.REMEDIES) <= {found.result_code for found in CLASSES}
+
+
+def test_text_that_quotes_a_long_avp_is_cut():
+    error = errors.RatingFailed("Service-Context-Id " + "x" * 60_000)
+    assert len(error.error_message) == len(str(error)) == LOG_TEXT_CHARACTERS_MAX

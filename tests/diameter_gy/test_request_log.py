@@ -4,7 +4,7 @@ import structlog
 from ocs.clock import ManualClock
 from ocs.diameter_gy.avp import grouped, unsigned32, utf8
 from ocs.diameter_gy.ccr import decode_ccr
-from ocs.diameter_gy.errors import MissingAvp
+from ocs.diameter_gy.errors import MissingAvp, RatingFailed
 from ocs.diameter_gy.message import encode_message, parse_header
 from ocs.diameter_gy.policy import GyPolicy
 from ocs.diameter_gy.request_log import RequestLog, worst_outcome
@@ -131,3 +131,10 @@ def test_tolerated_avp_is_logged_once_with_its_place(request_log, lab):
         "Service-Information",
         81000,
     )
+
+
+def test_line_of_a_refusal_is_bounded_whatever_the_message_holds(request_log):
+    message = encode_message(272, 4, 0xC0, 1, 1, utf8(263, "s" * 60_000))
+    with structlog.testing.capture_logs() as lines:
+        request_log.error(FakeConnection(), parse_header(message), message, RatingFailed("x" * 60_000))
+    assert len(str(lines)) < 1_500

@@ -9,7 +9,14 @@ import pytest
 from ocs.events import EventKind
 from ocs.units import UnitType
 from simulators import operator as operator_module
-from simulators.operator import Operator, OperatorError, read_account, read_events, read_http_account
+from simulators.operator import (
+    AccountView,
+    Operator,
+    OperatorError,
+    read_account,
+    read_events,
+    read_http_account,
+)
 
 BUCKETS = [
     {"unit_type": "money", "value": 1_500_000, "reserved": 20},
@@ -72,8 +79,10 @@ def test_failed_command_is_quoted(command: Path, tmp_path: Path) -> None:
 def test_account_is_its_money_and_all_that_is_reserved() -> None:
     account = read_account(json.dumps(ACCOUNT))
     assert (account.money_micro, account.reserved, account.state) == (1_500_000, 23, "active")
-    shown = {"state": "active", "balance": {"micro": 5}, "buckets": BUCKETS}
-    assert read_http_account(json.dumps(shown)).money_micro == 5
+    assert account.allowance_octets == 7
+    buckets = [{"unit": bucket["unit_type"], "value": 7, "reserved": 1} for bucket in BUCKETS]
+    shown = {"state": "active", "balance": {"micro": 5}, "buckets": buckets}
+    assert read_http_account(json.dumps(shown)) == AccountView(5, 2, "active", 7)
 
 
 def test_events_are_read() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
@@ -90,8 +91,10 @@ async def test_taken_identity_or_id_is_refused_and_nothing_is_kept(on_store) -> 
 
 async def test_many_accounts_open_in_batches_and_those_that_exist_are_told(on_store) -> None:
     def story(client: BalanceClient, service: SubscriberService) -> None:
-        service.open_account(new("M7", "e164:7"))
-        existed = list(service.open_accounts(new(f"M{number}", f"e164:{number}") for number in range(1_200)))
+        service.open_account(new("M7", "e164:497"))
+        existed = list(
+            service.open_accounts(new(f"M{number}", f"e164:49{number}") for number in range(1_200))
+        )
         assert existed == ["M7"]
         cursor, found = 0, set[str]()
         while True:
@@ -100,7 +103,7 @@ async def test_many_accounts_open_in_batches_and_those_that_exist_are_told(on_st
             if not cursor:
                 break
         assert len(found) == 1_200
-        assert client.locate("e164:1199") == ("M1199", "M1199")
+        assert client.locate("e164:491199") == ("M1199", "M1199")
 
     await on_store(story)
 
@@ -110,7 +113,9 @@ async def test_topup_counts_once_and_its_repeat_gets_the_first_receipt(on_store)
         service.open_account(new("A1"))
         first = service.top_up("A1", Money(5_000_000, "EUR"), reference="R1")
         second = service.top_up("A1", Money(1_000_000, "EUR"), reference="R2")
-        assert service.top_up("A1", Money(5_000_000, "EUR"), reference="R1") == first
+        assert service.top_up("A1", Money(5_000_000, "EUR"), reference="R1") == msgspec.structs.replace(
+            first, repeated=True
+        )
         assert (first.balance_micro, second.balance_micro) == (15_000_000, 16_000_000)
         account = client.account("A1")
         assert account is not None

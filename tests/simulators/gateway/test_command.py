@@ -127,6 +127,42 @@ def test_broken_server_makes_the_run_fail(ocs: Any, capsys: pytest.CaptureFixtur
     assert "CC-Request-Number stands 0 times" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (5030, "create them with `ocs account create --msisdn 491710000001 ...`"),
+        (3003, "does not serve realm lab.example; check --realm"),
+    ],
+)
+def test_run_in_which_everything_is_refused_fails_and_says_what_to_do(
+    code: int, told: str, ocs: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(request: Any, answer: Any) -> Any:
+        answer.result_code = 5002 if code == 5030 and request.cc_request_type == 3 else code
+        answer.header.is_error = code < 4000
+        answer.multiple_services_credit_control = []
+        return answer
+
+    ocs.change = refuse
+    status = main(
+        ["gateway", "--port", str(ocs.port), "--count", "10", "--time-scale", "2000", "--lost", "0"]
+    )
+    printed = capsys.readouterr().out
+    assert status == 1
+    assert told in printed
+    assert "nothing was granted or charged" in printed
+    assert "mean -, longest -" in printed
+    assert ("Result-Code 3003 for a correct request" in printed) == (code == 3003)
+    assert "5002 for a correct request" not in printed
+
+
+def test_unknown_host_is_one_line_that_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gateway", "--host", "nowhere.invalid"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("ocs-sim gateway: no Diameter connection to nowhere.invalid:3868: ")
+    assert printed.count("\n") == 1
+
+
 def test_bad_option_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gateway", "--rate", "0"]) == 2
     assert capsys.readouterr().err == "ocs-sim gateway: --rate must be more than 0, not 0\n"

@@ -79,6 +79,19 @@ def test_refusals_are_possible(answer: CreditAnswer) -> None:
     assert check_answer(REQUEST, answer) == []
 
 
+@pytest.mark.parametrize("code", [2001, 5002])
+def test_termination_of_a_refused_session_is_granted_or_unknown(code: int) -> None:
+    request = CreditRequest(Subscriber("1"), "g;1", CCRequestType.TERMINATION, 4, Service.DATA, ())
+    answer = changed(request_type=3, result_code=code, services=())
+    assert check_answer(request, answer, session_refused=True) == []
+    assert len(check_answer(request, answer)) == (code == 5002)
+
+
+def test_session_that_was_granted_is_not_unknown_to_its_update() -> None:
+    answer = changed(result_code=5002, services=())
+    assert len(check_answer(REQUEST, answer, session_refused=True)) == 1
+
+
 def test_no_grant_after_the_end() -> None:
     request = CreditRequest(Subscriber("1"), "g;1", CCRequestType.TERMINATION, 4, Service.DATA, ())
     assert check_answer(request, changed(request_type=3)) == ["a grant in the answer to a TERMINATION"]

@@ -1,9 +1,12 @@
 """The gateway's connection, against a charging system on the package's own node."""
 
+import socket
+import threading
 from collections.abc import Generator
 from typing import Any
 
 import pytest
+from diameter.message import Message
 
 from ocs.messages import CCRequestType, Service
 from simulators.gateway.codec import decode_answer
@@ -20,9 +23,9 @@ def request(number: int) -> CreditRequest:
     )
 
 
-def gateway(port: int) -> GatewayNode:
+def gateway(port: int, host: str = "127.0.0.1") -> GatewayNode:
     return GatewayNode(
-        host="127.0.0.1",
+        host=host,
         port=port,
         origin_host="gateway.sim.example",
         origin_realm="sim.example",
@@ -67,12 +70,91 @@ def test_nothing_arrives_when_nothing_was_sent(node: GatewayNode) -> None:
     assert node.receive(0.0) is None
 
 
-def test_nobody_listening_is_not_connected(ocs: Any) -> None:
+def test_nobody_listening_is_not_connected_and_told_at_once() -> None:
     with gateway(1) as alone:
-        with pytest.raises(NotConnectedError, match=r"127\.0\.0\.1:1"):
-            alone.wait_until_ready(0.1)
+        with pytest.raises(NotConnectedError, match=r"127\.0\.0\.1:1: Connection refused"):
+            alone.wait_until_ready(60.0)
         with pytest.raises(NotConnectedError):
             alone.send(request(0))
+
+
+def test_name_that_is_none_is_named() -> None:
+    with (
+        gateway(3868, "nowhere.invalid") as alone,
+        pytest.raises(NotConnectedError, match="nowhere.invalid:3868"),
+    ):
+        alone.wait_until_ready(60.0)
+
+
+def test_server_that_is_silent_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, gateway(listener.getsockname()[1]) as alone:
+        with pytest.raises(NotConnectedError, match=r"within 0\.1 s"):
+            alone.wait_until_ready(0.1)
+
+
+class OneConnection(threading.Thread):
+    """A server for one connection: answers each request of the base protocol, and notes how the gateway leaves.
+
+    Attributes:
+        commands: codes of the requests, in order.
+        ended: how the connection ended: "FIN" or the error.
+    """
+
+    def __init__(self, host: str, *, result_code: int = 2001) -> None:
+        super().__init__(daemon=True)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
+        self._listener.settimeout(10.0)
+        self._result_code = result_code
+        self.port: int = self._listener.getsockname()[1]
+        self.commands: list[int] = []
+        self.ended = ""
+
+    def run(self) -> None:
+        connection, _ = self._listener.accept()
+        connection.settimeout(10.0)
+        with self._listener, connection:
+            try:
+                while data := connection.recv(4096):
+                    connection.sendall(self._answer(data))
+                self.ended = "FIN"
+            except OSError as error:
+                self.ended = repr(error)
+
+    def _answer(self, data: bytes) -> bytes:
+        asked: Any = Message.from_bytes(data)
+        self.commands.append(asked.header.command_code)
+        answer = asked.to_answer()
+        answer.result_code = self._result_code
+        answer.origin_host, answer.origin_realm = b"ocs.lab.example", b"lab.example"
+        if asked.header.command_code == 257:
+            answer.error_message = "not on the list"
+            answer.host_ip_address, answer.vendor_id, answer.product_name = ["127.0.0.1"], 0, "fake"
+            answer.auth_application_id = [4]
+        return answer.as_bytes()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_gateway_leaves_with_a_disconnect_request_and_no_reset(host: str) -> None:
+    server = OneConnection(host)
+    server.start()
+    with gateway(server.port, host) as opened:
+        opened.wait_until_ready()
+    server.join(10.0)
+    assert server.commands == [257, 282]
+    assert server.ended == "FIN"
+
+
+def test_server_that_refuses_us_is_quoted() -> None:
+    server = OneConnection("::1", result_code=3010)
+    server.start()
+    with gateway(server.port, "::1") as opened, pytest.raises(NotConnectedError) as refused:
+        opened.wait_until_ready(60.0)
+    assert str(refused.value) == (
+        f"no Diameter connection to [::1]:{server.port}: "
+        "the server refuses us with Result-Code 3010 (not on the list)"
+    )
+    server.join(10.0)
 
 
 def test_closed_gateway_sends_nothing() -> None:

@@ -7,6 +7,7 @@ import pytest
 from diameter.message.avp import grouped
 from diameter.message.commands.credit_control import CreditControlAnswer
 
+from ocs.messages import CCRequestType
 from simulators.gateway.behaviour import Habits, plots
 from simulators.gateway.model import CreditRequest, Subscriber
 from simulators.gateway.node import Arrived, NotConnectedError, Sent
@@ -22,6 +23,7 @@ class FakeTransport:
         lose: sendings that get no answer, counted from 1.
         result: Result-Code of each sending; 2001 when missing.
         different_repeats: repeats get other grants.
+        refuse_all: nobody is known, nor are the sessions that were refused.
     """
 
     def __init__(self) -> None:
@@ -31,6 +33,7 @@ class FakeTransport:
         self.result: dict[int, int] = {}
         self.connected = True
         self.different_repeats = False
+        self.refuse_all = False
         self.forgotten: list[Sent] = []
         self._answers: deque[Arrived] = deque()
 
@@ -42,9 +45,10 @@ class FakeTransport:
         self.sent.append((request, sent, again is not None))
         if count not in self.lose and self.lose != {0}:
             amount = 60 + (count if self.different_repeats and again else 0)
-            self._answers.append(
-                Arrived(count, self._answer(request, sent, amount, self.result.get(count, 2001)))
-            )
+            result = self.result.get(count, 2001)
+            if self.refuse_all:
+                result = 5002 if request.request_type is CCRequestType.TERMINATION else 5030
+            self._answers.append(Arrived(count, self._answer(request, sent, amount, result)))
         return sent
 
     def receive(self, timeout_s: float) -> Arrived | None:
@@ -168,7 +172,7 @@ def test_wrong_result_is_a_failure() -> None:
 def test_without_a_connection_requests_fail() -> None:
     transport = FakeTransport()
     transport.connected = False
-    _, report = played(transport, duration_s=1.0, leave_timeout_s=100.0)
+    _, report = played(transport, duration_s=5.0, leave_timeout_s=100.0)
     assert report.failed > 0
     assert "cable cut" in report.failures[0]
 
@@ -199,3 +203,31 @@ def test_watcher_sees_every_request() -> None:
     )
     assert len(seen) == 0
     assert run.run().requests == len(seen)
+
+
+@pytest.mark.parametrize("code", [3002, 3004])
+def test_server_that_never_delivers_breaks_expectations_and_has_no_latency(code: int) -> None:
+    transport = FakeTransport()
+    transport.result = dict.fromkeys(range(1, 1_000), code)
+    _, report = played(transport, duration_s=5.0)
+    assert report.failed == report.requests > 0
+    assert f"still {code} to sending 4" in report.failures[0]
+    assert report.results == {code: report.requests}
+    assert report.latency_mean_s is None
+
+
+def test_only_answers_with_success_to_first_sendings_are_timed() -> None:
+    transport = FakeTransport()
+    transport.result = {1: 4012, 2: 3004}
+    _, report = played(transport)
+    assert report.timed == report.requests - 2
+    assert report.latency_mean_s == 0.0
+
+
+def test_unknown_subscribers_break_no_expectation_however_their_sessions_are_closed() -> None:
+    transport = FakeTransport()
+    transport.refuse_all = True
+    run, report = played(transport)
+    assert report.failures == []
+    assert set(report.results) == {5002, 5030}
+    assert all(session.grants == 0 for session in run.tally.sessions.values())

@@ -1,5 +1,7 @@
 """The gateway's own books."""
 
+import pytest
+
 from ocs.messages import CCRequestType, FinalUnitAction, RequestedAction, Service
 from simulators.gateway.model import (
     CreditAnswer,
@@ -36,6 +38,20 @@ def test_use_is_booked_by_what_became_of_its_report() -> None:
     assert not session.closed
     assert tally.used_by("49171", "data", 7) == 90
     assert tally.used_by("49171", "voice", 7) == 0
+
+
+@pytest.mark.parametrize(("results", "refused"), [([], False), ([5030], True), ([2001, 4012], False)])
+def test_session_is_refused_by_the_answer_to_its_first_request(results: list[int], refused: bool) -> None:
+    tally = Tally()
+    for number, result in enumerate(results):
+        tally.record(request(number, 0), answer(number, result))
+    assert tally.is_refused("g;1") is refused
+
+
+def test_session_without_an_answer_is_not_refused() -> None:
+    tally = Tally()
+    tally.record(request(0, 0), None)
+    assert not tally.is_refused("g;1")
 
 
 def test_session_is_closed_by_its_termination_and_an_event_at_once() -> None:

@@ -1,0 +1,62 @@
+"""Octets, seconds and events as people read them, in the multiples that a catalogue is written in."""
+
+from typing import Final
+
+from ocs.units import UnitType
+
+_KIB: Final = 2**10
+# The largest first. A price list writes volume as MiB or as GB, and what is shown beside it should be the same.
+_BINARY: Final = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1))
+_DECIMAL: Final = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("B", 1))
+_DIRECTIONS: Final = {UnitType.INPUT_OCTETS: " received", UnitType.OUTPUT_OCTETS: " sent"}
+_MINUTES_FROM_S: Final = 120
+
+
+def units_in_words(units: int, unit_type: UnitType, *, like: int = 0) -> str:
+    """Say a number of units in few letters: ``"1.2 MiB"``, ``"61 s"``, ``"5 min 30 s"``, ``"1 message"``.
+
+    Args:
+        units: octets, seconds or events; octets are rounded to a tenth of the multiple they are told in.
+        unit_type: what is counted; money is not.
+        like: units of the price beside which it stands; one of whole KiB makes octets KiB, MiB and so on. 0 leaves
+            it to ``units`` itself: what is a whole number of MiB is told so, everything else in MB and GB.
+    """
+    sign, size = ("-" if units < 0 else ""), abs(units)
+    if unit_type is UnitType.TIME:
+        return sign + _time(size)
+    if unit_type is UnitType.SERVICE_SPECIFIC_UNITS:
+        return f"{units} message" if size == 1 else f"{units} messages"
+    return sign + _octets(size, _multiples(size, like)) + _DIRECTIONS.get(unit_type, "")
+
+
+def exact_in_words(units: int, unit_type: UnitType, *, like: int = 0) -> str:
+    """The same without loss, for a calculation to be followed: ``"1258291 octets (1.2 MiB)"``, ``"330 s"``."""
+    if unit_type is UnitType.TIME:
+        return f"{units} s"
+    words = units_in_words(units, unit_type, like=like)
+    if unit_type is UnitType.SERVICE_SPECIFIC_UNITS:
+        return words
+    divisor = next(size for _, size in _multiples(units, like) if size <= max(abs(units), 1))
+    return words if units % divisor == 0 else f"{units} octets ({words})"
+
+
+def _multiples(units: int, like: int) -> tuple[tuple[str, int], ...]:
+    sample = like or units
+    smallest = _KIB if like else 2**20
+    is_binary = sample % smallest == 0 and sample % 10**6 != 0
+    return _BINARY if is_binary else _DECIMAL
+
+
+def _octets(octets: int, multiples: tuple[tuple[str, int], ...]) -> str:
+    name, divisor = next(entry for entry in multiples if entry[1] <= max(octets, 1))
+    if octets % divisor == 0:
+        return f"{octets // divisor} {name}"
+    whole, tenth = divmod((octets * 10 + divisor // 2) // divisor, 10)
+    return f"{whole}.{tenth} {name}"
+
+
+def _time(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    if seconds < _MINUTES_FROM_S and (rest or not minutes):
+        return f"{seconds} s"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
