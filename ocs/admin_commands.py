@@ -190,7 +190,7 @@ def _list_accounts(options: argparse.Namespace) -> None:
         account = found[account_id]
         record = _account_record(account)
         allowances = [
-            units_in_words(bucket.value, bucket.unit_type)
+            f"{units_in_words(bucket.value, bucket.unit_type)} ({_shown(bucket.allowance or bucket.bucket_id)})"
             for bucket in account.buckets
             if not _is_money(bucket)
         ]
@@ -199,7 +199,7 @@ def _list_accounts(options: argparse.Namespace) -> None:
             record["state"],
             f"{record['balance']} {account.currency}",
             record["reserved"],
-            ", ".join(allowances),
+            "\n".join(allowances),
             str(account.sequence),
         )
     desk.console.print(table)
@@ -269,7 +269,13 @@ def _print_account(desk: Desk, account: Account) -> None:
             f" {_shown(', '.join(subscriber['offers'])) or 'no offer'}\n"
             f"  known as {_shown(', '.join(subscriber['identities'])) or 'nobody'}"
         )
-    table = Table("bucket", "holds", "reserved", "priority", "valid until")
+    table = Table(
+        Column("bucket", overflow="fold"),
+        "holds",
+        "reserved",
+        "priority",
+        Column("valid until (UTC)", no_wrap=True),
+    )
     for bucket in account.buckets:
         amounts = (bucket.value, bucket.reserved)
         shown = [
@@ -415,20 +421,14 @@ def _list_sessions(options: argparse.Namespace) -> None:
         _print_json([_session_record(session) for session in sessions])
         return
     catalogue = desk.catalogue
-    table = Table(
-        Column("session", overflow="fold"),
-        Column("account", overflow="fold"),
-        "state",
-        "service",
-        "since (UTC)",
-        "granted",
-        "charged",
-    )
+    table = Table(Column("session", overflow="fold"), Column("account", overflow="fold"))
+    for heading in (*(("state",) if options.all else ()), "service", "since (UTC)", "granted", "charged"):
+        table.add_column(heading, no_wrap=heading.startswith("since"))
     for session in sessions:
         table.add_row(
             _shown(session.session_id),
             _shown(session.account_id),
-            session.state.name.lower(),
+            *((session.state.name.lower(),) if options.all else ()),
             _shown(session.service),
             _time(session.opened_ms),
             ", ".join(_granted(service, catalogue) for service in session.services if service.granted_units),

@@ -40,6 +40,19 @@ _IDENTITY: Final = re.compile(r"\b(e164|imsi|sip|nai|private):([^\s,;'\"\])}]+)"
 _encode_json: Final = msgspec.json.Encoder(enc_hook=str).encode
 
 
+class _Stderr:
+    """Whatever ``sys.stderr`` is when a line is written: it may have been replaced, and the old one closed."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
 def configure_logging(settings: LogSettings, *, style: Style = "json", stream: TextIO | None = None) -> None:
     """Set up structlog, and the standard library's logging of the packages we use, for this process.
 
@@ -48,7 +61,7 @@ def configure_logging(settings: LogSettings, *, style: Style = "json", stream: T
         style: ``json`` writes one object per line, ``console`` is for people.
         stream: where lines go; None is stderr.
     """
-    out = sys.stderr if stream is None else stream
+    out = cast("TextIO", _Stderr()) if stream is None else stream
     level = LEVELS[settings.level]
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -150,3 +150,14 @@ def test_limiter_remembers_a_bounded_number_of_keys():
         limiter.admit(key)
     assert limiter.admit("a") == 0
     assert limiter.admit("c") is None
+
+
+def test_lines_go_to_the_stderr_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    monkeypatch.setattr("sys.stderr", closed)
+    configure_logging(LogSettings())
+    closed.close()
+    now = io.StringIO()
+    monkeypatch.setattr("sys.stderr", now)
+    get_logger("tests").warning("still_told")
+    assert "still_told" in now.getvalue()

@@ -41,7 +41,8 @@ _SESSIONS: Final = b"/api/v1/sessions/"
 _ASSETS: Final = resources.files("ocs.api").joinpath("assets")
 # Everything that the status page needs comes from here; it runs no script that is not ours.
 _PAGE_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none';"
+    " form-action 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",

@@ -4,12 +4,12 @@ from typing import Final
 
 from ocs.units import UnitType
 
-_KIB: Final = 2**10
 # The largest first. A price list writes volume as MiB or as GB, and what is shown beside it should be the same.
 _BINARY: Final = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1))
 _DECIMAL: Final = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("B", 1))
 _DIRECTIONS: Final = {UnitType.INPUT_OCTETS: " received", UnitType.OUTPUT_OCTETS: " sent"}
 _MINUTES_FROM_S: Final = 120
+_PRICED_BY_MULTIPLE_FROM: Final = 1_000  # octets; a price by the octet says nothing of multiples
 
 
 def units_in_words(units: int, unit_type: UnitType, *, like: int = 0) -> str:
@@ -18,8 +18,8 @@ def units_in_words(units: int, unit_type: UnitType, *, like: int = 0) -> str:
     Args:
         units: octets, seconds or events; octets are rounded to a tenth of the multiple they are told in.
         unit_type: what is counted; money is not.
-        like: units of the price beside which it stands; one of whole KiB makes octets KiB, MiB and so on. 0 leaves
-            it to ``units`` itself: what is a whole number of MiB is told so, everything else in MB and GB.
+        like: units of the price beside which it stands; one of whole KiB makes octets KiB, MiB and so on. Fewer than
+            1000 leave it to ``units`` itself: what is a whole number of MiB is told so, all else in MB and GB.
     """
     sign, size = ("-" if units < 0 else ""), abs(units)
     if unit_type is UnitType.TIME:
@@ -41,10 +41,9 @@ def exact_in_words(units: int, unit_type: UnitType, *, like: int = 0) -> str:
 
 
 def _multiples(units: int, like: int) -> tuple[tuple[str, int], ...]:
-    sample = like or units
-    smallest = _KIB if like else 2**20
-    is_binary = sample % smallest == 0 and sample % 10**6 != 0
-    return _BINARY if is_binary else _DECIMAL
+    if like >= _PRICED_BY_MULTIPLE_FROM:
+        return _BINARY if like % 2**10 == 0 and like % 10**6 else _DECIMAL
+    return _BINARY if units % 2**20 == 0 and units % 10**6 else _DECIMAL
 
 
 def _octets(octets: int, multiples: tuple[tuple[str, int], ...]) -> str:

@@ -289,11 +289,16 @@ class GatewayNode:
             return
         for peer in node.peers.values():
             peer.persistent = False
-        for connection in list(node.connections.values()):
-            if connection.state in PEER_READY_STATES:
-                node.send_dpr(connection)
+        open_ones = [
+            connection for connection in node.connections.values() if connection.state in PEER_READY_STATES
+        ]
+        for connection in open_ones:
+            node.send_dpr(connection)
         deadline_s = time.monotonic() + _STOP_TIMEOUT_S
-        while node.connections and time.monotonic() < deadline_s:
+        while (
+            any(connection.ident in node.connections for connection in open_ones)
+            and time.monotonic() < deadline_s
+        ):
             time.sleep(_POLL_S)
         # Its threads look up every two seconds whether they are to stop: nothing hangs on them any more.
         threading.Thread(target=node.stop, kwargs={"force": True}, daemon=True).start()

@@ -19,6 +19,7 @@ OCTETS, TIME, EVENTS = UnitType.TOTAL_OCTETS, UnitType.TIME, UnitType.SERVICE_SP
         (1_258_291, OCTETS, 2**20, "1.2 MiB"),
         (1_258_291, OCTETS, 10**9, "1.3 MB"),
         (2**20, OCTETS, 2**20, "1 MiB"),
+        (2**30, OCTETS, 1, "1 GiB"),
         (512, UnitType.INPUT_OCTETS, 0, "512 B received"),
         (512, UnitType.OUTPUT_OCTETS, 0, "512 B sent"),
         (0, TIME, 0, "0 s"),

@@ -144,9 +144,8 @@ def test_run_in_which_everything_is_refused_fails_and_says_what_to_do(
         return answer
 
     ocs.change = refuse
-    status = main(
-        ["gateway", "--port", str(ocs.port), "--count", "10", "--time-scale", "2000", "--lost", "0"]
-    )
+    options = ["--subscribers", "1", "--count", "10", "--time-scale", "20000", "--lost", "0"]
+    status = main(["gateway", "--port", str(ocs.port), *options])
     printed = capsys.readouterr().out
     assert status == 1
     assert told in printed

@@ -81,15 +81,18 @@ def test_nobody_listening_is_not_connected_and_told_at_once() -> None:
 def test_name_that_is_none_is_named() -> None:
     with (
         gateway(3868, "nowhere.invalid") as alone,
-        pytest.raises(NotConnectedError, match="nowhere.invalid:3868"),
+        pytest.raises(NotConnectedError, match=r"nowhere\.invalid:3868"),
     ):
         alone.wait_until_ready(60.0)
 
 
 def test_server_that_is_silent_is_given_up() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, gateway(listener.getsockname()[1]) as alone:
-        with pytest.raises(NotConnectedError, match=r"within 0\.1 s"):
-            alone.wait_until_ready(0.1)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        gateway(listener.getsockname()[1]) as alone,
+        pytest.raises(NotConnectedError, match=r"within 0\.1 s"),
+    ):
+        alone.wait_until_ready(0.1)
 
 
 class OneConnection(threading.Thread):
@@ -103,7 +106,10 @@ class OneConnection(threading.Thread):
     def __init__(self, host: str, *, result_code: int = 2001) -> None:
         super().__init__(daemon=True)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family)
+        try:
+            self._listener = socket.create_server((host, 0), family=family)
+        except OSError as error:
+            pytest.skip(f"this machine has no address {host}: {error}")
         self._listener.settimeout(10.0)
         self._result_code = result_code
         self.port: int = self._listener.getsockname()[1]
