@@ -13,6 +13,7 @@ from bench import gy
 from bench.accounts import StoreNotFoundError, create_accounts
 from bench.figures import Figure, print_figures, write_figures
 from bench.load import GeneratorError
+from bench.machine import measure_machine
 from bench.templates import LoadPlan
 from simulators.system import SystemStartError
 
@@ -44,7 +45,8 @@ def run(options: argparse.Namespace, console: Console) -> list[Figure]:
         plan = LoadPlan(host=options.host, port=options.port, run=int(time.time()), accounts=options.accounts)
         return gy.measure(plan, duration_s=options.seconds, say=say, system=None)[0]
     with tempfile.TemporaryDirectory(prefix="ocs-bench-") as folder:
-        figures = gy.run_embedded(
+        figures = measure_machine(Path(folder))
+        figures += gy.run_embedded(
             Path(folder), duration_s=options.seconds, accounts=options.accounts, say=say
         )
         if not options.no_million:
