@@ -238,9 +238,11 @@ class Engine:
         if missing:
             self._load(entry, works, missing)
             return
-        if entry.catalogues:
-            self._learn_catalogue(entry, works, entry.catalogues.pop())
-            return
+        while entry.catalogues:
+            version = entry.catalogues.pop()
+            if not self.tariffs.knows(version):
+                self._learn_catalogue(entry, works, version)
+                return
         values = entry.values
         if values[entry.account_key][1] is None:
             self._no_account(entry, works)
@@ -308,10 +310,6 @@ class Engine:
 
     def _learn_catalogue(self, entry: Entry, works: list[Work], version: str) -> None:
         """Fetch a catalogue that another node published, under which a session of this account was granted."""
-        if self.tariffs.knows(version):
-            self._pending += works
-            self.free(entry)
-            return
         entry.is_busy = True
 
         def read(value: bytes | Unavailable | None) -> None:

@@ -116,23 +116,13 @@ class SessionDecision:
         refuse_with = self._barred()
         draft = self._draft(session)
         answers: list[ServiceAnswer] = []
-        services = list(session.services)
-        charged = session.charged_micro
         longest_s = 0
         failed: Outcome | None = None
         # All reports pay before a grant takes what is left: one service's overrun must not eat another's new grant.
-        debited: list[tuple[MultipleServicesCreditControl, int, Outcome | None]] = []
-        for asked in self._request.services:
-            index = _index_of(services, asked)
-            if index < 0:
-                index = len(services)
-                services.append(_new_service(asked))
-            services[index], amount, failure = self._debit(draft, session, services[index], asked)
-            if index >= limits.SERVICES_PER_SESSION_MAX:
-                failure = failure or Outcome.END_USER_SERVICE_DENIED
-            charged += amount
-            debited.append((asked, index, failure))
+        services, charged, debited = self._debit_reports(draft, session)
         for asked, index, failure in debited:
+            if failure is None and index >= limits.SERVICES_PER_SESSION_MAX:
+                failure = Outcome.END_USER_SERVICE_DENIED  # noqa: PLW2901 - the bound refuses what nothing else did
             services[index], answer = self._reserve(
                 draft, session, services[index], asked, failure or refuse_with
             )
@@ -153,12 +143,34 @@ class SessionDecision:
         session = _with(
             session,
             deadline_ms=deadline_ms if deadline_ms > session.deadline_ms else session.deadline_ms,
-            services=tuple(services) if failed is None else _worth_keeping(services),
+            services=_worth_keeping(services),
             charged_micro=charged,
             answers=remembered,
             forgotten_number=forgotten,
         )
         return Decision(draft.account(), session, answer, tuple(draft.events))
+
+    def _debit_reports(
+        self, draft: Draft, session: Session
+    ) -> tuple[list[SessionService], int, list[tuple[MultipleServicesCreditControl, int, Outcome | None]]]:
+        """Charge every report of the request.
+
+        Returns:
+            The session's services, those that the request adds behind them; what the session has cost so far; and for
+            each MSCC the place of its service and why its report could not be priced, if so.
+        """
+        services = list(session.services)
+        charged = session.charged_micro
+        debited: list[tuple[MultipleServicesCreditControl, int, Outcome | None]] = []
+        for asked in self._request.services:
+            index = _index_of(services, asked)
+            if index < 0:
+                index = len(services)
+                services.append(_new_service(asked))
+            services[index], amount, failure = self._debit(draft, session, services[index], asked)
+            charged += amount
+            debited.append((asked, index, failure))
+        return services, charged, debited
 
     def _debit(
         self, draft: Draft, session: Session, service: SessionService, asked: MultipleServicesCreditControl
@@ -212,11 +224,6 @@ class SessionDecision:
             return service, _answer(asked, Outcome.RATING_FAILED)
         if not rate.credit_control_applicable:
             return service, _answer(asked, Outcome.CREDIT_CONTROL_NOT_APPLICABLE)
-        if (
-            len(session.services) >= limits.SERVICES_PER_SESSION_MAX
-            and _index_of(session.services, asked) < 0
-        ):
-            return service, _answer(asked, Outcome.END_USER_SERVICE_DENIED)
         return reserve_grant(draft, _at_rate(service, rate), rate, requested)
 
     def _current_rate(
@@ -237,18 +244,8 @@ class SessionDecision:
     def _settle_and_close(self, session: Session, outcome: Outcome) -> Decision:
         """Charge every report of the request, release everything, close."""
         draft = self._draft(session)
-        services = list(session.services)
-        charged = session.charged_micro
-        refused: list[ServiceAnswer] = []
-        for asked in self._request.services:
-            index = _index_of(services, asked)
-            if index < 0:
-                index = len(services)
-                services.append(_new_service(asked))
-            services[index], amount, failed = self._debit(draft, session, services[index], asked)
-            charged += amount
-            if failed is not None:
-                refused.append(_answer(asked, failed))
+        services, charged, debited = self._debit_reports(draft, session)
+        refused = [_answer(asked, failure) for asked, _, failure in debited if failure is not None]
         return self._close(draft, session, services, charged, ChargingAnswer(outcome, tuple(refused)))
 
     def _remaining(self, draft: Draft) -> Money:
@@ -267,7 +264,7 @@ class SessionDecision:
         session = _with(
             session,
             state=SessionState.CLOSED,
-            services=_worth_keeping(_release_all(draft, services)),
+            services=_release_all(draft, _worth_keeping(services)),
             charged_micro=charged,
             answers=remembered,
             forgotten_number=forgotten,
@@ -283,7 +280,7 @@ def expire_session(account: Account, session: Session, moment: Moment, time_zone
 
 
 def _worth_keeping(services: Sequence[SessionService]) -> tuple[SessionService, ...]:
-    """Services with a grant or a meter; one that was only refused leaves nothing behind."""
+    """Services with a grant or a meter; one that was only refused, or is beyond the bound, leaves nothing behind."""
     kept = [s for s in services if s.granted_units or s.counted_units or s.fee_paid]
     return tuple(kept[: limits.SERVICES_PER_SESSION_MAX])
 

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from ocs import limits
 from ocs.balance import keys
+from ocs.balance.model import LifecycleState
 from ocs.charging.tariffs import Tariffs
 from ocs.messages import Outcome, RequestedAction, ServiceUnit
 from ocs.rating import Catalogue
@@ -143,3 +144,25 @@ def test_reports_of_one_service_sent_apart_share_one_grant():
     assert len(answer.services) == 1
     assert sum(e.units for e in ledger.events if e.trace is not None) == 30
     assert msgspec.to_builtins(answer.services[0].granted) is not None
+
+
+def test_reports_alone_do_not_make_a_session_grow_beyond_the_limit():
+    ledger = Ledger(money(10**9 * EUR))
+    ledger.ask(initial(mscc(1)))
+    groups = iter(range(1000, 9000))
+    for number in range(1, 8):
+        ledger.ask(update(number, *[mscc(next(groups), used=octets(1)) for _ in range(31)]))
+        (session,) = ledger.sessions.values()
+        assert len(session.services) <= limits.SERVICES_PER_SESSION_MAX
+
+
+def test_grant_of_a_session_closed_before_its_first_report_is_charged_at_the_rate_of_the_grant():
+    ledger = Ledger(money(5 * EUR))
+    ledger.ask(initial(mscc(1)))
+    (granted,) = ledger.sessions.values()
+    assert ledger.subscriber is not None
+    active = ledger.subscriber
+    ledger.subscriber = replace(active, state=LifecycleState.SUSPENDED)
+    assert ledger.ask(update(1, mscc(2))).answer.outcome == Outcome.END_USER_SERVICE_DENIED
+    (closed,) = ledger.sessions.values()
+    assert closed.services[0].tariff_path == granted.services[0].tariff_path
