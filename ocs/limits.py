@@ -74,6 +74,11 @@ REQUESTS_PER_COMMIT_MAX: Final = 64
 REPORTED_UNITS_MAX: Final = 1 << 50
 # Lost races before a request is answered UNABLE_TO_DELIVER.
 COMMIT_ATTEMPTS_MAX: Final = 32
+# Races lost in a row on one account before a worker asks for a turn of its own, how long that turn lasts, and how often
+# those who must wait look whether it is over: long enough to load, decide and commit, too short to be noticed.
+LOST_RACES_BEFORE_TURN: Final = 2
+TURN_MS: Final = 20
+TURN_TICK_S: Final = 0.002
 # Buckets of one account: an account value stays small enough to be written with every charge.
 BUCKETS_PER_ACCOUNT_MAX: Final = 64
 # A locator (Session-Id -> account) is rewritten when half of this has gone by.

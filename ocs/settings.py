@@ -52,14 +52,30 @@ class DiameterSettings(_Section, frozen=True, kw_only=True):
 
 
 class StoreSettings(_Section, frozen=True, kw_only=True):
-    """``[store]``: an empty ``url`` starts the embedded store on ``data_dir``."""
+    """``[store]``: an empty ``url`` starts the embedded store on ``data_dir``.
+
+    Attributes:
+        url: one server (``redis``, ``rediss``, ``valkey``, ``valkeys``, ``unix``), ``redis+sentinel://H:P,H:P/NAME`` or
+            ``redis+cluster://H:P,H:P`` (``rediss+`` for TLS).
+        replicas: how many replicas must have a write before it is answered, under ``replicated``; it covers every
+            replica that may be promoted.
+        on_degraded: what is done when fewer have it in ``replication_timeout_s``: refuse (3004, the gateway can fail
+            over), or answer what the primary alone has fsynced.
+        tls_ca_file: whom we believe that it is the store; tls_certificate_file, tls_key_file: who we are.
+    """
 
     url: str = ""
     durability: Durability = "fsync"
     replicas: int = 1
+    on_degraded: Literal["refuse", "fsync"] = "refuse"
+    replication_timeout_s: float = 1.0
     data_dir: str = "data"
     partitions: int = 64
     password_file: str = ""
+    sentinel_password_file: str = ""
+    tls_ca_file: str = ""
+    tls_certificate_file: str = ""
+    tls_key_file: str = ""
 
 
 class ChargingSettings(_Section, frozen=True, kw_only=True):

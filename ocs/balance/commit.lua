@@ -4,18 +4,27 @@
 
 local TOKEN_OCTETS = 12
 
--- KEYS: events stream, deadlines, then every value that the decision read.
--- ARGV: writes, events, deadline changes (counts), not-before (ms or ''); one expected token per value ('' for
--- absent); per write: index of the value, token and content, time to live in ms (0 for ever); the events;
+-- KEYS: events stream, deadlines, every value that the decision read, the account's turn.
+-- ARGV: writes, events, deadline changes (counts), not-before (ms or ''), who commits (the beginning of its tokens), turn
+-- (the ms for which it shall be alone should it lose this race, or ''); one expected token per value ('' for absent);
+-- per write: index of the value, token and content, time to live in ms (0 for ever); the events;
 -- per deadline change: member, score ('' removes).
--- Returns 1 when all was written, 2 when it is too early, else the values as they are now.
+-- Returns 1 when all was written, 2 when it is too early, 3 when it is another's turn, else the values as they are now.
 local function commit(keys, argv)
-  local values = #keys - 2
+  local values = #keys - 3
   local writes, events, deadlines = tonumber(argv[1]), tonumber(argv[2]), tonumber(argv[3])
   local current = redis.call('MGET', unpack(keys, 3))
+  local turn, holder = keys[values + 3], current[values + 1]
+  if holder and holder ~= argv[5] then
+    return 3
+  end
   for i = 1, values do
     local value = current[i]
-    if (value and string.sub(value, 1, TOKEN_OCTETS) or '') ~= argv[4 + i] then
+    if (value and string.sub(value, 1, TOKEN_OCTETS) or '') ~= argv[6 + i] then
+      if argv[6] ~= '' then
+        redis.call('SET', turn, argv[5], 'PX', argv[6])
+      end
+      current[values + 1] = nil
       return current
     end
   end
@@ -25,7 +34,7 @@ local function commit(keys, argv)
       return 2
     end
   end
-  local at = 4 + values
+  local at = 6 + values
   local lasting, n = {}, 0
   for _ = 1, writes do
     local key, value, ttl = keys[2 + tonumber(argv[at + 1])], argv[at + 2], argv[at + 3]
@@ -51,6 +60,9 @@ local function commit(keys, argv)
       redis.call('ZADD', keys[2], argv[at + 2], argv[at + 1])
     end
     at = at + 2
+  end
+  if holder then
+    redis.call('DEL', turn)
   end
   return 1
 end

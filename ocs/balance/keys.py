@@ -42,6 +42,11 @@ def operation_key(partition: int, reference: str) -> str:
     return f"{{{partition}}}o:{reference}"
 
 
+def turn_key(partition: int, account_id: str) -> str:
+    """Names the worker that has an account for itself for a moment, after it lost two races."""
+    return f"{{{partition}}}t:{account_id}"
+
+
 def deadlines_key(partition: int) -> str:
     """Sorted set of open sessions by the time at which supervision looks at them."""
     return f"{{{partition}}}deadlines"

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from ocs import limits
 from ocs.balance.store import (
     COMMITTED,
+    NONCE_OCTETS,
+    NOT_YOUR_TURN,
     NOTHING,
     TOO_EARLY,
     Commit,
@@ -120,8 +122,14 @@ class MemoryStore:
 
     def apply(self, commit: Commit) -> CommitResult:
         """Carry out a commit as commit.lua does."""
+        holder = self._get(commit.turn_key).content if commit.turn_key else b""
+        if holder and holder != commit.token[:NONCE_OCTETS]:
+            return NOT_YOUR_TURN
         current = tuple(self._get(key) for key in commit.keys)
         if tuple(stored.token for stored in current) != commit.expected:
+            if commit.claims_turn:
+                self.values[commit.turn_key] = Stored(commit.token, commit.token[:NONCE_OCTETS])
+                self.expires_ms[commit.turn_key] = self._clock.now_ms() + limits.TURN_MS
             return Conflict(current)
         if commit.not_before_ms is not None and self._clock.now_ms() < commit.not_before_ms:
             return TOO_EARLY
@@ -139,4 +147,6 @@ class MemoryStore:
                 deadlines.pop(change.member, None)
             else:
                 deadlines[change.member] = change.score_ms
+        if holder:
+            del self.values[commit.turn_key], self.expires_ms[commit.turn_key]
         return COMMITTED

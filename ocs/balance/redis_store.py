@@ -14,10 +14,12 @@ import structlog
 import trio
 
 from ocs import limits
-from ocs.balance.keys import CLOCK, deadlines_key, events_key
+from ocs.balance.keys import CLOCK, deadlines_key, events_key, turn_key
 from ocs.balance.redis_stream import pack_command as _pack
 from ocs.balance.store import (
     COMMITTED,
+    NONCE_OCTETS,
+    NOT_YOUR_TURN,
     NOTHING,
     TOKEN_OCTETS,
     TOO_EARLY,
@@ -53,14 +55,17 @@ def commit_command(commit: Commit) -> list[str | bytes | int]:
     arguments: list[str | bytes | int] = [
         "FCALL",
         "ocs_commit",
-        len(commit.keys) + 2,
+        len(commit.keys) + 3,
         events_key(commit.partition),
         deadlines_key(commit.partition),
         *commit.keys,
+        commit.turn_key or turn_key(commit.partition, ""),
         len(commit.writes),
         len(commit.events),
         len(commit.deadlines),
         "" if commit.not_before_ms is None else commit.not_before_ms,
+        commit.token[:NONCE_OCTETS],
+        limits.TURN_MS if commit.claims_turn else "",
         *commit.expected,
     ]
     for write in commit.writes:
@@ -82,6 +87,8 @@ def decode_commit_reply(reply: Reply) -> CommitResult:
         return COMMITTED
     if reply == 2:  # commit.lua's own codes
         return TOO_EARLY
+    if reply == 3:
+        return NOT_YOUR_TURN
     if isinstance(reply, list):
         return Conflict(tuple(decode_stored(value) for value in reply))
     return Unavailable(f"store answered {reply!r}")

@@ -11,6 +11,8 @@ from typing import Final, Protocol
 import msgspec
 
 TOKEN_OCTETS: Final = 12
+# How a token begins: the process that made it, which is how turns name their holder.
+NONCE_OCTETS: Final = 7
 ABSENT: Final = b""
 
 
@@ -50,6 +52,8 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
         token: unique for ever, put on every value written. Not a counter: after a failover a counter can
             repeat with other content behind it.
         not_before_ms: refuse while the store's own clock is earlier.
+        turn_key: where the turn on the account is kept (:func:`~ocs.balance.keys.turn_key`); empty takes no part.
+        claims_turn: should this commit lose its race, its worker shall be alone for limits.TURN_MS.
     """
 
     partition: int
@@ -60,6 +64,8 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     events: tuple[bytes, ...] = ()
     deadlines: tuple[DeadlineChange, ...] = ()
     not_before_ms: int | None = None
+    turn_key: str = ""
+    claims_turn: bool = False
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False):
@@ -76,15 +82,20 @@ class TooEarly(msgspec.Struct, frozen=True, gc=False):
     """The store's clock has not reached ``not_before_ms``; nothing was written."""
 
 
+class NotYourTurn(msgspec.Struct, frozen=True, gc=False):
+    """Another worker, which had lost two races, has the account for itself; nothing was written. Try again soon."""
+
+
 class Unavailable(msgspec.Struct, frozen=True, gc=False):
     """No answer, or an error: a commit may or may not have happened. Forget what was cached and look again."""
 
     reason: str
 
 
-CommitResult = Committed | Conflict | TooEarly | Unavailable
+CommitResult = Committed | Conflict | TooEarly | NotYourTurn | Unavailable
 COMMITTED: Final = Committed()
 TOO_EARLY: Final = TooEarly()
+NOT_YOUR_TURN: Final = NotYourTurn()
 NOTHING: Final = Stored(ABSENT, b"")
 
 
@@ -129,7 +140,7 @@ class TokenSource:
     """Makes tokens that no other process, nor this one after a restart, makes again."""
 
     def __init__(self, nonce: bytes | None = None) -> None:
-        self._nonce = urandom(7) if nonce is None else nonce
+        self._nonce = urandom(NONCE_OCTETS) if nonce is None else nonce
         self._count = 0
 
     def next(self) -> bytes:

@@ -25,6 +25,7 @@ class Entry:
         values: key -> (token, decoded value or None when the store has none).
         is_busy: a load or a commit is under way; one at a time per account and worker.
         waiting: work that came meanwhile.
+        turn_key: where the store keeps whose turn it is. lost_races: in a row, until a commit succeeds.
         catalogues: versions under which sessions read from the store hold grants, to be learnt before deciding.
     """
 
@@ -34,7 +35,9 @@ class Entry:
         "account_key",
         "catalogues",
         "is_busy",
+        "lost_races",
         "partition",
+        "turn_key",
         "values",
         "waiting",
     )
@@ -46,6 +49,8 @@ class Entry:
         self.values: dict[str, tuple[bytes, Any]] = {}
         self._subscriber_keys: dict[str, str] = {}
         self.is_busy = False
+        self.turn_key = keys.turn_key(partition, account_id)
+        self.lost_races = 0
         self.waiting: list[Any] = []
         self.catalogues: set[str] = set()
 

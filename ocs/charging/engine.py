@@ -80,6 +80,7 @@ class Engine:
         self._stalled: list[Work] = []
         self._inside = 0
         self._wake = trio.Event()
+        self._turn_refused = trio.Event()
 
     # --- Entrance ---------------------------------------------------------------------------------------
 
@@ -129,12 +130,15 @@ class Engine:
 
     async def _retry_stalled(self) -> None:
         while True:
-            await trio.sleep(_STALL_TICK_S)
+            with trio.move_on_after(_STALL_TICK_S):
+                await self._turn_refused.wait()
+                self._turn_refused = trio.Event()
+                await trio.sleep(limits.TURN_TICK_S)
             _QUEUE.set(self._inside)
             self.retry_stalled()
 
     def retry_stalled(self) -> None:
-        """Take up again what waits for a store that was away."""
+        """Take up again what waits for a store that was away, or for its turn."""
         if self._stalled:
             self._pending += self._stalled
             self._stalled = []
@@ -375,7 +379,7 @@ class Engine:
         self._wake.set()
 
     def _stall(self, work: Work) -> None:
-        """The store did not answer: wait a little, then tell the gateway to try another node."""
+        """The store did not let us: wait a little, then tell the gateway to try another node."""
         if work.request is None:
             self._inside -= 1
             return
@@ -384,13 +388,19 @@ class Engine:
         if now_s - work.since_s > _PATIENCE_S:
             self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_DELIVER))
         else:
-            _RETRIES.inc()
             self._stalled.append(work)
 
     def stall(self, works: list[Work]) -> None:
         """Have work wait for a store that is away."""
+        _RETRIES.inc(by=len(works))
         for work in works:
             self._stall(work)
+
+    def wait_for_turn(self, works: list[Work]) -> None:
+        """Have work wait for an account that another worker has for itself; its turn is over in milliseconds."""
+        for work in works:
+            self._stall(work)
+        self._turn_refused.set()
 
     def decide_again(self, works: list[Work]) -> None:
         """A race was lost: decide again on what stands now."""

@@ -14,6 +14,7 @@ from ocs.balance.store import (
     Committed,
     Conflict,
     DeadlineChange,
+    NotYourTurn,
     TooEarly,
     Unavailable,
     Write,
@@ -35,6 +36,9 @@ log = structlog.get_logger()
 
 _REPEATS = Counter("ocs_charging_repeats_total", "Requests that got their first answer again.")
 _CONFLICTS = Counter("ocs_charging_conflicts_total", "Commits that lost a race and were decided again.")
+_TURNS_WAITED = Counter(
+    "ocs_charging_turns_waited_total", "Commits put off because another worker had its turn on a hot account."
+)
 _EXPIRED = Counter("ocs_charging_sessions_expired_total", "Sessions closed by supervision (Tcc).")
 _FAULTS = Counter("ocs_charging_faults_total", "Decisions that ended in a fault of ours.")
 
@@ -111,6 +115,8 @@ class Group:
             tuple(self._events),
             tuple(self._deadlines.values()),
             self._not_before_ms,
+            entry.turn_key,
+            entry.lost_races >= limits.LOST_RACES_BEFORE_TURN,
         )
         entry.is_busy = True
         engine.store.commit(commit, lambda result: self._committed(commit, result))
@@ -212,6 +218,7 @@ class Group:
         entry.is_busy = False
         match result:
             case Committed():
+                entry.lost_races = 0
                 self._remember(commit.token)
                 self._log_faults()
                 for work, answer in self._replies:
@@ -223,12 +230,16 @@ class Group:
                     engine.answer(work, answer)
             case Conflict(current):
                 _CONFLICTS.inc()
+                entry.lost_races += 1
                 for key, stored in zip(commit.keys, current, strict=True):
                     entry.put(key, stored)
                 engine.decide_again(self._works)
             case TooEarly():
                 engine.decide_again([work for work in self._works if work.request is not None])
                 engine.forget_expiries(sum(work.request is None for work in self._works))
+            case NotYourTurn():
+                _TURNS_WAITED.inc()
+                engine.wait_for_turn(self._works)
             case Unavailable():
                 entry.forget()
                 engine.stall(self._works)
