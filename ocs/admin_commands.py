@@ -24,7 +24,7 @@ from ocs.rating.unit_words import units_in_words
 from ocs.settings import Settings
 from ocs.settings_file import resolve_path
 from ocs.store_setup import open_client
-from ocs.subscribers.operations import NewAccount, OperationError
+from ocs.subscribers.operations import NewAccount, NewSubscriber, OperationError
 from ocs.subscribers.service import SubscriberService
 from ocs.units import Money, UnitType, format_micro, parse_micro
 
@@ -70,14 +70,7 @@ def add_commands(
     )
     create = account.add_parser("create", parents=[common], help="open an account with one subscriber")
     create.add_argument("--id", required=True, dest="account_id", help="account id, also the subscriber's")
-    create.add_argument(
-        "--offer", action="append", default=[], help="offer of the catalogue; may be repeated"
-    )
-    create.add_argument("--msisdn", action="append", default=[], help="E.164 number, with or without +")
-    create.add_argument("--imsi", action="append", default=[])
-    create.add_argument(
-        "--identity", action="append", default=[], help="other identity, such as sip:USER@REALM"
-    )
+    _add_subscriber_options(create)
     create.add_argument(
         "--balance", default=None, help="opening balance, such as 10.00 (default: the first offer's)"
     )
@@ -97,6 +90,13 @@ def add_commands(
     events.add_argument("--explain", action="store_true", help="why each cost what it cost, step by step")
     events.add_argument("--json", action="store_true")
     events.set_defaults(run=_events)
+    add = account.add_parser(
+        "add", parents=[common], help="add a subscriber who shares the account's balance"
+    )
+    add.add_argument("account_id")
+    add.add_argument("--subscriber", required=True, dest="subscriber_id", help="id of the subscriber")
+    _add_subscriber_options(add)
+    add.set_defaults(run=_add)
     topup = commands.add_parser("topup", parents=[common], help="put money on an account, once per reference")
     topup.add_argument("account_id")
     topup.add_argument("amount", help="such as 5.00")
@@ -118,6 +118,18 @@ def add_commands(
     one.set_defaults(run=_show_session)
 
 
+def _add_subscriber_options(parser: argparse.ArgumentParser) -> None:
+    """Who the subscriber is, and what was bought."""
+    parser.add_argument(
+        "--offer", action="append", default=[], help="offer of the catalogue; may be repeated"
+    )
+    parser.add_argument("--msisdn", action="append", default=[], help="E.164 number, with or without +")
+    parser.add_argument("--imsi", action="append", default=[])
+    parser.add_argument(
+        "--identity", action="append", default=[], help="other identity, such as sip:USER@REALM"
+    )
+
+
 def _count(text: str) -> int:
     count = int(text)
     if count < 1:
@@ -131,19 +143,14 @@ _count.__name__ = "count"  # argparse says: invalid count value: '0'
 # --- Accounts -------------------------------------------------------------------------------------------
 
 
-def _create(options: argparse.Namespace) -> None:
-    desk = Desk(options)
-    catalogue = desk.catalogue
+def _offers_and_identities(
+    options: argparse.Namespace, catalogue: Catalogue
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a new subscriber bought, and the names by which requests call it; neither may be empty."""
     offers = tuple(options.offer)
     if not offers:
         known = ", ".join(offer.offer_id for offer in catalogue.offers)
-        raise OperationError(f"an account needs an --offer; the catalogue has {known}")
-    first = catalogue.offer(offers[0])
-    opening = (
-        parse_micro(options.balance) if options.balance is not None else (first.opening_micro if first else 0)
-    )
-    limit = options.credit_limit
-    credit_limit = parse_micro(limit) if limit is not None else (first.credit_limit_micro if first else 0)
+        raise OperationError(f"a subscriber needs an --offer; the catalogue has {known}")
     identities = (
         *(f"e164:{number.removeprefix('+')}" for number in options.msisdn),
         *(f"imsi:{number}" for number in options.imsi),
@@ -151,8 +158,28 @@ def _create(options: argparse.Namespace) -> None:
     )
     if not identities:
         raise OperationError(
-            "an account needs a subscriber whom requests can name: --msisdn, --imsi or --identity"
+            "a subscriber needs a name that requests can give: --msisdn, --imsi or --identity"
         )
+    return offers, identities
+
+
+def _add(options: argparse.Namespace) -> None:
+    desk = Desk(options)
+    offers, identities = _offers_and_identities(options, desk.catalogue)
+    new = NewSubscriber(options.account_id, options.subscriber_id, identities, offers)
+    _print_account(desk, desk.service.add_subscriber(new))
+
+
+def _create(options: argparse.Namespace) -> None:
+    desk = Desk(options)
+    catalogue = desk.catalogue
+    offers, identities = _offers_and_identities(options, catalogue)
+    first = catalogue.offer(offers[0])
+    opening = (
+        parse_micro(options.balance) if options.balance is not None else (first.opening_micro if first else 0)
+    )
+    limit = options.credit_limit
+    credit_limit = parse_micro(limit) if limit is not None else (first.credit_limit_micro if first else 0)
     account = desk.service.open_account(
         NewAccount(
             options.account_id,

@@ -176,14 +176,25 @@ def test_account_that_is_not_well_formed_is_one_line(
 
 def test_account_without_an_offer_is_refused_and_told_which_there_are(refused) -> None:
     line = refused("account", "create", "--id", "bare", "--msisdn", "491710000077")
-    assert line.startswith("an account needs an --offer; the catalogue has ")
+    assert line.startswith("a subscriber needs an --offer; the catalogue has ")
     assert "prepaid-basic" in line
 
 
 def test_account_that_no_request_can_name_is_refused(refused, client: BalanceClient) -> None:
     line = refused("account", "create", "--id", "mute", "--offer", "prepaid-basic")
-    assert line == "an account needs a subscriber whom requests can name: --msisdn, --imsi or --identity"
+    assert line == "a subscriber needs a name that requests can give: --msisdn, --imsi or --identity"
     assert client.account("mute") is None
+
+
+def test_subscriber_is_added_to_an_account(run, client: BalanceClient, refused) -> None:
+    create(run, "family", "--balance", "9.00")
+    shown = run(
+        "account", "add", "family", "--subscriber", "child", "--offer", "prepaid-basic", "--msisdn", "491799"
+    )
+    assert "9.00" in shown
+    assert client.locate("e164:491799") == ("family", "child")
+    nobody = ("account", "add", "nobody", "--subscriber", "x", "--offer", "prepaid-basic", "--imsi", "26299")
+    assert refused(*nobody) == "there is no account 'nobody'"
 
 
 def test_account_is_shown_with_its_subscriber(run, read) -> None:

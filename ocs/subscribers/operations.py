@@ -1,4 +1,4 @@
-"""What can be done to accounts from outside a session: open one, top it up, adjust it. Pure."""
+"""What can be done to accounts from outside a session: open one, add a subscriber to it, top it up. Pure."""
 
 import re
 
@@ -41,8 +41,21 @@ class NewAccount(msgspec.Struct, frozen=True):
     credit_limit_micro: int = 0
 
 
+class NewSubscriber(msgspec.Struct, frozen=True):
+    """A subscriber to be added to an account that there is: a family's or a company's next SIM.
+
+    Attributes:
+        identities: each ``"kind:value"``, as in :class:`ocs.messages.ChargingRequest`.
+    """
+
+    account_id: str
+    subscriber_id: str
+    identities: tuple[str, ...]
+    offers: tuple[str, ...]
+
+
 class Opened(msgspec.Struct, frozen=True):
-    """A new account, its subscriber, and the events of its opening balance."""
+    """An account with a new subscriber, and the events of what came in with both."""
 
     account: Account
     subscriber: Subscriber
@@ -60,7 +73,11 @@ def open_account(new: NewAccount, catalogue: Catalogue, now_ms: int) -> Opened:
         new.account_id, new.opening.currency, LifecycleState.ACTIVE, 0, (), (), new.credit_limit_micro
     )
     purse = Purse(account, now_ms)
-    movements = tuple([purse.add_bucket(bucket) for bucket in _buckets(new, catalogue, now_ms)])
+    buckets = [
+        Bucket(MAIN_BUCKET, UnitType.MONEY, new.opening.micro, priority=1000),
+        *_allowances(new.offers, catalogue, now_ms),
+    ]
+    movements = tuple([purse.add_bucket(bucket) for bucket in buckets])
     event = record_movement(
         purse,
         EventKind.OPENING,
@@ -75,7 +92,40 @@ def open_account(new: NewAccount, catalogue: Catalogue, now_ms: int) -> Opened:
     return Opened(purse.account(), subscriber, (event,))
 
 
-def _check(new: NewAccount, catalogue: Catalogue) -> None:
+def add_subscriber(account: Account, new: NewSubscriber, catalogue: Catalogue, now_ms: int) -> Opened:
+    """Add a subscriber, with the allowances of its offers, to an account whose money it shares.
+
+    Raises:
+        OperationError: a malformed id or identity, an unknown offer, too many buckets, or the account is closed.
+    """
+    _check_subscriber(new, catalogue)
+    if account.state == LifecycleState.CLOSED:
+        raise OperationError(f"account {account.account_id} is closed")
+    purse = Purse(account, now_ms)
+    allowances = _allowances(new.offers, catalogue, now_ms, f"{new.subscriber_id}.")
+    if len(account.buckets) + len(allowances) > limits.BUCKETS_PER_ACCOUNT_MAX:
+        raise OperationError(
+            f"account {account.account_id} would have more than {limits.BUCKETS_PER_ACCOUNT_MAX} buckets:"
+            " give its subscribers offers without allowances of their own"
+        )
+    events: tuple[ChargeEvent, ...] = ()
+    if allowances:
+        event = record_movement(
+            purse,
+            EventKind.OPENING,
+            tuple([purse.add_bucket(bucket) for bucket in allowances]),
+            event_id=f"opening:{new.account_id}:{new.subscriber_id}",
+            time_zone=catalogue.time_zone,
+            subscriber_id=new.subscriber_id,
+        )
+        events = (event,)
+    subscriber = Subscriber(
+        new.subscriber_id, new.account_id, LifecycleState.ACTIVE, new.identities, new.offers
+    )
+    return Opened(purse.account(), subscriber, events)
+
+
+def _check_subscriber(new: NewAccount | NewSubscriber, catalogue: Catalogue) -> None:
     for name in (new.account_id, new.subscriber_id):
         if _ID.fullmatch(name) is None:
             raise OperationError(f"{name!r} is not an id: 1 to 64 letters, digits and . _ @ + -")
@@ -95,6 +145,10 @@ def _check(new: NewAccount, catalogue: Catalogue) -> None:
             raise OperationError(
                 f"{value!r} is not an international number: write it with the country code, as 49171..."
             )
+
+
+def _check(new: NewAccount, catalogue: Catalogue) -> None:
+    _check_subscriber(new, catalogue)
     if new.opening.currency != catalogue.currency:
         raise OperationError(f"{new.opening.currency} is not the catalogue's currency, {catalogue.currency}")
     if new.opening.micro < 0 or new.credit_limit_micro < 0:
@@ -103,13 +157,14 @@ def _check(new: NewAccount, catalogue: Catalogue) -> None:
         raise OperationError(f"an opening balance and a credit limit are {_BALANCE_MAX} at most")
 
 
-def _buckets(new: NewAccount, catalogue: Catalogue, now_ms: int) -> list[Bucket]:
-    buckets = [Bucket(MAIN_BUCKET, UnitType.MONEY, new.opening.micro, priority=1000)]
-    for offer_id in new.offers:
+def _allowances(offers: tuple[str, ...], catalogue: Catalogue, now_ms: int, prefix: str = "") -> list[Bucket]:
+    """What offers bring in beside money; ``prefix`` keeps several subscribers' allowances apart."""
+    buckets: list[Bucket] = []
+    for offer_id in offers:
         offer = catalogue.offer(offer_id)
         for grant in offer.allowances if offer is not None else ():
             until_ms = now_ms + grant.validity_days * _DAY_MS if grant.validity_days else 0
-            bucket_id = f"{offer_id}.{grant.allowance}"
+            bucket_id = f"{prefix}{offer_id}.{grant.allowance}"
             buckets.append(
                 Bucket(
                     bucket_id, grant.unit_type, grant.units, 0, grant.allowance, grant.priority, 0, until_ms

@@ -13,7 +13,15 @@ from ocs.balance.purse import money_balance
 from ocs.balance.store import ABSENT, Stored
 from ocs.clock import Clock
 from ocs.rating import Catalogue
-from ocs.subscribers.operations import NewAccount, Opened, OperationError, open_account, top_up
+from ocs.subscribers.operations import (
+    NewAccount,
+    NewSubscriber,
+    Opened,
+    OperationError,
+    add_subscriber,
+    open_account,
+    top_up,
+)
 from ocs.units import Money
 
 
@@ -85,6 +93,58 @@ class SubscriberService:
 
         return self._client.create_pipelined(changes())
 
+    def add_subscriber(self, new: NewSubscriber) -> Account:
+        """Add a subscriber to an account; it pays with the account's balance.
+
+        Raises:
+            OperationError: no such account, the subscriber or an identity is taken, or it is not well formed.
+        """
+        account_key, subscriber_key = names = self._names(new)
+        opened: list[Opened] = []
+
+        def add(values: tuple[Stored, ...]) -> Change:
+            if values[0].token == ABSENT:
+                raise OperationError(f"there is no account {new.account_id!r}")
+            if values[1].token != ABSENT:
+                raise OperationError(f"subscriber {new.subscriber_id!r} exists already")
+            account = decode_account(values[0].content)
+            opened.append(add_subscriber(account, new, self._catalogue, self._clock.now_ms()))
+            # An account that gets no allowance is not written: it may be busy, and has room for any number of SIMs.
+            changed = {} if opened[-1].account is account else {account_key: opened[-1].account}
+            return Change({**changed, subscriber_key: opened[-1].subscriber}, opened[-1].events)
+
+        add(self._client.load(names))  # what is refused claims no identity
+        taken = self._client.claim_identities(new.account_id, new.subscriber_id, new.identities)
+        if taken is not None:
+            raise OperationError(f"identity {taken!r} belongs to another subscriber")
+        self._client.change(new.account_id, names, add)
+        return opened[-1].account
+
+    def add_subscribers(self, account_id: str, subscribers: Iterable[NewSubscriber]) -> Iterator[str]:
+        """Add many subscribers to one account in batches; yields the account id once for each that existed already.
+
+        For migrations: identities are entered without looking whose they were, and offers bring no allowances.
+
+        Raises:
+            OperationError: no such account, or a subscriber that :meth:`add_subscriber` is needed for.
+        """
+        account = self._client.account(account_id)
+        if account is None:
+            raise OperationError(f"there is no account {account_id!r}")
+
+        def changes() -> Iterator[tuple[str, dict[str, bytes], Change]]:
+            for new in subscribers:
+                opened = add_subscriber(account, new, self._catalogue, self._clock.now_ms())
+                if opened.account is not account:
+                    raise OperationError(
+                        f"{new.subscriber_id}: its offers bring allowances: add it by itself"
+                    )
+                location = keys.encode_location(account_id, new.subscriber_id)
+                directory = {keys.identity_key(identity): location for identity in new.identities}
+                yield account_id, directory, Change({self._names(new)[1]: opened.subscriber})
+
+        return self._client.create_pipelined(changes())
+
     def top_up(self, account_id: str, amount: Money, *, reference: str) -> Receipt:
         """Put money on an account, once per reference: a repeat gets the first receipt, marked as such.
 
@@ -125,7 +185,7 @@ class SubscriberService:
         self._client.change(account_id, (account_key, receipt_key), decide)
         return receipts[-1]
 
-    def _names(self, new: NewAccount) -> tuple[str, str]:
+    def _names(self, new: NewAccount | NewSubscriber) -> tuple[str, str]:
         partition = self._client.partition_of(new.account_id)
         return keys.account_key(partition, new.account_id), keys.subscriber_key(partition, new.subscriber_id)
 

@@ -3,10 +3,18 @@
 import msgspec
 import pytest
 
+from ocs import limits
 from ocs.balance.model import LifecycleState
 from ocs.balance.purse import check_invariants
 from ocs.events import EventKind
-from ocs.subscribers.operations import NewAccount, OperationError, open_account, top_up
+from ocs.subscribers.operations import (
+    NewAccount,
+    NewSubscriber,
+    OperationError,
+    add_subscriber,
+    open_account,
+    top_up,
+)
 from ocs.units import CurrencyMismatchError, Money, UnitType
 from tests.support.catalogue import lab_catalogue
 
@@ -49,6 +57,43 @@ def test_account_opens_with_its_money_and_its_offers_allowances():
 def test_account_that_is_not_well_formed_is_refused_with_the_reason(change, reason: str):
     with pytest.raises(OperationError, match=reason):
         open_account(msgspec.structs.replace(NEW, **change), lab_catalogue(), 1000)
+
+
+SISTER = NewSubscriber("a", "berta", ("e164:49172",), ("packs", "basic"))
+
+
+def test_subscriber_added_to_an_account_brings_its_offers_allowances_and_one_event():
+    opened = open_account(NEW, lab_catalogue(), 1000)
+    added = add_subscriber(opened.account, SISTER, lab_catalogue(), 2000)
+    check_invariants(added.account)
+    assert {b.bucket_id for b in added.account.buckets} == {
+        "main", "packs.pack", "packs.texts", "berta.packs.pack", "berta.packs.texts",
+    }  # fmt: skip
+    (event,) = added.events
+    assert (event.event_id, event.sequence, event.amount_micro) == ("opening:a:berta", 2, 0)
+    assert added.subscriber.account_id == "a"
+
+
+def test_subscriber_whose_offers_bring_nothing_leaves_the_account_as_it_is():
+    account = open_account(NEW, lab_catalogue(), 1000).account
+    added = add_subscriber(account, msgspec.structs.replace(SISTER, offers=("basic",)), lab_catalogue(), 2000)
+    assert added.account is account
+    assert added.events == ()
+
+
+def test_subscribers_with_allowances_of_their_own_are_bounded():
+    account = open_account(NEW, lab_catalogue(), 1000).account
+    with pytest.raises(OperationError, match=f"more than {limits.BUCKETS_PER_ACCOUNT_MAX} buckets"):
+        for number in range(limits.BUCKETS_PER_ACCOUNT_MAX):
+            new = msgspec.structs.replace(SISTER, subscriber_id=f"s{number}")
+            account = add_subscriber(account, new, lab_catalogue(), 2000).account
+
+
+def test_subscriber_is_not_added_to_a_closed_account():
+    account = open_account(NEW, lab_catalogue(), 1000).account
+    closed = msgspec.structs.replace(account, state=LifecycleState.CLOSED)
+    with pytest.raises(OperationError, match="is closed"):
+        add_subscriber(closed, SISTER, lab_catalogue(), 2000)
 
 
 def test_top_up_adds_money_and_one_event():

@@ -16,7 +16,7 @@ from ocs.events import EventKind
 from ocs.rating import load_catalogue
 from ocs.settings import Settings
 from ocs.store_setup import open_client, prepare_store
-from ocs.subscribers.operations import NewAccount, OperationError
+from ocs.subscribers.operations import NewAccount, NewSubscriber, OperationError
 from ocs.subscribers.service import SubscriberService
 from ocs.units import CurrencyMismatchError, Money
 
@@ -71,6 +71,40 @@ async def test_hint_that_leads_nowhere_takes_no_identity(on_store) -> None:
         assert client.claim_identities("never-opened", "never-opened", ("e164:4917",)) is None
         service.open_account(new("A1", "e164:4917"))
         assert client.locate("e164:4917") == ("A1", "A1")
+
+    await on_store(story)
+
+
+async def test_added_subscriber_shares_the_account_and_is_found_by_its_own_identity(on_store) -> None:
+    def story(client: BalanceClient, service: SubscriberService) -> None:
+        before = service.open_account(new("A1", "e164:4917"))
+        service.add_subscriber(NewSubscriber("A1", "A1-2", ("e164:4918",), ("prepaid-basic",)))
+        assert client.locate("e164:4918") == ("A1", "A1-2")
+        assert money_balance(client.account("A1")) == money_balance(before)  # type: ignore[arg-type]
+        for again, reason in (
+            (NewSubscriber("A1", "A1-2", ("e164:4919",), ("prepaid-basic",)), "exists already"),
+            (NewSubscriber("A1", "A1-3", ("e164:4917",), ("prepaid-basic",)), "belongs to another"),
+            (NewSubscriber("A9", "A9-1", ("e164:4920",), ("prepaid-basic",)), "no account"),
+        ):
+            with pytest.raises(OperationError, match=reason):
+                service.add_subscriber(again)
+        assert client.locate("e164:4919") is client.locate("e164:4920") is None
+
+    await on_store(story)
+
+
+async def test_pool_of_subscribers_is_added_to_one_account(on_store) -> None:
+    def story(client: BalanceClient, service: SubscriberService) -> None:
+        service.open_account(new("A1", "e164:4917"))
+        pool = [NewSubscriber("A1", f"sim-{i}", (f"e164:4918{i}",), ("prepaid-basic",)) for i in range(1200)]
+        assert list(service.add_subscribers("A1", pool)) == []
+        assert client.locate("e164:49181199") == ("A1", "sim-1199")
+        assert client.subscriber("A1", "sim-0") is not None
+        assert list(service.add_subscribers("A1", pool[:2])) == ["A1", "A1"]
+        with pytest.raises(OperationError, match="no account"):
+            service.add_subscribers("A2", pool)
+        with pytest.raises(OperationError, match="bring allowances"):
+            list(service.add_subscribers("A1", [NewSubscriber("A1", "s", (), ("prepaid-data-5g",))]))
 
     await on_store(story)
 
