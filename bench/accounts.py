@@ -1,18 +1,21 @@
 """The accounts that a benchmark charges: the only place where ``bench`` reaches into the system under test."""
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from bench.templates import LoadPlan, imsi, msisdn
 from ocs.balance.client import BalanceClient
 from ocs.balance.embedded import find_store
+from ocs.balance.model import Account
 from ocs.balance.purse import check_invariants, money_balance
 from ocs.balance.store_admin import connect, read_meta
 from ocs.clock import SystemClock
 from ocs.events import ChargeEvent, EventKind
 from ocs.rating import load_catalogue
-from ocs.subscribers.operations import NewAccount
+from ocs.subscribers.operations import NewAccount, NewSubscriber
 from ocs.subscribers.service import SubscriberService
 from ocs.units import Money
 from simulators.system import lab_config
@@ -43,14 +46,24 @@ def open_client(data_dir: Path) -> BalanceClient:
 
 
 def account_id(plan: LoadPlan, account: int) -> str:
-    """The account's id in the store."""
+    """The id, in the store, of the account that pays; of a pool it is the first one's."""
+    return f"L{msisdn(plan, 0 if plan.pool else account)}"
+
+
+def subscriber_id(plan: LoadPlan, account: int) -> str:
+    """The id of the subscriber whose session it is."""
     return f"L{msisdn(plan, account)}"
+
+
+def _identities(plan: LoadPlan, account: int) -> tuple[str, str]:
+    return f"e164:{msisdn(plan, account)}", f"imsi:{imsi(plan, account)}"
 
 
 def create_accounts(data_dir: Path, plan: LoadPlan, count: int) -> None:
     """Create ``count`` prepaid accounts with ample balance in the running system's store, in bulk.
 
-    Account ``i`` has one subscriber with the identities ``msisdn(plan, i)`` and ``imsi(plan, i)``.
+    Account ``i`` has one subscriber with the identities ``msisdn(plan, i)`` and ``imsi(plan, i)``; in a pool all
+    these subscribers are on the first one's account.
 
     Args:
         data_dir: data folder of a running ``ocs up``, where its store's address stands.
@@ -64,14 +77,25 @@ def create_accounts(data_dir: Path, plan: LoadPlan, count: int) -> None:
     for _existing in service.open_accounts(
         NewAccount(
             account_id(plan, account),
-            account_id(plan, account),
-            (f"e164:{msisdn(plan, account)}", f"imsi:{imsi(plan, account)}"),
+            subscriber_id(plan, account),
+            _identities(plan, account),
             (OFFER,),
             opening,
         )
-        for account in range(count)
+        for account in range(1 if plan.pool else count)
     ):
         pass
+    if plan.pool:
+        for _existing in service.add_subscribers(
+            account_id(plan, 0),
+            (
+                NewSubscriber(
+                    account_id(plan, 0), subscriber_id(plan, account), _identities(plan, account), (OFFER,)
+                )
+                for account in range(1, count)
+            ),
+        ):
+            pass
 
 
 def audit_accounts(data_dir: Path, plan: LoadPlan, acknowledged_octets: Sequence[int]) -> list[str]:
@@ -86,28 +110,38 @@ def audit_accounts(data_dir: Path, plan: LoadPlan, acknowledged_octets: Sequence
     client = open_client(data_dir)
     streamed = _streamed(client)
     differences: list[str] = []
+    for name in dict.fromkeys(account_id(plan, index) for index in range(len(acknowledged_octets))):
+        differences += _audit_account(name, client.account(name), streamed.get(name, []))
+    octets = Counter[str]()
+    for event in chain.from_iterable(streamed.values()):
+        if event.kind == EventKind.DEBIT:
+            octets[event.subscriber_id] += event.units
     for index, acknowledged in enumerate(acknowledged_octets):
-        name = account_id(plan, index)
-        account = client.account(name)
-        events = streamed.get(name, [])
-        if account is None:
-            differences.append(f"{name}: not in the store")
-            continue
-        check_invariants(account)
-        octets = sum(event.units for event in events if event.kind == EventKind.DEBIT)
-        if octets != acknowledged:
-            differences.append(f"{name}: {acknowledged} octets acknowledged, {octets} in the event stream")
-        movements = sum(event.amount_micro for event in events)
-        if movements != money_balance(account):
+        name = subscriber_id(plan, index)
+        if octets[name] != acknowledged:
             differences.append(
-                f"{name}: events make {movements} micro-units, balance is {money_balance(account)}"
+                f"{name}: {acknowledged} octets acknowledged, {octets[name]} in the event stream"
             )
-        if any(bucket.reserved for bucket in account.buckets):
-            differences.append(f"{name}: something is still reserved")
-        if [event.sequence for event in events] != list(range(1, account.sequence + 1)):
-            differences.append(f"{name}: events are not numbered 1 to {account.sequence}")
-        if len({event.event_id for event in events}) != len(events):
-            differences.append(f"{name}: an event id occurs twice")
+    return differences
+
+
+def _audit_account(name: str, account: Account | None, events: list[ChargeEvent]) -> list[str]:
+    """What an account and its events say against each other."""
+    if account is None:
+        return [f"{name}: not in the store"]
+    check_invariants(account)
+    differences: list[str] = []
+    movements = sum(event.amount_micro for event in events)
+    if movements != money_balance(account):
+        differences.append(
+            f"{name}: events make {movements} micro-units, balance is {money_balance(account)}"
+        )
+    if any(bucket.reserved for bucket in account.buckets):
+        differences.append(f"{name}: something is still reserved")
+    if [event.sequence for event in events] != list(range(1, account.sequence + 1)):
+        differences.append(f"{name}: events are not numbered 1 to {account.sequence}")
+    if len({event.event_id for event in events}) != len(events):
+        differences.append(f"{name}: an event id occurs twice")
     return differences
 
 

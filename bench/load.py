@@ -45,6 +45,7 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     in_flight: int = 0
     duration_s: float = 0.0
     drain_s: float = 10.0
+    rate_per_s: float = 0.0
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -110,6 +111,11 @@ class LoadGenerator:
     def update(self, *, in_flight: int, duration_s: float, drain_s: float = 10.0) -> PhaseResult:
         """Send CCR UPDATEs for a time, always ``in_flight`` of them without answer."""
         return self._phase(Kind.UPDATE, in_flight, duration_s, drain_s)
+
+    def offer(self, *, rate_per_s: float, duration_s: float, drain_s: float = 30.0) -> PhaseResult:
+        """Send CCR UPDATEs by the clock, whatever is answered; each account has at most one without answer."""
+        self._command(Command("run", Kind.UPDATE.value, 0, duration_s, drain_s, rate_per_s))
+        return self._phase_reply()
 
     def close_sessions(self, *, in_flight: int = _OPEN_IN_FLIGHT, drain_s: float = 30.0) -> PhaseResult:
         """Send a CCR TERMINATION, with a last usage, for every account."""
@@ -214,6 +220,7 @@ class _Child:
                     in_flight=command.in_flight,
                     duration_s=command.duration_s,
                     drain_s=command.drain_s,
+                    rate_per_s=command.rate_per_s,
                     stopped=lambda: background and self._stop_asked(pump),
                 )
                 self._answer(Reply(phase=phase))

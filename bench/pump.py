@@ -4,6 +4,9 @@ It runs in a process of its own (:mod:`bench.load` starts it) on raw sockets and
 processor cores with the system that it measures. Requests are never lost: one without an answer when a
 connection breaks, when its time is up, or that was answered "could not deliver", is sent again with the same
 Session-Id, CC-Request-Number and End-to-End-Id and the T flag (RFC 6733 section 5.5.4).
+
+At a rate (``rate_per_s``) the loop is open: requests leave by the clock, whatever is answered, and a request that
+was refused as too busy goes again at that rate's cost.
 """
 
 import select
@@ -27,6 +30,8 @@ _SEND_AGAIN: Final = frozenset({3002, 3004})
 _SEND_AGAIN_AFTER_NS: Final = 50_000_000
 _HOUSEKEEPING_NS: Final = 20_000_000
 _POLL_MAX_S: Final = 0.02
+# At a rate what is due is looked for so often.
+_POLL_AT_RATE_S: Final = 0.001
 # Every so many answers one is looked into for its grant.
 _GRANT_SAMPLE: Final = 64
 _LATENCIES_MAX: Final = 4_000_000
@@ -45,8 +50,10 @@ class PhaseResult(msgspec.Struct, frozen=True):
 
     Attributes:
         requests: answered within ``elapsed_s``, the phase without its draining.
-        latencies_ms: quantile name (``p50``, ``p99``, ``p999``, ``max``) to milliseconds, from first sending.
+        latencies_ms: quantile name (``p50``, ``p99``, ``p999``, ``max``) to milliseconds, from first sending; at a
+            rate from the sending that was answered.
         results: Result-Code to number of answers, draining included.
+        refused: answers within ``elapsed_s`` that said to try again. offered: requests sent in that time.
         resent: requests sent again; reconnected: connections opened again.
         without_grant: of the sampled answers, those that granted nothing.
         cpu_s: processor time of the generator.
@@ -57,6 +64,8 @@ class PhaseResult(msgspec.Struct, frozen=True):
     elapsed_s: float
     latencies_ms: dict[str, float]
     results: dict[int, int]
+    refused: int
+    offered: int
     resent: int
     reconnected: int
     without_grant: int
@@ -115,8 +124,12 @@ class Pump:
         self.drain_s = 0.0
         self._begin_phase(Kind.OPEN)
 
-    def _begin_phase(self, kind: Kind) -> None:
+    def _begin_phase(self, kind: Kind, rate_per_s: float = 0.0) -> None:
         self._kind = kind
+        self._rate_per_s = rate_per_s
+        self._rate_began_ns = time.perf_counter_ns()
+        self._offered = self._refusals = 0
+        self._timed_from = self._tried_ns if rate_per_s else self._sent_ns
         self._sending = True
         self._results: Counter[int] = Counter()
         self._answered = 0
@@ -159,7 +172,14 @@ class Pump:
         self._epoll.close()
 
     def run(
-        self, kind: Kind, *, in_flight: int, duration_s: float, drain_s: float, stopped: Callable[[], bool]
+        self,
+        kind: Kind,
+        *,
+        in_flight: int,
+        duration_s: float,
+        drain_s: float,
+        stopped: Callable[[], bool],
+        rate_per_s: float = 0.0,
     ) -> PhaseResult:
         """Keep ``in_flight`` requests without answer until time is up, ``stopped()``, or no account is left.
 
@@ -168,9 +188,10 @@ class Pump:
         Args:
             drain_s: how long answers may still arrive (and requests be sent again) after the end; ``stopped``
                 may set the attribute of that name to something else.
+            rate_per_s: other than 0: send so many a second instead, whatever is answered.
         """
         self.drain_s = drain_s
-        self._begin_phase(kind)
+        self._begin_phase(kind, rate_per_s)
         self._build(kind)
         connections = self._connections
         for position, connection in enumerate(connections):
@@ -180,7 +201,8 @@ class Pump:
         begin_ns, begin_cpu = time.perf_counter_ns(), time.process_time()
         self._loop(stopped, begin_ns + int(duration_s * 1e9))
         end_ns, requests, timed = time.perf_counter_ns(), self._answered, self._latency_count
-        self._sending = False
+        refused, offered = self._refusals, self._offered
+        self._sending, self._rate_per_s = False, 0.0
         self._loop(lambda: not self.in_flight, end_ns + int(self.drain_s * 1e9))
         cpu_s = time.process_time() - begin_cpu
         return PhaseResult(
@@ -188,6 +210,8 @@ class Pump:
             elapsed_s=(end_ns - begin_ns) / 1e9,
             latencies_ms=quantiles_ms(self._latencies[:timed]),
             results=dict(self._results),
+            refused=refused,
+            offered=offered,
             resent=self._resent,
             reconnected=sum(connection.opened for connection in connections) - self._opened_before,
             without_grant=self._without_grant,
@@ -228,7 +252,25 @@ class Pump:
                 housekeeping_ns = now_ns + _HOUSEKEEPING_NS
             elif not self._sending and not self.in_flight:
                 return
-            self._wait(min(_POLL_MAX_S, (deadline_ns - now_ns) / 1e9))
+            if self._rate_per_s:
+                self._send_what_is_due(now_ns)
+            poll_max_s = _POLL_AT_RATE_S if self._rate_per_s else _POLL_MAX_S
+            self._wait(min(poll_max_s, (deadline_ns - now_ns) / 1e9))
+
+    def _send_what_is_due(self, now_ns: int) -> None:
+        """Send, over all open connections alike, what the rate wants by now: refused requests first, then new ones."""
+        usable = [connection for connection in self._connections if connection.is_open]
+        wanted = int((now_ns - self._rate_began_ns) * self._rate_per_s / 1e9) - self._offered
+        if not usable or wanted <= 0:
+            return
+        for position in range(min(wanted, len(self._again))):
+            self._send_again(usable[position % len(usable)], self._again.popleft()[1], now_ns)
+            wanted -= 1
+        for position, connection in enumerate(usable):
+            share = (wanted + len(usable) - 1 - position) // len(usable)
+            connection.window = len(connection.waiting) + share
+            self._refill(connection)
+            connection.window = 0
 
     def _wait(self, timeout_s: float) -> None:
         """Handle what the sockets have; refill each connection that got room."""
@@ -277,13 +319,14 @@ class Pump:
         if result == templates.SUCCESS:
             self._acknowledged[account] += self._reported[account]
         elif result in _SEND_AGAIN:
+            self._refusals += 1
             self._again.append((received_ns + _SEND_AGAIN_AFTER_NS, account))
             return
         else:
             self._refused[account] += self._reported[account]
         self._answered += 1
         if (count := self._latency_count) < len(self._latencies):
-            self._latencies[count] = received_ns - self._sent_ns[account]
+            self._latencies[count] = received_ns - self._timed_from[account]
             self._latency_count = count + 1
         if self._kind is Kind.UPDATE:
             self._free.append(account)
@@ -314,6 +357,7 @@ class Pump:
             self._sent_ns[account] = self._tried_ns[account] = now_ns
             waiting[hop_by_hop] = account
             batch.append(request)
+        self._offered += len(batch)
         connection.send(b"".join(batch))
 
     def _housekeeping(self, now_ns: int) -> None:
@@ -325,7 +369,7 @@ class Pump:
             connection.check_time(now_ns)
             self._take_late(connection, now_ns)
         usable = [connection for connection in self._connections if connection.is_open]
-        if usable and self._again:
+        if usable and self._again and not self._rate_per_s:
             due = [account for due_ns, account in self._again if due_ns <= now_ns]
             self._again = deque(later for later in self._again if later[0] > now_ns)
             for position, account in enumerate(due):
@@ -352,6 +396,7 @@ class Pump:
         connection.waiting[hop_by_hop] = account
         self._tried_ns[account] = now_ns
         self._resent += 1
+        self._offered += 1
         connection.send(bytes(request))
 
 

@@ -141,3 +141,25 @@ def test_phase_while_running_is_refused(server: Any) -> None:
         load.stop()
     with pytest.raises(GeneratorError, match="not running"):
         load.progress()
+
+
+def test_offered_load_leaves_by_the_clock_and_what_was_refused_goes_again(server: Any) -> None:
+    refused: Counter[bytes] = Counter()
+
+    def refuse_once(request: bytes) -> int:
+        key = session_of(request) + request[12:20][4:]
+        refused[key] += 1
+        return 3004 if refused[key] == 1 else 2001
+
+    with LoadGenerator(plan(server)) as load:
+        load.open_sessions()
+        server.reply = refuse_once
+        phase = load.offer(rate_per_s=400.0, duration_s=0.25)
+        server.reply = lambda request: 2001
+        load.close_sessions()
+        tally = load.tally()
+    assert 0 < phase.requests <= phase.offered <= 101
+    assert 0 < phase.refused <= phase.offered
+    assert phase.unanswered == 0
+    for account, requests in enumerate(tally.requests):
+        assert tally.acknowledged_octets[account] == sum(used_octets(account, n) for n in range(1, requests))
