@@ -9,7 +9,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import gy
+from bench import gy, scale
 from bench.accounts import StoreNotFoundError, create_accounts
 from bench.figures import Figure, print_figures, write_figures
 from bench.load import GeneratorError
@@ -17,7 +17,7 @@ from bench.machine import measure_machine
 from bench.templates import LoadPlan
 from simulators.system import SystemStartError
 
-GROUPS: Final = ("gy",)
+GROUPS: Final = ("gy", "scale")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(prog="python -m bench", description="Measure the system; see docs.")
     arguments.add_argument("--only", choices=GROUPS, help="run one group")
     arguments.add_argument("--seconds", type=float, default=30.0, help="length of each measured phase")
-    arguments.add_argument("--accounts", type=int, default=10_000, help="accounts charged by gy")
+    arguments.add_argument("--accounts", type=int, default=10_000, help="accounts that are charged")
     arguments.add_argument(
         "--host", default="", help="measure a system that already runs: its Diameter address"
     )
@@ -46,11 +46,16 @@ def run(options: argparse.Namespace, console: Console) -> list[Figure]:
         return gy.measure(plan, duration_s=options.seconds, say=say, system=None)[0]
     with tempfile.TemporaryDirectory(prefix="ocs-bench-") as folder:
         figures = measure_machine(Path(folder))
-        figures += gy.run_embedded(
-            Path(folder), duration_s=options.seconds, accounts=options.accounts, say=say
-        )
-        if not options.no_million:
-            figures += gy.measure_million_accounts(Path(folder), create_accounts, say=say)
+        if options.only in {None, "gy"}:
+            figures += gy.run_embedded(
+                Path(folder), duration_s=options.seconds, accounts=options.accounts, say=say
+            )
+            if not options.no_million:
+                figures += gy.measure_million_accounts(Path(folder), create_accounts, say=say)
+        if options.only in {None, "scale"}:
+            figures += scale.run_scale(
+                Path(folder), duration_s=options.seconds, accounts=options.accounts, say=say
+            )
     return figures
 
 

@@ -74,10 +74,11 @@ def family(root: int) -> dict[int, ProcessUse]:
 class Spent(msgspec.Struct, frozen=True):
     """Processor time between two looks, and memory at the second.
 
-    The worker is the process, not the store, that spent most; all workers together are ``workers_cpu_s``.
+    The worker is the process, not the store, that spent most; ``others_cpu_s`` is of all that are no store.
     """
 
     worker_cpu_s: float
+    others_cpu_s: float
     worker_resident_octets: int
     store_cpu_s: float
     store_resident_octets: int
@@ -94,7 +95,15 @@ def spent(before: dict[int, ProcessUse], after: dict[int, ProcessUse]) -> Spent:
     worker = max(others, key=grown, default=None)
     return Spent(
         worker_cpu_s=grown(worker) if worker else 0.0,
+        others_cpu_s=sum(grown(use) for use in others),
         worker_resident_octets=worker.resident_octets if worker else 0,
         store_cpu_s=sum(grown(use) for use in stores),
         store_resident_octets=sum(use.resident_octets for use in stores),
     )
+
+
+def pin(pid: int, cores: set[int]) -> None:
+    """Keep every thread of a process on some processor cores (Linux)."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(int(task.name), cores)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bench.processes import ProcessUse, family, process_use, spent
+from bench.processes import ProcessUse, family, pin, process_use, spent
 
 
 def use(pid: int, cpu_s: float, *, store: bool = False) -> ProcessUse:
@@ -46,3 +46,11 @@ def test_worker_is_the_busiest_process_that_is_no_store() -> None:
 
 def test_nothing_seen_costs_nothing() -> None:
     assert spent({}, {}).worker_cpu_s == 0.0
+
+
+def test_process_is_kept_on_the_cores_it_was_given() -> None:
+    core = min(os.sched_getaffinity(0))
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        pin(process.pid, {core})
+        assert os.sched_getaffinity(process.pid) == {core}
+        process.communicate(b"\n")
