@@ -7,22 +7,36 @@ from collections import OrderedDict
 from typing import Any
 
 from ocs.balance import keys
-from ocs.balance.model import (
-    Account,
-    Session,
-    Subscriber,
-    decode_account,
-    decode_session,
-    decode_subscriber,
-)
+from ocs.balance.model import Session, decode_account, decode_session, decode_subscriber
 from ocs.balance.store import ABSENT, Stored
+
+
+class Copy:
+    """One value of the store as last seen.
+
+    Attributes:
+        token: ``ABSENT`` when the store has none. is_seen: somebody has looked.
+        place: where a group that is being decided has put it among what it read; -1 when it did not.
+        value: decoded; None when the store has none. decided: what that group has made of it so far.
+    """
+
+    __slots__ = ("decided", "is_seen", "key", "name", "place", "token", "value")
+
+    def __init__(self, name: str, key: str) -> None:
+        self.name = name
+        self.key = key
+        self.is_seen = False
+        self.token = ABSENT
+        self.place = -1
+        self.value: Any = None
+        self.decided: Any = None
 
 
 class Entry:
     """One account as last seen, with the subscribers and sessions that were touched.
 
     Attributes:
-        values: key -> (token, decoded value or None when the store has none).
+        account: its own value. sessions: by Session-Id. subscribers: by subscriber id.
         is_busy: a load or a commit is under way; one at a time per account and worker.
         waiting: work that came meanwhile.
         turn_key: where the store keeps whose turn it is. lost_races: in a row, until a commit succeeds.
@@ -30,61 +44,69 @@ class Entry:
     """
 
     __slots__ = (
-        "_subscriber_keys",
+        "account",
         "account_id",
-        "account_key",
         "catalogues",
         "is_busy",
         "lost_races",
         "partition",
+        "sessions",
+        "subscribers",
         "turn_key",
-        "values",
         "waiting",
     )
 
     def __init__(self, account_id: str, partition: int) -> None:
         self.account_id = account_id
         self.partition = partition
-        self.account_key = keys.account_key(partition, account_id)
-        self.values: dict[str, tuple[bytes, Any]] = {}
-        self._subscriber_keys: dict[str, str] = {}
+        self.account = Copy(account_id, keys.account_key(partition, account_id))
+        self.sessions: dict[str, Copy] = {}
+        self.subscribers: dict[str, Copy] = {}
         self.is_busy = False
         self.turn_key = keys.turn_key(partition, account_id)
         self.lost_races = 0
         self.waiting: list[Any] = []
         self.catalogues: set[str] = set()
 
-    def subscriber_key(self, subscriber_id: str) -> str:
-        """The key of a subscriber of this account; there is mostly one, asked for with every request."""
-        key = self._subscriber_keys.get(subscriber_id)
-        if key is None:
-            key = self._subscriber_keys[subscriber_id] = keys.subscriber_key(self.partition, subscriber_id)
-        return key
+    def session(self, session_id: str) -> Copy:
+        """The copy of a session, to be loaded when it is new here."""
+        copy = self.sessions.get(session_id)
+        if copy is None:
+            key = keys.session_key(self.partition, self.account_id, session_id)
+            copy = self.sessions[session_id] = Copy(session_id, key)
+        return copy
 
-    def put(self, key: str, stored: Stored) -> None:
-        """Remember what the store holds at a key."""
+    def subscriber(self, subscriber_id: str) -> Copy:
+        """The copy of a subscriber, to be loaded when it is new here."""
+        copy = self.subscribers.get(subscriber_id)
+        if copy is None:
+            copy = Copy(subscriber_id, keys.subscriber_key(self.partition, subscriber_id))
+            self.subscribers[subscriber_id] = copy
+        return copy
+
+    def put(self, copy: Copy, stored: Stored) -> None:
+        """Remember what the store holds."""
+        copy.is_seen = True
+        copy.token = stored.token
         if stored.token == ABSENT:
-            self.values[key] = (ABSENT, None)
-            return
-        value = _decode(key, stored.content)
-        self.values[key] = (stored.token, value)
-        if isinstance(value, Session):
+            copy.value = None
+        elif copy is self.account:
+            copy.value = decode_account(stored.content)
+        elif copy is self.subscribers.get(copy.name):
+            copy.value = decode_subscriber(stored.content)
+        else:
+            session: Session = decode_session(stored.content)
+            copy.value = session
             self.catalogues.update(
-                service.catalogue_version for service in value.services if service.tariff_path
+                service.catalogue_version for service in session.services if service.tariff_path
             )
 
     def forget(self) -> None:
         """Drop everything: after an unknown outcome nothing cached may be trusted."""
-        self.values.clear()
+        self.account = Copy(self.account_id, self.account.key)
+        self.sessions.clear()
+        self.subscribers.clear()
         self.catalogues.clear()
-        self._subscriber_keys.clear()
-
-
-def _decode(key: str, content: bytes) -> Account | Subscriber | Session:
-    kind = key[key.index("}") + 1]
-    if kind == "a":
-        return decode_account(content)
-    return decode_subscriber(content) if kind == "u" else decode_session(content)
 
 
 class AccountCache:

@@ -13,8 +13,8 @@ import trio
 
 from ocs import limits
 from ocs.balance import keys
-from ocs.balance.store import ABSENT, BalanceStore, Stored, TokenSource, Unavailable
-from ocs.charging.cache import AccountCache, Entry, HintCache
+from ocs.balance.store import BalanceStore, Stored, TokenSource, Unavailable
+from ocs.charging.cache import AccountCache, Copy, Entry, HintCache
 from ocs.charging.decision import Moment, Policy
 from ocs.charging.group import Group
 from ocs.charging.supervision_clock import SupervisionClock
@@ -46,14 +46,15 @@ _SHARE_FOR_NEW: Final = 0.75
 _PATIENCE_S: Final = 1.0
 _STALL_TICK_S: Final = 0.05
 
-_ABSENT: Final = (ABSENT, None)
-
 
 class Engine:
     """Answers charging requests (the OCF of TS 32.296).
 
     Invariant: no reply leaves before the store confirmed that everything its decision read still stands and that
     everything it wrote is durable.
+
+    Attributes:
+        moment: when the requests decided last were decided; all that arrived together share it.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Engine:
         self.policy = Policy(settings.supervision_time_s, settings.show_remaining_balance)
         self._clock = clock
         self.supervision = SupervisionClock()
+        self.moment = Moment(0, 0)
         self._partitions = partitions
         self.tokens = tokens or TokenSource()
         self._accounts = AccountCache(settings.cache_accounts, partitions)
@@ -158,6 +160,8 @@ class Engine:
                     group.append(work)
         if works:
             _GROUP.observe(len(works))
+        now_ms = self._clock.now_ms()
+        self.moment = Moment(now_ms, self.supervision.at(now_ms))
         for account_id, group in groups.items():
             self._advance(self._accounts.entry(account_id), group)
 
@@ -219,7 +223,6 @@ class Engine:
                 self._stall(work)
             elif value is not None:
                 work.account_id, work.subscriber_id = keys.decode_location(value)
-                work.session_key = ""
                 self._again(work)
             elif work.account_id:
                 self._again(work)
@@ -247,13 +250,12 @@ class Engine:
             if not self.tariffs.knows(version):
                 self._learn_catalogue(entry, works, version)
                 return
-        values = entry.values
-        if values[entry.account_key][1] is None:
+        if entry.account.value is None:
             self._no_account(entry, works)
             return
         for work in works:
-            if values[work.session_key][1] is None and not (work.is_new or work.is_located):
-                works = [work for work in works if not self._is_elsewhere(entry, work)]
+            if work.session.value is None and not (work.is_new or work.is_located):
+                works = [work for work in works if not self._is_elsewhere(work)]
                 break
         if works:
             self._commit(entry, works)
@@ -272,32 +274,28 @@ class Engine:
                 self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_COMPLY))
             self.free(entry)
 
-    def _missing(self, entry: Entry, works: list[Work]) -> list[str]:
-        """Keys that the decisions need and the cache lacks."""
-        values = entry.values
-        missing: list[str] = []
-        if entry.account_key not in values:
-            missing.append(entry.account_key)
+    def _missing(self, entry: Entry, works: list[Work]) -> list[Copy]:
+        """Values that the decisions need and nobody here has looked at."""
+        missing: list[Copy] = []
+        if not entry.account.is_seen:
+            missing.append(entry.account)
         for work in works:
-            key = work.session_key
-            if not key:
-                key = work.session_key = keys.session_key(entry.partition, entry.account_id, work.session_id)
-            known = values.get(key)
+            session = work.session = entry.session(work.session_id)
             subscriber_id = work.subscriber_id
-            if known is None:
+            if not session.is_seen:
                 if work.is_new:
-                    values[key] = _ABSENT  # the commit finds out if it is not
-                elif key not in missing:
-                    missing.append(key)
-            elif known[1] is not None and not work.is_new:
-                subscriber_id = known[1].subscriber_id
+                    session.is_seen = True  # as absent: the commit finds out if it is not
+                elif session not in missing:
+                    missing.append(session)
+            elif session.value is not None and not work.is_new:
+                subscriber_id = session.value.subscriber_id
             if subscriber_id and work.request is not None:
-                key = entry.subscriber_key(subscriber_id)
-                if key not in values and key not in missing:
-                    missing.append(key)
+                subscriber = entry.subscriber(subscriber_id)
+                if not subscriber.is_seen and subscriber not in missing:
+                    missing.append(subscriber)
         return missing
 
-    def _load(self, entry: Entry, works: list[Work], missing: list[str]) -> None:
+    def _load(self, entry: Entry, works: list[Work], missing: list[Copy]) -> None:
         entry.is_busy = True
 
         def loaded(values: tuple[Stored, ...] | Unavailable) -> None:
@@ -305,12 +303,12 @@ class Engine:
             if isinstance(values, Unavailable):
                 self.stall(works)
             else:
-                for key, stored in zip(missing, values, strict=True):
-                    entry.put(key, stored)
+                for copy, stored in zip(missing, values, strict=True):
+                    entry.put(copy, stored)
                 self._pending += works
             self.free(entry)
 
-        self.store.load(missing, loaded)
+        self.store.load([copy.key for copy in missing], loaded)
 
     def _learn_catalogue(self, entry: Entry, works: list[Work], version: str) -> None:
         """Fetch a catalogue that another node published, under which a session of this account was granted."""
@@ -348,11 +346,9 @@ class Engine:
         self.free(entry)
         self._accounts.discard(entry)
 
-    def _is_elsewhere(self, entry: Entry, work: Work) -> bool:
+    def _is_elsewhere(self, work: Work) -> bool:
         """Whether a request's session must be looked for by its locator: the number may have moved accounts."""
-        if work.request is None or work.is_located or work.is_new:
-            return False
-        if entry.values[work.session_key][1] is not None:
+        if work.request is None or work.is_located or work.is_new or work.session.value is not None:
             return False
         self._ask_locator(work)
         return True
@@ -362,7 +358,7 @@ class Engine:
         assert work.request is not None  # noqa: S101 - an expiry is never hinted
         self._hints.forget(work.request.subscription_ids)
         work.is_hinted = False
-        work.account_id = work.subscriber_id = work.session_key = ""
+        work.account_id = work.subscriber_id = ""
         self._again(work)
 
     # --- Ways out ---------------------------------------------------------------------------------------
@@ -424,8 +420,3 @@ class Engine:
             entry.waiting = []
         if self._pending:
             self._wake.set()
-
-    def moment(self) -> Moment:
-        """Now, in wall time and in supervision time."""
-        now_ms = self._clock.now_ms()
-        return Moment(now_ms, self.supervision.at(now_ms))

@@ -19,7 +19,7 @@ from ocs.balance.store import (
     Unavailable,
     Write,
 )
-from ocs.charging.cache import Entry
+from ocs.charging.cache import Copy, Entry
 from ocs.charging.decide import decide
 from ocs.charging.decision import State
 from ocs.charging.sessions import expire_session
@@ -50,46 +50,36 @@ _OPEN: Final = SessionState.OPEN
 
 
 class Group:
-    """Decides a group, commits it, and hands out its answers once the store has confirmed it.
-
-    Attributes:
-        keys: every value that a decision read, in order; ``expected`` their tokens.
-        changed: index of a key -> its new content.
-    """
+    """Decides a group, commits it, and hands out its answers once the store has confirmed it."""
 
     __slots__ = (
         "_account",
-        "_changed",
         "_deadlines",
         "_engine",
         "_entry",
         "_events",
-        "_expected",
         "_faults",
-        "_index_of",
-        "_keys",
-        "_moment",
         "_not_before_ms",
+        "_reads",
         "_replies",
+        "_token",
         "_works",
     )
 
     def __init__(self, engine: "Engine", entry: Entry, works: list[Work]) -> None:
-        token, account = entry.values[entry.account_key]
         self._engine = engine
         self._entry = entry
         self._works = works
-        self._account: Account = account
-        self._keys = [entry.account_key]
-        self._expected: list[bytes] = [token]
-        self._index_of = {entry.account_key: 0}
-        self._changed: dict[int, Account | Session] = {}
+        self._account: Account = entry.account.value
+        # Every value that a decision read, the account first.
+        self._reads: list[Copy] = []
+        self._read(entry.account)
         self._events: list[bytes] = []
         self._deadlines: dict[str, DeadlineChange] = {}
         self._replies: list[tuple[Work, ChargingAnswer]] = []
         self._faults: list[tuple[Work, Exception]] = []
         self._not_before_ms: int | None = None
-        self._moment = engine.moment()
+        self._token = b""
 
     def commit(self) -> None:
         """Decide every request in order, each on what the one before left, and write the whole."""
@@ -99,19 +89,23 @@ class Group:
             else:
                 self._decide(work, work.request)
         entry, engine = self._entry, self._engine
-        if self._account is not entry.values[entry.account_key][1]:
-            self._changed[0] = self._account
+        entry.account.decided = self._account
+        self._token = engine.tokens.next()
+        names: list[str] = []
+        expected: list[bytes] = []
+        writes: list[Write] = []
+        for copy in self._reads:
+            names.append(copy.key)
+            expected.append(copy.token)
+            value = copy.decided
+            if value is not copy.value:
+                writes.append(Write(copy.place, encode_value(value), self._ttl_ms(value)))
         commit = Commit(
             entry.partition,
-            tuple(self._keys),
-            tuple(self._expected),
-            engine.tokens.next(),
-            tuple(
-                [
-                    Write(index, encode_value(value), self._ttl_ms(value))
-                    for index, value in self._changed.items()
-                ]
-            ),
+            tuple(names),
+            tuple(expected),
+            self._token,
+            tuple(writes),
             tuple(self._events),
             tuple(self._deadlines.values()),
             self._not_before_ms,
@@ -119,7 +113,7 @@ class Group:
             entry.lost_races >= limits.LOST_RACES_BEFORE_TURN,
         )
         entry.is_busy = True
-        engine.store.commit(commit, lambda result: self._committed(commit, result))
+        engine.store.commit(commit, self._committed)
 
     def _ttl_ms(self, value: Account | Session) -> int:
         """Only the memory of a closed session is dropped by time."""
@@ -127,30 +121,26 @@ class Group:
             return self._engine.settings.repeat_memory_s * 1000
         return 0
 
-    def _read(self, key: str) -> tuple[int, Any]:
-        """Note that a decision depends on a value; return its place and what this group has made of it so far."""
-        index = self._index_of.get(key)
-        token, value = self._entry.values[key]
-        if index is None:
-            index = self._index_of[key] = len(self._keys)
-            self._keys.append(key)
-            self._expected.append(token)
-        elif index in self._changed:
-            return index, self._changed[index]
-        return index, value
+    def _read(self, copy: Copy) -> Any:
+        """Note that a decision depends on a value; return what this group has made of it so far."""
+        if copy.place < 0:
+            copy.place = len(self._reads)
+            self._reads.append(copy)
+            copy.decided = copy.value
+        return copy.decided
 
     def _decide(self, work: Work, request: ChargingRequest) -> None:
-        entry, engine = self._entry, self._engine
-        index, session = self._read(work.session_key)
+        engine = self._engine
+        session: Session | None = self._read(work.session)
         subscriber: Subscriber | None = None
         subscriber_id = work.subscriber_id if session is None or work.is_new else session.subscriber_id
         if subscriber_id:
-            key = entry.subscriber_key(subscriber_id)
-            if key in entry.values:
-                _, subscriber = self._read(key)
+            copy = self._entry.subscribers.get(subscriber_id)
+            if copy is not None and copy.is_seen:
+                subscriber = self._read(copy)
         state = State(self._account, subscriber, session)
         try:
-            decision = decide(state, request, engine.tariffs, self._moment, engine.policy)
+            decision = decide(state, request, engine.tariffs, engine.moment, engine.policy)
             events = [encode_event(event) for event in decision.events]
         except Exception as error:  # noqa: BLE001 - around a request: one request fails alone, `_log_faults` tells it
             self._faults.append((work, error))
@@ -161,14 +151,14 @@ class Group:
         self._account = decision.account
         self._events += events
         if decision.session is not session and decision.session is not None:
-            self._keep(index, session, decision.session)
+            self._keep(work.session, session, decision.session)
         self._replies.append((work, decision.answer))
 
-    def _keep(self, index: int, before: Session | None, session: Session) -> None:
+    def _keep(self, copy: Copy, before: Session | None, session: Session) -> None:
         """Write a session, with its place among the deadlines and its locator where they change."""
         was_open = before is not None and before.state == _OPEN
         if session.state == _OPEN:
-            now_ms = self._moment.now_ms
+            now_ms = self._engine.moment.now_ms
             if session.located_until_ms - now_ms < _LOCATOR_LIFETIME_MS // 2:
                 session = _replace(session, located_until_ms=now_ms + _LOCATOR_LIFETIME_MS)
                 location = keys.encode_location(session.account_id, session.subscriber_id)
@@ -180,7 +170,7 @@ class Group:
                 self._schedule(session, session.deadline_ms)
         elif was_open:
             self._schedule(session, None)
-        self._changed[index] = session
+        copy.decided = session
 
     def _schedule(self, session: Session, score_ms: int | None) -> None:
         member = keys.deadline_member(session.account_id, session.session_id)
@@ -188,38 +178,40 @@ class Group:
 
     def _expire(self, work: Work) -> None:
         """Close a session whose Tcc has ended; one that went on meanwhile is looked at later."""
-        index, session = self._read(work.session_key)
+        copy, moment = work.session, self._engine.moment
+        session: Session | None = self._read(copy)
         self._replies.append((work, ChargingAnswer(Outcome.SUCCESS)))
         if session is None or session.state != _OPEN:
             member = keys.deadline_member(self._entry.account_id, work.session_id)
             self._deadlines[member] = DeadlineChange(member, None)
-        elif session.deadline_ms > self._moment.supervision_ms:
-            self._changed[index] = _replace(session, scheduled_ms=session.deadline_ms)
+        elif session.deadline_ms > moment.supervision_ms:
+            copy.decided = _replace(session, scheduled_ms=session.deadline_ms)
             self._schedule(session, session.deadline_ms)
         else:
             engine = self._engine
             try:
-                decision = expire_session(
-                    self._account, session, self._moment, engine.tariffs.current.time_zone
-                )
+                decision = expire_session(self._account, session, moment, engine.tariffs.current.time_zone)
             except Exception as error:  # noqa: BLE001 - likewise
                 self._faults.append((work, error))
                 return
             self._account = decision.account
             self._events += [encode_event(event) for event in decision.events]
             assert decision.session is not None  # noqa: S101 - an expiry always leaves its session, closed
-            self._keep(index, session, decision.session)
+            self._keep(copy, session, decision.session)
             due_ms = engine.supervision.store_time_of(session.deadline_ms)
             self._not_before_ms = max(self._not_before_ms or 0, due_ms)
             _EXPIRED.inc()
 
-    def _committed(self, commit: Commit, result: CommitResult) -> None:
+    def _committed(self, result: CommitResult) -> None:
         engine, entry = self._engine, self._entry
         entry.is_busy = False
+        if not isinstance(result, Committed):
+            for copy in self._reads:
+                copy.place = -1
         match result:
             case Committed():
                 entry.lost_races = 0
-                self._remember(commit.token)
+                self._remember()
                 self._log_faults()
                 for work, answer in self._replies:
                     if answer.outcome == _USER_UNKNOWN and work.is_hinted:
@@ -231,8 +223,8 @@ class Group:
             case Conflict(current):
                 _CONFLICTS.inc()
                 entry.lost_races += 1
-                for key, stored in zip(commit.keys, current, strict=True):
-                    entry.put(key, stored)
+                for copy, stored in zip(self._reads, current, strict=True):
+                    entry.put(copy, stored)
                 engine.decide_again(self._works)
             case TooEarly():
                 engine.decide_again([work for work in self._works if work.request is not None])
@@ -256,16 +248,18 @@ class Group:
             number = None if work.request is None else work.request.request_number
             log.error("decision_failed", session_id=work.session_id, request_number=number, exc_info=error)
 
-    def _remember(self, token: bytes) -> None:
+    def _remember(self) -> None:
         """Take over what was written; sessions that ended, or never were, need no memory."""
-        values = self._entry.values
-        names = self._keys
-        for index, value in self._changed.items():
-            values[names[index]] = (token, value)
-        for key in names:
-            value = values[key][1]
+        sessions = self._entry.sessions
+        for copy in self._reads:
+            copy.place = -1
+            value = copy.decided
+            if value is not copy.value:
+                copy.token, copy.value = self._token, value
             if value is None or (isinstance(value, Session) and value.state != _OPEN):
-                del values[key]
+                copy.is_seen = False
+                if sessions.get(copy.name) is copy:
+                    del sessions[copy.name]
 
 
 def _warn_of_lost_use(work: Work) -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
+from ocs.charging.cache import Copy
 from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest
 
 _INITIAL: Final = CCRequestType.INITIAL
 _EVENT: Final = CCRequestType.EVENT
+
+_NOWHERE: Final = Copy("", "")
 
 Reply = Callable[[ChargingAnswer], None]
 
@@ -19,7 +22,7 @@ class Work:
         since_s: when it first found the store away; 0 until then.
         is_hinted: its account came from the hint cache, which may be stale.
         is_located: the locator was asked already.
-        session_key: the session's key in the account's partition, once the account is known.
+        session: what the worker has seen of its session, once the account is known.
     """
 
     __slots__ = (
@@ -30,8 +33,8 @@ class Work:
         "is_new",
         "reply",
         "request",
+        "session",
         "session_id",
-        "session_key",
         "since_s",
         "subscriber_id",
     )
@@ -43,7 +46,8 @@ class Work:
         self.is_new = request is not None and (
             request.request_type == _INITIAL or request.request_type == _EVENT
         )
-        self.account_id = self.subscriber_id = self.session_key = ""
+        self.account_id = self.subscriber_id = ""
+        self.session = _NOWHERE
         self.attempts = 0
         self.since_s = 0.0
         self.is_hinted = self.is_located = False

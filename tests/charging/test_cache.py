@@ -10,16 +10,25 @@ def test_entry_remembers_values_with_their_tokens_and_absence() -> None:
     entry = Entry("A1", 3)
     account = Account("A1", "EUR", LifecycleState.ACTIVE, 0, (), ())
     subscriber = Subscriber("S1", "A1", LifecycleState.ACTIVE, (), ())
-    entry.put(entry.account_key, Stored(b"token", encode_value(account)))
-    entry.put(entry.subscriber_key("S1"), Stored(b"other", encode_value(subscriber)))
-    entry.put(keys.session_key(3, "A1", "gw}u:1"), NOTHING)
-    assert entry.account_key == keys.account_key(3, "A1")
-    assert entry.subscriber_key("S1") == keys.subscriber_key(3, "S1")
-    assert entry.values[entry.account_key] == (b"token", account)
-    assert entry.values[entry.subscriber_key("S1")] == (b"other", subscriber)
-    assert entry.values[keys.session_key(3, "A1", "gw}u:1")] == (ABSENT, None)
+    copies = entry.account, entry.subscriber("S1"), entry.session("gw}u:1")
+    assert not any(copy.is_seen for copy in copies)
+    entry.put(copies[0], Stored(b"token", encode_value(account)))
+    entry.put(copies[1], Stored(b"other", encode_value(subscriber)))
+    entry.put(copies[2], NOTHING)
+    assert [copy.key for copy in copies] == [
+        keys.account_key(3, "A1"),
+        keys.subscriber_key(3, "S1"),
+        keys.session_key(3, "A1", "gw}u:1"),
+    ]
+    seen = [entry.account, entry.subscriber("S1"), entry.session("gw}u:1")]
+    assert [(copy.token, copy.value) for copy in seen] == [
+        (b"token", account),
+        (b"other", subscriber),
+        (ABSENT, None),
+    ]
     entry.forget()
-    assert not entry.values
+    seen = [entry.account, entry.subscriber("S1"), entry.session("gw}u:1")]
+    assert not any(copy.is_seen for copy in seen)
 
 
 def test_account_used_longest_ago_gives_way() -> None:
