@@ -1,7 +1,7 @@
 # Everything a newcomer needs: Python >= 3.11 and make. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-long check bench clean
+.PHONY: help setup demo up test test-long check bench clean sim sim-long
 
 # The first interpreter that is new enough; `make PYTHON=/path/to/python3.12 setup` names another.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -38,6 +38,12 @@ test-long: $(DEVELOPMENT)  ## kills under load, clusters and chaos
 	@$(BIN)/python -m pytest -m long $(ARGS) || { status=$$?; \
 		[ $$status -eq 5 ] && ! grep -rqE 'mark\.long\b' tests --include='test_*.py' || exit $$status; \
 		echo "no long tests yet"; }
+
+sim: $(DEVELOPMENT)  ## tell the simulated story of one seed, and its digest (SEED=7 STEPS=500)
+	@$(BIN)/python -m tests.simulation $(SEED) $(if $(STEPS),--steps $(STEPS))
+
+sim-long: $(DEVELOPMENT)  ## as many simulated stories as time allows (MINUTES=10); the seed of a bad one is printed
+	@$(BIN)/python -m tests.simulation $(SEED) --minutes $(or $(MINUTES),10) $(if $(STEPS),--steps $(STEPS))
 
 check: $(DEVELOPMENT)  ## format, lint, types and import contracts
 	$(BIN)/ruff format --check

@@ -8,6 +8,7 @@ import itertools
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,17 +17,20 @@ import structlog
 import trio
 
 from ocs.balance.embedded import DataFolderInUseError, EmbeddedStore
-from ocs.balance.store_admin import StoreUnreachableError
+from ocs.balance.store_admin import StoreUnreachableError, connect
+from ocs.balance.stream_care import care_for_streams
 from ocs.charging.tariffs import Tariffs
 from ocs.children import Child, say_ready, stop_when_orphaned
 from ocs.clock import SystemClock
+from ocs.crew import Crew
 from ocs.diameter_gy.server import Listener, bind_listeners
 from ocs.limits import DISCONNECT_TIMEOUT_S, DRAIN_TIMEOUT_S, LINGER_TIMEOUT_S
 from ocs.log import mask_url
 from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.rating import load_catalogue
+from ocs.reload import Reloader, reload_on_signal
 from ocs.settings import Settings
-from ocs.settings_file import resolve_path
+from ocs.settings_file import load_settings, resolve_path
 from ocs.store_setup import PreparedStore, prepare_store, publish_catalogue, store_url
 from ocs.worker import Worker, stop_on_signal
 from ocs.worker_channel import WorkerChannel, WorkerSilentError, serve_worker_channel
@@ -56,11 +60,6 @@ class Launch(msgspec.Struct, frozen=True):
     ready_fd: int | None = None
 
 
-def worker_channel_path(data_dir: Path, number: int) -> Path:
-    """Where a worker answers the HTTP process."""
-    return data_dir / "run" / f"worker-{number}.sock"
-
-
 async def run_up(settings: Settings, launch: Launch) -> None:
     """Run everything until SIGTERM or SIGINT; print the ready line when every listener accepts.
 
@@ -80,8 +79,10 @@ async def run_up(settings: Settings, launch: Launch) -> None:
                 url = settings.store.url if store is None else (await store.start()).url
                 if store is not None:
                     nursery.start_soon(_keep_store, store, watching)
-                await trio.to_thread.run_sync(_prepare, settings, url)
-                await _run_children(settings, launch, listeners, url)
+                prepared, _ = await trio.to_thread.run_sync(_prepare, settings, url)
+                async with trio.open_nursery() as caring:
+                    caring.start_soon(_care_for_streams, settings, prepared)
+                    await _run_children(settings, launch, listeners, url)
         finally:
             watching.cancel()
             if store is not None:
@@ -102,6 +103,7 @@ async def _outlive_orphans(data_dir: Path) -> None:
         for path in sorted((data_dir / "run").glob("worker-*.sock")):
             while await _answers(data_dir, path.stem):  # noqa: ASYNC110 - another process: seconds at most
                 await trio.sleep(0.05)
+            path.unlink(missing_ok=True)  # of one that was killed: it is missed no longer
 
 
 async def _answers(data_dir: Path, name: str) -> bool:
@@ -124,53 +126,100 @@ def _prepare(settings: Settings, url: str) -> tuple[PreparedStore, Tariffs]:
     return prepared, publish_catalogue(settings, url, catalogue)
 
 
+async def _care_for_streams(settings: Settings, prepared: PreparedStore) -> None:
+    await care_for_streams(
+        connect(prepared.address),
+        SystemClock(),
+        partitions=prepared.meta.partitions,
+        events_memory_mib=settings.store.events_memory_mib,
+    )
+
+
 async def _run_children(settings: Settings, launch: Launch, listeners: list[Listener], url: str) -> None:
     """Start the workers and the HTTP process and say that all is ready; cancelled, end them in order."""
-    workers, http = _children(settings, launch, listeners, url)
-    channel = launch.data_dir / "run" / "up.sock"
-    answers: dict[str, Callable[[], Any]] = {"metrics": REGISTRY.snapshot, "peers": list, "health": dict}
+    family = _Family(launch, listeners, url)
+    http, crew = family.http(), Crew()
+    read_settings = partial(_read_settings, launch)
+    reloader = Reloader(settings, crew, read_settings=read_settings, make_workers=family.successors)
     add_process_metrics("up")
     try:
         async with trio.open_nursery() as nursery:
-            await nursery.start(serve_worker_channel, channel, answers)
+            await nursery.start(reload_on_signal, reloader.request)
+            await nursery.start(_answer_questions, launch.data_dir, crew, reloader)
+            await nursery.start(crew.run)
             async with trio.open_nursery() as starting:
-                for child in (*workers, http):
-                    starting.start_soon(child.start)
+                for worker in family.workers(settings):
+                    starting.start_soon(crew.enlist, worker)
+                starting.start_soon(http.start)
             # Started again, it is to be found where it was.
             http.environment["OCS_HTTP__PORT"] = http.ready_text.rpartition(":")[2]
-            for child in (*workers, http):
-                nursery.start_soon(child.keep_running)
+            nursery.start_soon(http.keep_running)
+            nursery.start_soon(reloader.run)
             print(_ready_line(listeners, http.ready_text), flush=True)  # noqa: T201 - the contract with tools
-            log.info("ready", workers=len(workers), store=mask_url(url))
+            log.info("ready", workers=len(crew.names), store=mask_url(url))
     finally:
         # All tasks above have ended: nobody starts again what is stopped here.
         with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as stopping:
-                for worker in workers:
-                    stopping.start_soon(worker.stop)
+            await crew.stop()
             await http.stop()
 
 
-def _children(
-    settings: Settings, launch: Launch, listeners: list[Listener], url: str
-) -> tuple[list[Child], Child]:
-    """The workers, on our listeners, and the HTTP process; none is started."""
-    environment = {**os.environ, "OCS_STORE__URL": url}
-    common = ["--data-dir", str(launch.data_dir), "--log", launch.log_style]
-    if launch.config is not None:
-        common += ["--config", str(launch.config)]
-    inherited = [listener.socket.fileno() for listener in listeners]
-    handed = ",".join(f"{listener.socket.fileno()}{'t' if listener.is_tls else ''}" for listener in listeners)
-    workers = [
-        Child(
+async def _answer_questions(
+    data_dir: Path,
+    crew: Crew,
+    reloader: Reloader,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    answers: dict[str, Callable[[], Any]] = {
+        "metrics": REGISTRY.snapshot,
+        "peers": list,
+        "health": dict,
+        "workers": lambda: crew.names,
+    }
+    path = data_dir / "run" / "up.sock"
+    await serve_worker_channel(path, answers, {"reload": reloader.ask}, task_status=task_status)
+
+
+def _read_settings(launch: Launch) -> Settings:
+    """Read the configuration anew, as the command line had it read."""
+    settings = load_settings(launch.config, os.environ)
+    store = msgspec.structs.replace(settings.store, data_dir=str(launch.data_dir))
+    return msgspec.structs.replace(settings, store=store)
+
+
+class _Family:
+    """Makes the children of one ``ocs up``; none is started."""
+
+    def __init__(self, launch: Launch, listeners: list[Listener], url: str) -> None:
+        self._environment = {**os.environ, "OCS_STORE__URL": url}
+        self._common = ["--data-dir", str(launch.data_dir), "--log", launch.log_style]
+        if launch.config is not None:
+            self._common += ["--config", str(launch.config)]
+        descriptors = [(listener.socket.fileno(), "t" if listener.is_tls else "") for listener in listeners]
+        self._inherited = [descriptor for descriptor, _ in descriptors]
+        self._handed = ",".join(f"{descriptor}{mark}" for descriptor, mark in descriptors)
+
+    def workers(self, settings: Settings) -> list[Child]:
+        """The workers, on our listeners."""
+        return [self._worker(number) for number in range(settings.charging.workers)]
+
+    def successors(self, settings: Settings) -> list[Child]:
+        """Those that take the places of workers that run."""
+        return [self._worker(number, "--takes-over") for number in range(settings.charging.workers)]
+
+    def _worker(self, number: int, *options: str) -> Child:
+        arguments = ["--number", str(number), "--listen-fds", self._handed, *options]
+        return Child(
             f"worker-{number}",
-            ["charging", *common, "--number", str(number), "--listen-fds", handed],
-            environment,
-            inherited,
+            ["charging", *self._common, *arguments],
+            self._environment,
+            self._inherited,
         )
-        for number in range(settings.charging.workers)
-    ]
-    return workers, Child("http", ["http", *common], environment)
+
+    def http(self) -> Child:
+        """The HTTP process."""
+        return Child("http", ["http", *self._common], self._environment)
 
 
 def _ready_line(listeners: list[Listener], http: str = "") -> str:
@@ -181,21 +230,31 @@ def _ready_line(listeners: list[Listener], http: str = "") -> str:
     return " ".join((*words, http)).rstrip()
 
 
-async def run_charging(settings: Settings, launch: Launch, number: int | None, listen_fds: str) -> None:
-    """Run one worker: on inherited listeners, or alone on its own.
+class WorkerPlace(msgspec.Struct, frozen=True):
+    """Which worker of its data folder a process is to be.
 
-    Args:
-        settings: the whole configuration.
-        launch: how this process was started.
-        number: which worker of the data folder it is; None takes the first number that is free.
+    Attributes:
+        number: None takes the first that is free.
         listen_fds: the parent's listeners, such as ``5,6t``; empty to listen on our own.
+        takes_over: the worker that has the number serves until this one is ready.
     """
+
+    number: int | None = None
+    listen_fds: str = ""
+    takes_over: bool = False
+
+
+async def run_charging(settings: Settings, launch: Launch, place: WorkerPlace) -> None:
+    """Run one worker: on inherited listeners, or alone on its own."""
+    listen_fds = place.listen_fds
     listeners = _inherited(listen_fds) if listen_fds else bind_listeners(settings.diameter)
     url = await trio.to_thread.run_sync(store_url, settings, launch.data_dir)
     prepared, tariffs = await _prepare_patiently(settings, url)
-    number = await _free_number(launch.data_dir, number)
+    number = place.number if place.takes_over else await _free_number(launch.data_dir, place.number)
     structlog.contextvars.bind_contextvars(process=f"worker-{number}")
-    worker = Worker(settings, prepared, tariffs, listeners, worker_channel_path(launch.data_dir, number))
+    run = launch.data_dir / "run"
+    shares = run / "connections" if listen_fds else None
+    worker = Worker(settings, prepared, tariffs, listeners, run / f"worker-{number}.sock", shares)
 
     def ready() -> None:
         if launch.ready_fd is not None:
@@ -207,6 +266,8 @@ async def run_charging(settings: Settings, launch: Launch, number: int | None, l
         nursery.start_soon(stop_on_signal, worker.request_stop)
         if launch.lifeline_fd is not None:
             nursery.start_soon(stop_when_orphaned, launch.lifeline_fd, worker.request_stop)
+        else:
+            nursery.start_soon(_care_for_streams, settings, prepared)
         await worker.run(ready)
         nursery.cancel_scope.cancel()
 
@@ -215,10 +276,7 @@ async def _free_number(data_dir: Path, wanted: int | None) -> int:
     """The wanted number, or the first free one: two workers on one channel would hide each other."""
     numbers = itertools.count() if wanted is None else (wanted,)
     for number in numbers:
-        channel = WorkerChannel(f"worker-{number}", worker_channel_path(data_dir, number))
-        try:
-            await channel.ask("health")
-        except WorkerSilentError:
+        if not await _answers(data_dir, f"worker-{number}"):
             return number
     raise DataFolderInUseError(
         f"{data_dir}: worker {wanted} runs on this data folder: choose another --number"

@@ -14,15 +14,20 @@ import redis
 import structlog
 import trio
 
-from ocs import admin_commands
-from ocs.app import Launch, run_charging, run_up
+from ocs import admin_commands, process_commands, store_commands
+from ocs.app import Launch, WorkerPlace, run_charging, run_up
+from ocs.balance.backup import BackupError
 from ocs.balance.client import StoreBusyError
 from ocs.balance.embedded import EmbeddedStoreError
+from ocs.balance.scan import ScanInterruptedError
 from ocs.balance.store_admin import StoreRefusedError
+from ocs.balance.verify import CannotVerifyError
 from ocs.children import ChildFailedError, say_failed
 from ocs.diameter_gy.policy import PolicyError
 from ocs.diameter_gy.tls import TlsSettingsError
 from ocs.log import configure_logging
+from ocs.peer_notices import NoticesUnavailableError
+from ocs.process_commands import NotRunningError
 from ocs.rating import CatalogueError
 from ocs.settings import Settings
 from ocs.settings_file import SecretFileError, SettingsError, load_settings, resolve_path
@@ -32,13 +37,18 @@ from ocs.units import AmountError, CurrencyMismatchError
 # What a user can put right: one line on stderr, no traceback.
 _USER_ERRORS: Final = (
     AmountError,
+    BackupError,
+    CannotVerifyError,
     CatalogueError,
     ChildFailedError,
     CurrencyMismatchError,
     EmbeddedStoreError,
+    NoticesUnavailableError,
+    NotRunningError,
     OperationError,
     OSError,
     PolicyError,
+    ScanInterruptedError,
     SecretFileError,
     SettingsError,
     StoreBusyError,
@@ -127,12 +137,15 @@ def _parser() -> _Parser:
         "--number", type=int, default=None, help="which worker this is (default: the first free number)"
     )
     charging.add_argument("--listen-fds", default="", help=argparse.SUPPRESS)
+    charging.add_argument("--takes-over", action="store_true", help=argparse.SUPPRESS)
     charging.set_defaults(run=_charging)
     http = commands.add_parser(
         "http", parents=[common, _log_options(), _child_options()], help="run the HTTP process alone"
     )
     http.set_defaults(run=_http)
     admin_commands.add_commands(commands, common)
+    store_commands.add_commands(commands, common)
+    process_commands.add_commands(commands, common)
     return parser
 
 
@@ -199,7 +212,8 @@ def _up(options: argparse.Namespace) -> None:
 
 
 def _charging(options: argparse.Namespace) -> None:
-    _serve(options, run_charging, "worker", options.number, options.listen_fds)
+    place = WorkerPlace(options.number, options.listen_fds, options.takes_over)
+    _serve(options, run_charging, "worker", place)
 
 
 def _http(options: argparse.Namespace) -> None:

@@ -12,6 +12,8 @@ import msgspec
 from ocs.units import UnitType
 
 SCHEMA_VERSION: Final = 1
+# The consumer group in which the business side reads each partition's stream: what it acknowledged may be trimmed.
+BILLING_GROUP: Final = "billing"
 
 
 class EventKind(IntEnum):

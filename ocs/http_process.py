@@ -7,31 +7,26 @@ import trio
 
 from ocs.api.reader import StoreBalanceReader
 from ocs.api.server import run_http
-from ocs.app import Launch, worker_channel_path
-from ocs.balance.store_admin import StoreRefusedError, connect, read_meta
+from ocs.app import Launch
 from ocs.children import say_ready, stop_when_orphaned
 from ocs.metrics import add_process_metrics
 from ocs.settings import Settings
-from ocs.store_setup import password_file, store_url
+from ocs.store_setup import open_store
 from ocs.worker import stop_on_signal
-from ocs.worker_channel import WorkerChannel
+from ocs.worker_channel import WorkerChannel, find_workers
 
 
 async def run_http_process(settings: Settings, launch: Launch) -> None:
     """Serve until SIGTERM, or until the parent is gone."""
-    url = await trio.to_thread.run_sync(store_url, settings, launch.data_dir)
-    connection = connect(url, password_file(settings))
+    connection, meta = await trio.to_thread.run_sync(open_store, settings, launch.data_dir)
     try:
-        meta = await trio.to_thread.run_sync(read_meta, connection)
-        if meta is None:
-            raise StoreRefusedError(f"{url}: this store was never set up: start `ocs up` on it first")
         reader = StoreBalanceReader(connection, partitions=meta.partitions)
-        channels = [
-            WorkerChannel(f"worker-{number}", worker_channel_path(launch.data_dir, number))
-            for number in range(settings.charging.workers)
-        ]
-        if launch.lifeline_fd is not None:
-            channels.append(WorkerChannel("up", launch.data_dir / "run" / "up.sock"))
+        run = launch.data_dir / "run"
+        parent = () if launch.lifeline_fd is None else (WorkerChannel("up", run / "up.sock"),)
+
+        async def find_channels() -> list[WorkerChannel]:
+            return [*await find_workers(run), *parent]
+
         add_process_metrics("http")
         stop = trio.Event()
 
@@ -45,7 +40,7 @@ async def run_http_process(settings: Settings, launch: Launch) -> None:
             nursery.start_soon(stop_on_signal, stop.set)
             if launch.lifeline_fd is not None:
                 nursery.start_soon(stop_when_orphaned, launch.lifeline_fd, stop.set)
-            await run_http(settings, reader, channels, ready=ready, shutdown=stop.wait)
+            await run_http(settings, reader, find_channels, ready=ready, shutdown=stop.wait)
             nursery.cancel_scope.cancel()
     finally:
         connection.close()

@@ -20,6 +20,8 @@ CODEC_MEMO_ENTRIES: Final = 16_384
 # its Session-Ids; each takes about 4 KiB.
 LAYOUTS_MAX: Final = 512
 LAYOUTS_PER_LENGTH_MAX: Final = 8
+# Requests kept so that the session's next is read by what differs, one a session: about 1.5 KiB each, so 48 MiB.
+FAMILIAR_REQUESTS_MAX: Final = 32_768
 # Layouts of small groups, one for each length: more lengths than these mean that nothing repeats.
 GROUP_LAYOUTS_MAX: Final = 64
 # One report or request of units: 9 petabytes, or 285 million years. More is an error of the gateway, and sums of
@@ -39,6 +41,8 @@ SEND_STALL_TIMEOUT_S: Final = 10.0
 # Requests of one connection that wait for their answer; beyond it we stop reading from that connection.
 REQUESTS_IN_FLIGHT_PER_CONNECTION: Final = 1_024
 CONNECTIONS_MAX: Final = 4_096
+# Connections of one Origin-Host: gateways open one or two per node; a broken one must not use up all.
+CONNECTIONS_PER_PEER_MAX: Final = 64
 # Connections that have not finished capabilities exchange: a flood of CERs or idle sockets stops here.
 CONNECTIONS_UNIDENTIFIED_MAX: Final = 512
 # Errors a connection may cause before it is closed: a peer that sends nonsense is not argued with for ever.
@@ -57,8 +61,43 @@ LINGER_TIMEOUT_S: Final = 1.0
 PEERS_REMEMBERED_MAX: Final = 4_096
 # RFC 3539 section 3.4.1: Tw is jittered by up to two seconds either way.
 WATCHDOG_JITTER_S: Final = 2.0
+# TLS handshakes cost milliseconds of CPU each: between two accepts on a TLS listener we wait so long, the others wait
+# in the backlog. A hundred gateways that come back at once are served within a second; a flood takes a fifth of a core.
+TLS_ACCEPT_INTERVAL_S: Final = 0.01
+# A peer that vanished without a word: the kernel probes an idle connection after this time, so often, so many times,
+# and gives up on sent octets that nobody acknowledges. The watchdog is usually first; this frees the rest.
+KEEPALIVE_IDLE_S: Final = 60
+KEEPALIVE_INTERVAL_S: Final = 10
+KEEPALIVE_PROBES: Final = 3
+UNACKNOWLEDGED_MS_MAX: Final = 20_000
+# A connection whose last read came back full is behind: its next reads take so much, so that what waits is seen and
+# refused in good time rather than kept by the kernel.
+READ_OCTETS: Final = 65_536
+READ_OCTETS_BEHIND: Final = 262_144
+# Proxy-Info comes back in the answer, which must fit into a message with all its services; agents add some 100 octets.
+PROXY_INFO_OCTETS_MAX: Final = 16_384
 # An answer later than this gets a log line: half of what the strictest gateway profile waits before it retries.
 SLOW_ANSWER_S: Final = 1.0
+
+# --- Overload ------------------------------------------------------------------------------------------
+# How long answers may take beyond the store's own time before requests are refused. As much again passes in the
+# kernel's buffers and in a swing of the bound: together under 50 ms.
+OVERLOAD_QUEUEING_S: Final = 0.01
+# The bound on requests in flight is looked at this often, on the evidence of so many answers.
+OVERLOAD_INTERVAL_S: Final = 0.02
+OVERLOAD_ANSWERS_MIN: Final = 8
+# The bound on requests in flight of one process. The least: a slow machine answers so many in time, and fewer would
+# make groups too small to share an fsync. At rest: 15,000 a second are answered in 35 ms, which is how late answers get
+# before an overload is noticed. For each second of the store's own time as many more as a worker could ever answer in
+# it. The most: 20,000 a second for a store that takes 75 ms.
+REQUESTS_ADMITTED_MIN: Final = 64
+REQUESTS_ADMITTED_AT_REST: Final = 512
+REQUESTS_ADMITTED_PER_STORE_S: Final = 20_000
+REQUESTS_ADMITTED_MAX: Final = 2_048
+# Octets of requests in flight in one process: TERMINATION is never refused, but reading stops here.
+REQUEST_OCTETS_IN_FLIGHT_MAX: Final = 67_108_864
+# Refusals to one peer before its connections rest for an interval: fifty thousand a second, a quarter of a core.
+REFUSALS_BEFORE_REST: Final = 1_024
 
 # --- Charging ------------------------------------------------------------------------------------------
 # MSCCs in one request: profiles seen have five; more than this is refused, not silently cut.
@@ -94,13 +133,55 @@ BALANCE_MICRO_MAX: Final = 10**17
 # the shortest Tx that gateways use, 5 s, so that they hear 3004 rather than nothing.
 STORE_TIMEOUT_S: Final = 3.0
 # Writes to the store that wait for their replies; meanwhile the next one collects. One is on its way while the other
-# is fsynced; more of them would be smaller, and each costs an fsync and four system calls.
+# is fsynced; more of them would be smaller, and each costs an fsync and four system calls. Where WAIT holds a
+# connection up, so many connections have one each.
 STORE_WRITES_IN_FLIGHT_MAX: Final = 2
+# A Sentinel or node that is asked who is primary: it knows at once or is not well. A cluster's nodes are asked all at
+# once, so many of them: one that is well is enough.
+STORE_TOPOLOGY_TIMEOUT_S: Final = 1.0
+STORE_TOPOLOGY_ASKED_MAX: Final = 12
+# How often charging asks who is primary when nothing has failed (a primary that was replaced and still answers us), and
+# how long it rests between two such questions while something does: a failover takes seconds.
+STORE_TOPOLOGY_INTERVAL_S: Final = 5.0
+STORE_TOPOLOGY_PAUSE_S: Final = 0.1
+# How often it is noted how much of a primary's history is durable, to recognise a successor that lacks some of it.
+STORE_OFFSET_INTERVAL_S: Final = 1.0
+# While replicas are missing, how long after one question for them the next one is asked.
+REPLICAS_ASKED_INTERVAL_S: Final = 0.2
+# How often a call follows a redirection or looks for the new primary, and the step by which it waits longer
+# each time: over a cluster's resharding, not over a failover, which takes seconds and is the caller's to sit out.
+STORE_REDIRECTS_MAX: Final = 5
+STORE_RETRY_DELAY_S: Final = 0.05
+# How often the replicas are looked at under `replicated`: a few small questions, and an alarm within seconds.
+REPLICA_WATCH_INTERVAL_S: Final = 5.0
 # Sessions closed by supervision in one look at one partition.
 EXPIRIES_PER_SWEEP: Final = 256
 SWEEP_INTERVAL_S: Final = 1.0
 # A store silent to all workers for longer than this was an outage: deadlines move by its length.
 OUTAGE_THRESHOLD_MS: Final = 5_000
+
+# Events trimmed in one step: a store operation of two milliseconds, so that no commit waits longer for it.
+EVENTS_PER_TRIM_MAX: Final = 500
+# Such steps for one partition before the next one has its turn: a backlog of hours is worked off evenly.
+TRIMS_PER_LOOK_MAX: Final = 20
+# How often a partition is looked at for events that everybody has acknowledged.
+TRIM_INTERVAL_S: Final = 5.0
+# What charge events fill of their room when it is said aloud, and below what it is over: the business side has been
+# away for half of the time that it may be.
+EVENTS_ROOM_ALARM: Final = 0.5
+EVENTS_ROOM_CLEAR: Final = 0.4
+# An audit reads so many values at a time, holds so many names of keys before it writes them to its folder, looks again
+# at an account that moves or seems wrong so often, and tells so many findings one by one; the others it counts.
+VERIFY_PAGE: Final = 500
+SPOOLED_KEYS_MAX: Final = 200_000
+VERIFY_ROUNDS_MAX: Final = 10
+FINDINGS_TOLD_MAX: Final = 1_000
+# The embedded store writes its file anew when it has grown by so much: on disk it takes twice the data, no more.
+STORE_REWRITE_GROWTH_PERCENT: Final = 100
+# A rewrite of the store's file that a backup waits for; and how often files may be replaced under it (by hand: we hold
+# rewrites off) before it gives up.
+BACKUP_REWRITE_WAIT_S: Final = 600.0
+BACKUP_ATTEMPTS_MAX: Final = 3
 
 # The embedded store reads its file at start: a million accounts take seconds; a slow disk gets minutes.
 STORE_LOAD_TIMEOUT_S: Final = 600.0
@@ -126,6 +207,20 @@ CHANNEL_MESSAGE_OCTETS_MAX: Final = 4_194_304
 CHANNEL_TIMEOUT_S: Final = 2.0
 # Askers at one worker's local socket: the HTTP process and a few CLI calls.
 CHANNEL_CONNECTIONS_MAX: Final = 32
+# Notices between workers name a peer and a session: a CCR's size would be far too much. Those whose publishers wait for
+# acknowledgements, how long they do (a worker acknowledges within a millisecond), and how often a silent connection is
+# asked for a sign of life.
+NOTICE_OCTETS_MAX: Final = 65_536
+NOTICES_IN_FLIGHT_MAX: Final = 1_024
+NOTICE_TIMEOUT_S: Final = 1.0
+NOTICES_PING_INTERVAL_S: Final = 10.0
+# Workers are replaced one by one, each within a start and a leave of its gateways: so long `ocs reload` waits.
+RELOAD_TIMEOUT_S: Final = 900.0
+# A worker that holds more connections than another waits so long before it accepts one: the other is woken by the
+# same connection and takes it within a millisecond.
+ACCEPT_YIELD_S: Final = 0.02
+# Workers that share listeners, old ones that take leave included.
+WORKERS_SHARING_MAX: Final = 256
 # Items on one page of an HTTP list: with all its services a session is about 1 KiB of JSON.
 HTTP_PAGE_ITEMS_MAX: Final = 500
 # No resource of the online side takes a body yet.

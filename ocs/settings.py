@@ -17,10 +17,15 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class PeerSettings(_Section, frozen=True, kw_only=True):
-    """One entry of the allow-list ``[[diameter.peers]]``; ``origin_host = "*"`` lets every peer in."""
+    """One entry of the allow-list ``[[diameter.peers]]``; ``origin_host = "*"`` lets every peer in.
+
+    Attributes:
+        tls: the peer is let in over TLS only, so that nobody takes its name on the port without.
+    """
 
     origin_host: str
     origin_realm: str = ""
+    tls: bool = False
 
 
 class DiameterSettings(_Section, frozen=True, kw_only=True):
@@ -31,7 +36,8 @@ class DiameterSettings(_Section, frozen=True, kw_only=True):
         hosts: further addresses to listen on beside ``host`` (IPv4 and IPv6).
         destination_hosts: further values of Destination-Host that mean us, as behind a virtual name;
             destination_realms: further realms that we serve.
-        tls_client_ca_file: when set, peers must show a certificate of this authority.
+        tls_client_ca_file: when set, peers must show a certificate of this authority that names their Origin-Host.
+        tls_client_crl_file: the authority's list of revoked certificates; it must be renewed before it expires.
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +47,7 @@ class DiameterSettings(_Section, frozen=True, kw_only=True):
     tls_certificate_file: str = ""
     tls_key_file: str = ""
     tls_client_ca_file: str = ""
+    tls_client_crl_file: str = ""
     origin_host: str = "ocs.lab.example"
     origin_realm: str = "lab.example"
     destination_hosts: tuple[str, ...] = ()
@@ -61,6 +68,8 @@ class StoreSettings(_Section, frozen=True, kw_only=True):
             replica that may be promoted.
         on_degraded: what is done when fewer have it in ``replication_timeout_s``: refuse (3004, the gateway can fail
             over), or answer what the primary alone has fsynced.
+        events_memory_mib: room for charge events that the business side has not acknowledged; at half of it an
+            operator is told.
         tls_ca_file: whom we believe that it is the store; tls_certificate_file, tls_key_file: who we are.
     """
 
@@ -71,6 +80,7 @@ class StoreSettings(_Section, frozen=True, kw_only=True):
     replication_timeout_s: float = 1.0
     data_dir: str = "data"
     partitions: int = 64
+    events_memory_mib: int = 1024
     password_file: str = ""
     sentinel_password_file: str = ""
     tls_ca_file: str = ""

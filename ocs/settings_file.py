@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ocs.settings import Settings
+from ocs.store_url import StoreUrl, StoreUrlError, parse_store_url
 
 PREFIX: Final = "OCS_"
-STORE_SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys", "unix")
 SQL_SCHEMES: Final = ("sqlite", "postgresql")
 
 _PORT: Final = (0, 65_535)
@@ -31,7 +31,10 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     # RFC 3539 section 3.4.1: Twinit is never below 6 s.
     "diameter.watchdog_interval_s": (6, 600),
     "store.replicas": (1, 16),
+    # Below the time after which a commit's outcome counts as unknown (limits.STORE_TIMEOUT_S).
+    "store.replication_timeout_s": (0.01, 2),
     "store.partitions": (1, 1_024),
+    "store.events_memory_mib": (1, 16_777_216),
     "charging.workers": (1, 64),
     "charging.supervision_time_s": (10, 86_400 * 7),
     "charging.repeat_memory_s": (60, 86_400 * 30),
@@ -81,6 +84,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     try:
         settings = _convert(document)
         _check(settings)
+        _check_secrets(settings, url_is_written="store.url" not in origins)
         directory = Path.cwd() if path is None else path.resolve().parent
         settings = msgspec.structs.replace(settings, directory=directory)
         _check_files(settings)
@@ -333,20 +337,41 @@ def _check_store(settings: Settings) -> None:
         raise _KeyError("store.partitions", f"expected a power of two from 1 to 1024, got {store.partitions}")
     if not store.data_dir:
         raise _KeyError("store.data_dir", "expected a folder")
-    if store.durability == "replicated":
-        raise _KeyError("store.durability", 'this release supports "memory" and "fsync"')
+    for name, other in (
+        ("tls_certificate_file", "tls_key_file"),
+        ("tls_key_file", "tls_certificate_file"),
+    ):
+        if getattr(store, name) and not getattr(store, other):
+            raise _KeyError(f"store.{other}", f"required because store.{name} is set")
     if not store.url:
+        if store.durability == "replicated":
+            raise _KeyError(
+                "store.url", 'required by durability = "replicated": the embedded store has no replicas'
+            )
         return
     try:
-        parts = urlsplit(store.url)
-        _port = parts.port
-    except ValueError as error:
-        raise _KeyError("store.url", f"not an address: {error}") from None
-    if parts.scheme not in STORE_SCHEMES:
-        raise _KeyError("store.url", f"expected an address that begins with {', '.join(STORE_SCHEMES)}")
-    if not (parts.path if parts.scheme == "unix" else parts.hostname):
-        raise _KeyError("store.url", "expected redis://HOST:PORT/0 or unix:///PATH")
-    if parts.password:
+        url = parse_store_url(store.url)
+    except StoreUrlError as error:
+        raise _KeyError("store.url", str(error)) from None
+    _check_store_files(settings, url)
+
+
+def _check_store_files(settings: Settings, url: StoreUrl) -> None:
+    """What belongs to one kind of store only would be silently without effect on another."""
+    store = settings.store
+    for name in ("tls_ca_file", "tls_certificate_file", "tls_key_file"):
+        if getattr(store, name) and not url.is_tls:
+            raise _KeyError(f"store.{name}", "TLS needs an address that begins with rediss in store.url")
+    if store.sentinel_password_file and url.kind != "sentinel":
+        raise _KeyError(
+            "store.sentinel_password_file", "needs redis+sentinel://HOST:PORT,HOST:PORT/NAME in store.url"
+        )
+
+
+def _check_secrets(settings: Settings, *, url_is_written: bool) -> None:
+    """Secrets come from files of their own or from the environment: a configuration is shown around."""
+    store = settings.store
+    if url_is_written and store.url and parse_store_url(store.url).password:
         raise _KeyError(
             "store.url", "holds a password: put it in a file and name that in store.password_file"
         )
@@ -356,11 +381,14 @@ def _check_files(settings: Settings) -> None:
     """Check that named files can be read now, not when the first TLS peer knocks."""
     for name in ("tls_certificate_file", "tls_key_file", "tls_client_ca_file"):
         _check_readable(settings, f"diameter.{name}", getattr(settings.diameter, name))
-    if settings.store.password_file:
-        try:
-            read_secret_file(resolve_path(settings, settings.store.password_file))
-        except SecretFileError as error:
-            raise _KeyError("store.password_file", str(error)) from None
+    for name in ("tls_ca_file", "tls_certificate_file", "tls_key_file"):
+        _check_readable(settings, f"store.{name}", getattr(settings.store, name))
+    for name in ("password_file", "sentinel_password_file"):
+        if file := getattr(settings.store, name):
+            try:
+                read_secret_file(resolve_path(settings, file))
+            except SecretFileError as error:
+                raise _KeyError(f"store.{name}", str(error)) from None
 
 
 def _check_readable(settings: Settings, key: str, name: str) -> None:

@@ -6,24 +6,32 @@ from typing import Any, Final
 
 import msgspec
 import redis
+import structlog
 
+from ocs.balance.barrier import Barrier
 from ocs.balance.client import BalanceClient
 from ocs.balance.embedded import find_store
 from ocs.balance.keys import CATALOGUES, catalogue_key
+from ocs.balance.replicas import check_replicas, refuse_uncoverable
+from ocs.balance.store_address import StoreAddress, StoreAddressError, make_tls_context, read_store_address
 from ocs.balance.store_admin import (
     StoreMeta,
     StoreRefusedError,
-    StoreUnreachableError,
     check_store,
     connect,
+    explain,
+    load_library,
     read_meta,
     set_up_store,
 )
+from ocs.balance.store_client import StoreClient
+from ocs.balance.topology import idle_primaries
 from ocs.charging.tariffs import Tariffs
 from ocs.clock import Clock
 from ocs.rating import Catalogue
 from ocs.settings import Settings
-from ocs.settings_file import resolve_path
+
+log = structlog.get_logger()
 
 LIBRARY: Final = resources.files("ocs.balance").joinpath("commit.lua")
 
@@ -31,7 +39,7 @@ LIBRARY: Final = resources.files("ocs.balance").joinpath("commit.lua")
 class PreparedStore(msgspec.Struct, frozen=True):
     """A store that is checked and set up."""
 
-    url: str
+    address: StoreAddress
     meta: StoreMeta
 
 
@@ -51,10 +59,18 @@ def store_url(settings: Settings, data_dir: Path) -> str:
     return address.url
 
 
-def password_file(settings: Settings) -> Path | None:
-    """The file with the store's password, if there is one."""
-    name = settings.store.password_file
-    return resolve_path(settings, name) if name else None
+def store_address(settings: Settings, url: str) -> StoreAddress:
+    """Where a store is, with the secrets and files that the settings name for it.
+
+    Raises:
+        StoreRefusedError: one line with the remedy.
+    """
+    try:
+        address = read_store_address(settings, url)
+        make_tls_context(address)  # a file of TLS that cannot be used is named now
+    except StoreAddressError as error:
+        raise StoreRefusedError(str(error)) from None
+    return address
 
 
 def prepare_store(settings: Settings, url: str, clock: Clock) -> PreparedStore:
@@ -63,18 +79,71 @@ def prepare_store(settings: Settings, url: str, clock: Clock) -> PreparedStore:
     Raises:
         StoreRefusedError: one line with the remedy.
     """
-    client = connect(url, password_file(settings))
+    address = store_address(settings, url)
+    client = connect(address)
     try:
         check_store(client, settings.store)
         meta = set_up_store(
             client,
             partitions=settings.store.partitions,
             now_s=clock.now_ms() // 1000,
-            library=LIBRARY.read_text(encoding="utf-8"),
+            library=_library(),
         )
+        for endpoint in idle_primaries(client.topology(), meta.partitions):
+            log.warning(
+                "store_primary_idle",
+                primary=str(endpoint),
+                reason=f"it owns none of the {meta.partitions} partitions",
+                remedy="move slots to it, or take it out of the cluster",
+            )
+        if settings.store.durability == "replicated":
+            refuse_uncoverable(check_replicas(client, settings.store))
+    except redis.RedisError as error:
+        raise explain(address, error) from None
     finally:
         client.close()
-    return PreparedStore(url, meta)
+    return PreparedStore(address, meta)
+
+
+def reload_library(address: StoreAddress) -> int:
+    """Load the functions that commit into every primary that has not got them; blocks.
+
+    For a primary that was promoted or joined without them.
+
+    Returns:
+        How many primaries needed it.
+
+    Raises:
+        StoreRefusedError: one line with the remedy.
+    """
+    client = connect(address)
+    try:
+        return load_library(client, _library())
+    except redis.RedisError as error:
+        raise explain(address, error) from None
+    finally:
+        client.close()
+
+
+def open_store(settings: Settings, data_dir: Path) -> tuple[StoreClient, StoreMeta]:
+    """A connection for administration to a store that is set up, and what the store says about itself; blocks.
+
+    Raises:
+        StoreRefusedError: no store, or one that was never set up.
+    """
+    address = store_address(settings, store_url(settings, data_dir))
+    client = connect(address)
+    try:
+        meta = read_meta(client)
+        if meta is None:
+            raise StoreRefusedError(f"{address}: this store was never set up: start `ocs up` on it first")
+    except redis.RedisError as error:
+        client.close()
+        raise explain(address, error) from None
+    except StoreRefusedError:
+        client.close()
+        raise
+    return client, meta
 
 
 def open_client(settings: Settings, data_dir: Path) -> BalanceClient:
@@ -83,20 +152,18 @@ def open_client(settings: Settings, data_dir: Path) -> BalanceClient:
     Raises:
         StoreRefusedError: no store, or one that was never set up.
     """
-    url = store_url(settings, data_dir)
-    client = connect(url, password_file(settings))
-    try:
-        meta = read_meta(client)
-    except redis.RedisError as error:
-        raise StoreUnreachableError(f"{url}: {error}: start the store or correct [store] url") from None
-    if meta is None:
-        raise StoreRefusedError(f"{url}: this store was never set up: start `ocs up` on it first")
-    return BalanceClient(client, partitions=meta.partitions)
+    client, meta = open_store(settings, data_dir)
+    return BalanceClient(client, partitions=meta.partitions, barrier=Barrier.from_settings(settings.store))
 
 
 def publish_catalogue(settings: Settings, url: str, catalogue: Catalogue) -> Tariffs:
-    """Put a catalogue into the store, where it stays for the grants made under it, and load the earlier ones."""
-    client: Any = connect(url, password_file(settings))
+    """Put a catalogue into the store, where it stays for the grants made under it, and load the earlier ones.
+
+    Raises:
+        StoreRefusedError: one line with the remedy.
+    """
+    address = store_address(settings, url)
+    client: Any = connect(address)
     try:
         client.set(catalogue_key(catalogue.version), catalogue.to_bytes(), nx=True)
         client.sadd(CATALOGUES, catalogue.version)
@@ -106,6 +173,12 @@ def publish_catalogue(settings: Settings, url: str, catalogue: Catalogue) -> Tar
             for version in versions
             if version != catalogue.version
         ]
+    except redis.RedisError as error:
+        raise explain(address, error) from None
     finally:
         client.close()
     return Tariffs(catalogue, tuple(earlier))
+
+
+def _library() -> str:
+    return LIBRARY.read_text(encoding="utf-8")

@@ -3,25 +3,33 @@
 import gc
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import structlog
 import trio
 
 from ocs import limits
+from ocs.balance.barrier import Barrier
 from ocs.balance.redis_store import RedisStore
-from ocs.balance.redis_stream import open_store_stream, parse_store_url
+from ocs.balance.redis_stream import StoreServers
+from ocs.balance.replica_watch import watched_by
+from ocs.balance.store_address import StoreAddress
+from ocs.balance.store_admin import StoreRefusedError
 from ocs.charging.engine import Engine
 from ocs.charging.supervisor import Supervisor
 from ocs.charging.tariffs import Tariffs
 from ocs.clock import SystemClock
+from ocs.diameter_gy.base_commands import DisconnectCause
+from ocs.diameter_gy.connection_shares import ConnectionShares
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.server import DiameterServer, Listener, ServerPolicy
 from ocs.metrics import REGISTRY, add_process_metrics
+from ocs.peer_notices import DISCONNECT_PEER, Notice, PeerNotices, notice_opener
 from ocs.settings import Settings
-from ocs.settings_file import read_secret_file
-from ocs.store_setup import PreparedStore, password_file
+from ocs.store_setup import PreparedStore, reload_library
 from ocs.worker_channel import serve_worker_channel
 
 log = structlog.get_logger()
@@ -35,6 +43,7 @@ class Worker:
 
     Args:
         channel: Unix socket on which it answers the HTTP process.
+        shares: the file in which the workers on these listeners count their connections; None when it is alone.
     """
 
     def __init__(
@@ -44,15 +53,23 @@ class Worker:
         tariffs: Tariffs,
         listeners: Sequence[Listener],
         channel: Path,
+        shares: Path | None = None,
     ) -> None:
         self._starting = trio.CancelScope()
         self._listeners = listeners
         self._channel = channel
         clock = SystemClock()
         partitions = prepared.meta.partitions
-        secret = password_file(settings)
-        url = parse_store_url(prepared.url, read_secret_file(secret) if secret is not None else "")
-        self._store = RedisStore(lambda: open_store_stream(url))
+        address = prepared.address
+        replicated = settings.store.durability == "replicated"
+        self._replica_watch = watched_by(address, settings.store) if replicated else None
+        self._store = RedisStore(
+            StoreServers(address),
+            partitions=partitions,
+            barrier=Barrier.from_settings(settings.store),
+            reload_library=partial(_reload_library, address),
+            on_promotion=self._server_was_promoted,
+        )
         self._engine = Engine(self._store, tariffs, settings.charging, clock, partitions=partitions)
         self._supervisor = Supervisor(self._engine, self._store, clock, partitions=partitions)
         diameter = settings.diameter
@@ -64,7 +81,16 @@ class Worker:
             tuple(_host_of(listener) for listener in listeners),
         )
         policy = ServerPolicy.from_settings(settings, currency=tariffs.currency)
-        self._server = DiameterServer(identity, policy, self._engine, clock=clock)
+        self._server = DiameterServer(
+            identity,
+            policy,
+            self._engine,
+            clock=clock,
+            shares=None if shares is None else ConnectionShares(shares),
+        )
+        self._notices = PeerNotices(
+            notice_opener(address), channel.stem, {DISCONNECT_PEER: self._disconnect_peer}
+        )
 
     def request_stop(self) -> None:
         """Take leave of every peer, answer what is in flight, end; before it serves, just end."""
@@ -79,18 +105,22 @@ class Worker:
         async with trio.open_nursery() as nursery:
             with self._starting:
                 await nursery.start(self._store.run)
+                await nursery.start(self._notices.run)
             if self._starting.cancelled_caught:
                 nursery.cancel_scope.cancel()
                 return
             nursery.start_soon(self._engine.run)
             nursery.start_soon(self._supervisor.run)
+            if self._replica_watch is not None:
+                nursery.start_soon(self._replica_watch.run)
             add_process_metrics(self._channel.stem)
-            await nursery.start(serve_worker_channel, self._channel, self._answers())
             gc.collect()
             gc.freeze()
             gc.set_threshold(*_GC_THRESHOLDS)
             async with trio.open_nursery() as serving:
                 await serving.start(self._server.serve, self._listeners)
+                # From here on questions are ours: a worker that is replaced by this one answers them until now.
+                await nursery.start(serve_worker_channel, self._channel, self._answers())
                 ready()
             with trio.move_on_after(limits.DRAIN_TIMEOUT_S):
                 while self._engine.in_flight:  # noqa: ASYNC110 - seconds at most, and only when stopping
@@ -103,6 +133,25 @@ class Worker:
             "peers": self._server.peers,
             "health": lambda: {"store": self._store.is_connected, "requests": self._engine.in_flight},
         }
+
+    def _server_was_promoted(self, _is_lossy: bool) -> None:  # noqa: FBT001 - the store's callback
+        if self._replica_watch is not None:
+            self._replica_watch.look_now()
+
+    def _disconnect_peer(self, notice: Notice) -> int:
+        try:
+            cause = msgspec.msgpack.decode(notice.body, type=DisconnectCause)
+        except msgspec.DecodeError:
+            return 0  # of a release with other causes
+        return self._server.disconnect_peer(notice.origin_host, cause)
+
+
+async def _reload_library(address: StoreAddress) -> None:
+    """Have the functions loaded where the store lacks them; raises OSError when that fails."""
+    try:
+        await trio.to_thread.run_sync(reload_library, address, abandon_on_cancel=True)
+    except StoreRefusedError as error:
+        raise ConnectionError(str(error)) from None
 
 
 def _host_of(listener: Listener) -> str:

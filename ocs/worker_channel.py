@@ -9,9 +9,10 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +25,8 @@ log = get_logger(__name__)
 
 # An answer is bytes as they are (already msgpack) or anything that msgspec encodes.
 Answers = Mapping[str, Callable[[], Any]]
+# What takes its time: done to its end whether or not the asker stays.
+Errands = Mapping[str, Callable[[], Awaitable[Any]]]
 
 _LENGTH: Final = struct.Struct(">I")
 _OK: Final = b"\0"
@@ -91,8 +94,39 @@ async def ask_all(
     return {channel.name: answers[channel.name] for channel in channels}
 
 
+async def find_workers(run: Path) -> list[WorkerChannel]:
+    """Find the workers of a data folder: those that ``ocs up`` keeps, running or not, and those started by hand.
+
+    A worker started by hand that was killed leaves its socket and is found until its number runs again, or until the
+    next ``ocs up``.
+
+    Args:
+        run: the data folder's ``run``.
+    """
+    names = _sockets(run)
+    try:
+        kept = await WorkerChannel("up", run / "up.sock").ask("workers")
+        names |= set(msgspec.msgpack.decode(kept, type=list[str]))
+    except (WorkerSilentError, msgspec.DecodeError):
+        pass  # nobody keeps workers here, or it is shown as silent itself
+    return [WorkerChannel(name, run / f"{name}.sock") for name in sorted(names, key=_by_number)]
+
+
+def _sockets(run: Path) -> set[str]:
+    return {path.stem for path in run.glob("worker-*.sock")}
+
+
+def _by_number(name: str) -> tuple[int, str]:
+    number = name.rpartition("-")[2]
+    return (int(number) if number.isdigit() else 0, name)
+
+
 async def serve_worker_channel(
-    path: Path, answers: Answers, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    path: Path,
+    answers: Answers,
+    errands: Errands = MappingProxyType({}),
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answer questions on a local socket until cancelled; report started when it listens.
 
@@ -101,6 +135,7 @@ async def serve_worker_channel(
     Args:
         path: where to listen; its folder is made when missing.
         answers: what to call for which question. A call must be short: it runs between two requests of gateways.
+        errands: likewise, and may take its time; the asker says how long it waits.
         task_status: trio's.
     """
     connections = trio.CapacityLimiter(CHANNEL_CONNECTIONS_MAX)
@@ -112,7 +147,7 @@ async def serve_worker_channel(
             except trio.WouldBlock:
                 return
             try:
-                await _answer_questions(stream, answers)
+                await _answer_questions(stream, answers, errands)
             finally:
                 connections.release()
 
@@ -125,15 +160,19 @@ async def serve_worker_channel(
         _remove(path, own)
 
 
-async def _answer_questions(stream: trio.SocketStream, answers: Answers) -> None:
+async def _answer_questions(stream: trio.SocketStream, answers: Answers, errands: Errands) -> None:
     """Serve one asker until it hangs up, dribbles, or breaks the framing."""
     try:
         while True:
             with trio.fail_after(CHANNEL_TIMEOUT_S):
-                question = await _receive_frame(stream, octets_max=_QUESTION_OCTETS_MAX)
-                if question is None:
-                    return
-                await _send_frame(stream, _answer(question.decode("utf-8", "replace"), answers))
+                frame = await _receive_frame(stream, octets_max=_QUESTION_OCTETS_MAX)
+            if frame is None:
+                return
+            question = frame.decode("utf-8", "replace")
+            errand = errands.get(question)
+            content = _answer(question, answers) if errand is None else _OK + _encode(await errand())
+            with trio.fail_after(CHANNEL_TIMEOUT_S):
+                await _send_frame(stream, content)
     except (OSError, trio.BrokenResourceError, trio.TooSlowError, _FrameError):
         return
 

@@ -86,6 +86,10 @@ def tls_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def up(tls_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Ocs]:
     """One system that the tests of this file share; each leaves it ready."""
     data_dir = tmp_path_factory.mktemp("shared") / "data"
+    # What a killed worker of an earlier life left: nobody misses it.
+    (data_dir / "run").mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(data_dir / "run" / "worker-7.sock"))
     with running("up", data_dir=data_dir, config=tls_config) as ocs:
         yield ocs
         assert ocs.end() == 0, ocs.errors
@@ -100,6 +104,7 @@ def test_ready_line_names_every_listener(up: Ocs) -> None:
     address = r"127\.0\.0\.1:[1-9]\d*"
     assert re.fullmatch(rf"ready diameter={address} diameter_tls={address} http={address}", up.line)
     assert is_ready(up)
+    assert "worker-7" not in (ask(up, "/readyz") or b"").decode()
 
 
 def test_every_listener_accepts_on_every_host(up: Ocs) -> None:
@@ -191,6 +196,39 @@ def test_store_that_is_killed_is_started_again_and_workers_find_it(up: Ocs, tls_
     assert up.child("charging") == worker
     shown = run_ocs("account", "show", "kept", "--json", *options)
     assert json.loads(shown.stdout)["balance"] == "7.00"
+
+
+# --- reloads -----------------------------------------------------------------------------------------------------
+
+
+def test_bad_configuration_is_one_line_at_a_reload_and_changes_nothing(tmp_path: Path) -> None:
+    config, data_dir = write_config(tmp_path), tmp_path / "data"
+    options = ("--config", str(config), "--data-dir", str(data_dir))
+
+    def reload(*, text: str, status: int) -> str:
+        write_config(tmp_path, text)
+        ended = run_ocs("reload", *options)
+        assert ended.returncode == status, ended.stderr
+        return ended.stdout if status == 0 else one_line(ended.stderr)
+
+    with running("up", data_dir=data_dir, config=config) as ocs:
+        worker = ocs.child("charging")
+        # `ocs reload` itself reads the file to find the folder; what is wrong with it is the same line.
+        assert f"{config}: diameter.prot: unknown key" in reload(text="[diameter]\nprot = 1", status=2)
+        line = reload(text="[store]\npartitions = 8", status=2)
+        assert line == "store.partitions: it changes at a restart of `ocs up` only: set it back, or restart"
+        line = reload(text='[diameter]\ntolerate_unknown_mandatory_in = ["Nonsense"]', status=2)
+        assert "tolerate_unknown_mandatory_in: Nonsense is none of" in line
+        assert ocs.child("charging") == worker
+        assert is_ready(ocs)
+        assert reload(text="[charging]\nworkers = 2", status=0) == "replaced worker-0, worker-1\n"
+        assert ocs.child("charging") != worker
+        assert reload(text="", status=0) == "replaced worker-0\nended worker-1\n"
+        assert is_ready(ocs)
+        assert "worker-1" not in (ask(ocs, "/readyz") or b"").decode()
+        assert ocs.end() == 0
+    assert ocs.errors.count("Traceback") == 0
+    assert nothing_runs_on(data_dir)
 
 
 # --- ends --------------------------------------------------------------------------------------------------------

@@ -99,10 +99,10 @@ def test_configuration_that_is_not_there_is_named(refused, tmp_path: Path) -> No
     assert f"{missing}: cannot read the configuration" in refused("up", "--config", str(missing), status=2)
 
 
-def test_durability_that_this_release_lacks_is_refused(refused, tmp_path: Path) -> None:
+def test_durability_that_the_embedded_store_lacks_is_refused(refused, tmp_path: Path) -> None:
     config = write_config(tmp_path, '[store]\ndurability = "replicated"')
     line = refused("up", "--config", str(config), status=2)
-    assert 'store.durability: this release supports "memory" and "fsync"' in line
+    assert 'store.url: required by durability = "replicated": the embedded store has no replicas' in line
 
 
 @pytest.mark.parametrize(

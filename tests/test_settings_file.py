@@ -208,10 +208,13 @@ def test_named_peers_may_connect_from_anywhere():
         ("OCS_STORE__PARTITIONS", "48", "expected a power of two from 1 to 1024, got 48"),
         ("OCS_STORE__PARTITIONS", "2048", "expected an integer from 1 to 1024"),
         ("OCS_STORE__DATA_DIR", "", "expected a folder"),
-        ("OCS_STORE__DURABILITY", "replicated", 'this release supports "memory" and "fsync"'),
+        ("OCS_STORE__DURABILITY", "replicated", "the embedded store has no replicas"),
+        ("OCS_STORE__REPLICATION_TIMEOUT_S", "3.0", "expected a number from 0.01 to 2, got 3"),
+        ("OCS_STORE__TLS_KEY_FILE", "k.pem", "required because store.tls_key_file is set"),
         ("OCS_STORE__URL", "http://x", "expected an address that begins with redis"),
         ("OCS_STORE__URL", "redis://", "expected redis://HOST:PORT/0"),
-        ("OCS_STORE__URL", "redis://h:99999", "not an address"),
+        ("OCS_STORE__URL", "redis://h:99999", "a host or port is none"),
+        ("OCS_STORE__URL", "redis+sentinel://h", "what the Sentinels call the primary"),
         ("OCS_STORE__PASSWORD_FILE", "/nonexistent/secret", "cannot read this secret"),
         ("OCS_CHARGING__WORKERS", "0", "expected an integer from 1 to 64, got 0"),
         ("OCS_CATALOGUE__PATH", "", "expected the folder with the offers"),
@@ -223,14 +226,46 @@ def test_value_that_cannot_work_is_refused(variable: str, value: str, expectatio
     assert expectation in refusal(None, {variable: value})
 
 
-def test_password_in_the_store_url_is_refused_and_not_repeated():
-    line = refusal(None, {"OCS_STORE__URL": "redis://:hunter2@h/0"})
+def test_password_in_the_written_store_url_is_refused_and_not_repeated(write):
+    line = refusal(write("[store]\nurl = 'redis://:hunter2@h/0'\n"))
     assert "store.password_file" in line
     assert "hunter2" not in line
 
 
+def test_password_in_a_store_url_of_the_environment_is_taken(write):
+    url = "redis+cluster://ann:hunter2@h:1,h:2"
+    written = write("[store]\nurl = 'redis://h'\n")
+    assert load_settings(written, {"OCS_STORE__URL": url}).store.url == url
+
+
 @pytest.mark.parametrize(
-    "url", ["redis://h", "rediss://h:6380/1", "unix:///run/s.sock", "valkey://h", "valkeys://h"]
+    ("lines", "expectation"),
+    [
+        ("url = 'redis://h'\ntls_ca_file = 'ca.pem'", "store.tls_ca_file: TLS needs an address"),
+        (
+            "url = 'redis://h'\nsentinel_password_file = 's'",
+            "store.sentinel_password_file: needs redis+sentinel",
+        ),
+        ("url = 'rediss://h'\ntls_ca_file = 'none.pem'", "store.tls_ca_file: cannot read"),
+        ("url = 'redis+sentinel://h/m'\nsentinel_password_file = 'none'", "store.sentinel_password_file:"),
+    ],
+)
+def test_store_file_that_cannot_be_used_is_named(write, lines: str, expectation: str):
+    assert expectation in refusal(write(f"[store]\n{lines}\n"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "rediss://h:6380/1",
+        "unix:///run/s.sock",
+        "valkey://h",
+        "valkeys://h",
+        "redis+sentinel://h:1,h:2/main",
+        "rediss+sentinel://h/main",
+        "redis+cluster://h:1,[::1]:2",
+    ],
 )
 def test_store_urls_of_every_scheme_are_accepted(url: str):
     assert load_settings(None, {"OCS_STORE__URL": url}).store.url == url

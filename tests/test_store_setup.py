@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+import structlog.testing
 import trio
 
 from ocs.balance.embedded import EmbeddedStore
+from ocs.balance.store_address import plain_address
 from ocs.balance.store_admin import StoreRefusedError, StoreUnreachableError, connect
 from ocs.clock import ManualClock
 from ocs.messages import Service
@@ -15,12 +17,13 @@ from ocs.rating import load_catalogue
 from ocs.settings import Settings, StoreSettings
 from ocs.store_setup import (
     open_client,
-    password_file,
     prepare_store,
     publish_catalogue,
+    reload_library,
     store_url,
 )
 from tests.support.processes import CATALOGUE
+from tests.support.store_servers import Cluster, SentinelGroup, cluster, sentinel_group
 
 CLOCK = ManualClock(1_790_000_000_000)
 
@@ -56,16 +59,19 @@ async def test_folder_without_a_running_store_says_what_to_start(tmp_path: Path)
         store_url(settings(), tmp_path)
 
 
-async def test_password_file_is_found_beside_the_configuration(tmp_path: Path) -> None:
-    assert password_file(Settings(directory=tmp_path)) is None
-    named = Settings(store=StoreSettings(password_file="secret"), directory=tmp_path)
-    assert password_file(named) == tmp_path / "secret"
+async def test_file_of_tls_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "nonsense.pem").write_text("nonsense")
+    named = Settings(
+        store=StoreSettings(url="rediss://127.0.0.1:1", tls_ca_file="nonsense.pem"), directory=tmp_path
+    )
+    with pytest.raises(StoreRefusedError, match=r"nonsense\.pem: cannot be used as \[store\] tls_ca_file"):
+        await in_thread(prepare_store, named, named.store.url, CLOCK)
 
 
 async def test_store_is_set_up_once_and_found_as_it_was(url: str) -> None:
     first = await in_thread(prepare_store, settings(), url, CLOCK)
     again = await in_thread(prepare_store, settings(), url, ManualClock(CLOCK.now_ms() + 10_000))
-    assert first.url == url
+    assert str(first.address) == url
     assert first.meta == again.meta
     assert first.meta.partitions == 64
     assert first.meta.origin_state_id == 1_790_000_000
@@ -126,3 +132,49 @@ async def test_published_catalogue_is_never_written_over(url: str) -> None:
     await in_thread(publish_catalogue, settings(), url, catalogue)
     assert await in_thread(client.get, f"catalogue:{catalogue.version}") == before
     client.close()
+
+
+# --- Sentinels and clusters --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nodes(tmp_path: Path):
+    with cluster(tmp_path, primaries=3, spare=1) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def group(tmp_path: Path):
+    with sentinel_group(tmp_path, replicas=2, sentinels=1) as group:
+        yield group
+
+
+async def test_cluster_is_prepared_published_to_and_opened(nodes: Cluster, tmp_path: Path) -> None:
+    named = settings(url=nodes.url)
+    with structlog.testing.capture_logs() as lines:
+        prepared = await in_thread(prepare_store, named, nodes.url, CLOCK)
+    (idle,) = lines
+    assert (idle["event"], idle["primary"]) == ("store_primary_idle", str(nodes.nodes[-1].endpoint))
+    assert prepared.address.kind == "cluster"
+    catalogue = load_catalogue(CATALOGUE)
+    tariffs = await in_thread(publish_catalogue, named, nodes.url, catalogue)
+    assert tariffs.current.version == catalogue.version
+    client = await in_thread(open_client, named, tmp_path)
+    assert await in_thread(client.account, "A1") is None
+    client._store.close()
+    nodes.nodes[0].admin.execute_command("FUNCTION FLUSH")
+    assert await in_thread(reload_library, prepared.address) == 1
+
+
+async def test_store_whose_replicas_can_never_cover_is_refused(group: SentinelGroup) -> None:
+    one = settings(url=group.url, durability="replicated", replicas=1)
+    with pytest.raises(StoreRefusedError, match=r"has 2 replicas and \[store\] replicas is 1"):
+        await in_thread(prepare_store, one, group.url, CLOCK)
+    for enough in (2, 3):  # that one is missing is for the watch to tell
+        named = settings(url=group.url, durability="replicated", replicas=enough)
+        await in_thread(prepare_store, named, group.url, CLOCK)
+
+
+async def test_library_of_a_store_that_is_away_cannot_be_loaded() -> None:
+    with pytest.raises(StoreUnreachableError, match="start the store"):
+        await in_thread(reload_library, plain_address("redis://127.0.0.1:1"))

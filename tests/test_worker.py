@@ -13,6 +13,7 @@ import trio.testing
 
 from ocs import worker as worker_module
 from ocs.balance.embedded import EmbeddedStore
+from ocs.balance.store_address import plain_address
 from ocs.balance.store_admin import StoreMeta
 from ocs.charging.tariffs import Tariffs
 from ocs.clock import SystemClock
@@ -106,7 +107,7 @@ async def test_worker_that_is_stopped_leaves_nothing(
 
 
 async def test_worker_whose_store_is_away_can_be_stopped_before_it_serves(make, tmp_path: Path) -> None:
-    away = PreparedStore(f"unix://{tmp_path}/none.sock", StoreMeta(1, 64, 1, 1))
+    away = PreparedStore(plain_address(f"unix://{tmp_path}/none.sock"), StoreMeta(1, 64, 1, 1))
     worker, ready = make(away), trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(worker.run, ready.set)
@@ -116,7 +117,7 @@ async def test_worker_whose_store_is_away_can_be_stopped_before_it_serves(make, 
 
 
 async def test_worker_that_was_stopped_before_it_ran_ends_at_once(make, tmp_path: Path) -> None:
-    worker = make(PreparedStore(f"unix://{tmp_path}/none.sock", StoreMeta(1, 64, 1, 1)))
+    worker = make(PreparedStore(plain_address(f"unix://{tmp_path}/none.sock"), StoreMeta(1, 64, 1, 1)))
     worker.request_stop()
     await worker.run(lambda: pytest.fail("it is not ready"))
 

@@ -9,8 +9,9 @@ import trio
 from ocs.balance import keys
 from ocs.balance.client import BalanceClient
 from ocs.balance.model import Account, Session, SessionState, decode_session
-from ocs.balance.redis_store import decode_stored
+from ocs.balance.scan import ScanInterruptedError
 from ocs.balance.store import ABSENT
+from ocs.balance.store_client import StoreClient
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ class ReaderUnavailableError(Exception):
 
 
 class CursorError(ValueError):
-    """A cursor is none that we gave out."""
+    """A cursor is none that we gave out, or the store's servers have changed since."""
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
@@ -74,8 +75,9 @@ class StoreBalanceReader:
         partitions: of the store, as its meta says.
     """
 
-    def __init__(self, connection: "redis.Redis", *, partitions: int) -> None:
-        self._redis: Any = connection
+    def __init__(self, connection: StoreClient, *, partitions: int) -> None:
+        self._store = connection
+        self._redis: Any = connection  # redis-py's commands are partly untyped
         self._partitions = partitions
         self._client = BalanceClient(connection, partitions=partitions)
 
@@ -105,7 +107,10 @@ class StoreBalanceReader:
     def _list_accounts(self, cursor: int, limit: int) -> Page[Account]:
         found: list[Account] = []
         for _ in range(_SCANS_PER_PAGE_MAX):
-            cursor, accounts = self._client.scan_accounts(cursor, max(limit, 100))
+            try:
+                cursor, accounts = self._client.scan_accounts(cursor, max(limit, 100))
+            except ScanInterruptedError as error:
+                raise CursorError(str(error)) from None
             found += accounts
             if cursor == 0 or len(found) >= limit:
                 break
@@ -121,7 +126,9 @@ class StoreBalanceReader:
             members = self._redis.zrange(keys.deadlines_key(partition), rank, rank + wanted - 1)
             named = [keys.parse_deadline_member(member.decode()) for member in members]
             names = [keys.session_key(partition, account_id, session_id) for account_id, session_id in named]
-            sessions = map(decode_session, self._load(names))
+            # What is gone by now is left out.
+            stored = [value for value in self._client.read(names) if value.token != ABSENT]
+            sessions = [decode_session(value.content) for value in stored]
             found += [session for session in sessions if session.state is SessionState.OPEN]
             if len(members) < wanted:
                 partition, rank = partition + 1, 0
@@ -129,23 +136,16 @@ class StoreBalanceReader:
                 rank += len(members)
         return Page(tuple(found))
 
-    def _load(self, names: list[Any]) -> list[bytes]:
-        """Contents of keys that may lie in different partitions; what is gone by now is left out."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for name in names:
-            pipeline.get(name)
-        stored = map(decode_stored, pipeline.execute() if names else ())
-        return [value.content for value in stored if value.token != ABSENT]
-
     def _count_open_sessions(self) -> int:
-        pipeline = self._redis.pipeline(transaction=False)
-        for partition in range(self._partitions):
-            pipeline.zcard(keys.deadlines_key(partition))
-        return sum(pipeline.execute())
+        return sum(
+            self._store.ask(
+                [("ZCARD", keys.deadlines_key(partition)) for partition in range(self._partitions)]
+            )
+        )
 
 
 def _parse_number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 20:
+    if not text.isascii() or not text.isdigit() or len(text) > 40:
         raise CursorError(text)
     return int(text)
 

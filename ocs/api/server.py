@@ -3,7 +3,7 @@
 import ipaddress
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib import metadata
 from typing import Any, cast
@@ -22,14 +22,13 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from ocs.api.problems import EXCEPTION_HANDLERS, AnyRequest
 from ocs.api.reader import BalanceReader
 from ocs.api.routes import ROUTES
-from ocs.api.workers import WorkerOverview
+from ocs.api.workers import FindChannels, WorkerOverview
 from ocs.clock import SystemClock
 from ocs.limits import HTTP_BODY_OCTETS_MAX, HTTP_IDLE_TIMEOUT_S, LOG_TEXT_CHARACTERS_MAX
 from ocs.log import RepeatLimiter, get_logger
 from ocs.metrics import REGISTRY, Counter, Registry
 from ocs.settings import HttpSettings, Settings
 from ocs.settings_file import is_loopback
-from ocs.worker_channel import WorkerChannel
 
 log = get_logger(__name__)
 
@@ -81,7 +80,7 @@ def _count(request: AnyRequest) -> None:
 async def run_http(
     settings: Settings,
     reader: BalanceReader,
-    channels: Sequence[WorkerChannel],
+    find_channels: FindChannels,
     *,
     ready: Callable[[str], None],
     shutdown: Callable[[], Awaitable[object]] = trio.sleep_forever,
@@ -94,7 +93,7 @@ async def run_http(
     Args:
         settings: ``[http]`` says where; port 0 is any free one.
         reader: where accounts and sessions are read.
-        channels: the processes that answer for metrics, peers and health.
+        find_channels: the processes that answer for metrics, peers and health.
         ready: called with ``HOST:PORT`` as bound, when connections are accepted.
         shutdown: returns when it is time to end.
         registry: what this process itself counts.
@@ -110,7 +109,9 @@ async def run_http(
             address=address,
             remedy="balances are readable without a password: listen on loopback behind a proxy that asks for one",
         )
-    server = _Server(create_app(reader, WorkerOverview(channels, reader, SystemClock(), registry=registry)))
+    server = _Server(
+        create_app(reader, WorkerOverview(find_channels, reader, SystemClock(), registry=registry))
+    )
     listening.listen(server.config.backlog)
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
     async with trio.open_nursery() as connections:

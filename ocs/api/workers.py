@@ -1,6 +1,6 @@
 """Asks the workers over their local sockets and makes one picture of what they say."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +12,8 @@ from ocs.clock import Clock
 from ocs.limits import CHANNEL_TIMEOUT_S
 from ocs.metrics import REGISTRY, Gauge, MetricError, Registry, Snapshot, decode_snapshot, merge
 from ocs.worker_channel import WorkerChannel, WorkerSilentError, ask_all
+
+FindChannels = Callable[[], Awaitable[Sequence[WorkerChannel]]]
 
 # PeerSnapshot of diameter_gy, shown as it comes: this side need not know its fields.
 _decode_connections: Final = msgspec.msgpack.Decoder(list[dict[str, Any]]).decode
@@ -25,7 +27,7 @@ class WorkerOverview:
     nothing behind.
 
     Args:
-        channels: one per process that counts something.
+        find_channels: gives one per process that counts something; workers come and go.
         reader: tells whether the store answers.
         clock: for the time of a look.
         registry: what the HTTP process itself counts.
@@ -33,13 +35,13 @@ class WorkerOverview:
 
     def __init__(
         self,
-        channels: Sequence[WorkerChannel],
+        find_channels: FindChannels,
         reader: BalanceReader,
         clock: Clock,
         *,
         registry: Registry = REGISTRY,
     ) -> None:
-        self._channels = tuple(channels)
+        self._find_channels = find_channels
         self._reader = reader
         self._clock = clock
         self._registry = registry
@@ -49,7 +51,7 @@ class WorkerOverview:
         own = Registry()
         up = Gauge("ocs_worker_up", "Whether the worker answered this time.", ("worker",), registry=own)
         snapshots = [self._registry.snapshot()]
-        for name, answer in (await ask_all(self._channels, "metrics")).items():
+        for name, answer in (await self._ask("metrics")).items():
             merged = None if isinstance(answer, WorkerSilentError) else _merged(snapshots, answer)
             snapshots = snapshots if merged is None else [merged]
             up.set(merged is not None, name)
@@ -59,7 +61,7 @@ class WorkerOverview:
         """Collect the connections of all workers."""
         by_worker: dict[str, list[dict[str, Any]]] = {}
         silent: dict[str, str] = {}
-        for name, answer in (await ask_all(self._channels, "peers")).items():
+        for name, answer in (await self._ask("peers")).items():
             if isinstance(answer, WorkerSilentError):
                 silent[name] = str(answer)
                 continue
@@ -80,8 +82,11 @@ class WorkerOverview:
         readiness = await self._readiness(store)
         return status_view(self._clock.now_ms(), readiness, await self.metrics(), open_sessions)
 
+    async def _ask(self, question: str) -> dict[str, bytes | WorkerSilentError]:
+        return await ask_all(await self._find_channels(), question)
+
     async def _readiness(self, store: CheckView) -> ReadyView:
-        health = await ask_all(self._channels, "health")
+        health = await self._ask("health")
         checks = (store, *(_worker_check(name, answer) for name, answer in health.items()))
         return ReadyView(all(check.ok for check in checks), checks)
 

@@ -5,14 +5,16 @@ commits if nothing it read has changed meanwhile.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
-import redis
 
 from ocs import limits
 from ocs.balance import keys
+from ocs.balance.barrier import Barrier
+from ocs.balance.commit_sender import CommitSender
 from ocs.balance.model import (
     Account,
     Session,
@@ -22,18 +24,20 @@ from ocs.balance.model import (
     decode_subscriber,
     encode_value,
 )
-from ocs.balance.redis_store import commit_command, decode_commit_reply, decode_stored
+from ocs.balance.redis_store import decode_stored
+from ocs.balance.scan import next_cursor, parse_cursor
 from ocs.balance.store import (
     ABSENT,
     Commit,
-    CommitResult,
     Committed,
     Conflict,
+    NotYourTurn,
     Stored,
     TokenSource,
     Unavailable,
     Write,
 )
+from ocs.balance.store_client import Command, StoreClient
 from ocs.events import ChargeEvent, decode_event, encode_event
 
 _SCAN_COUNT: Final = 1_000
@@ -52,10 +56,18 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class BalanceClient:
-    """Reads and changes accounts in a store that is set up (see :mod:`ocs.balance.store_admin`)."""
+    """Reads and changes accounts in a store that is set up (see :mod:`ocs.balance.store_admin`).
 
-    def __init__(self, connection: "redis.Redis", *, partitions: int) -> None:
-        self._redis: Any = connection
+    Args:
+        connection: threads may share it.
+        partitions: of the store, as its meta says.
+        barrier: what replicas must have before a change counts as done; None asks nothing of them.
+    """
+
+    def __init__(self, connection: StoreClient, *, partitions: int, barrier: Barrier | None = None) -> None:
+        self._store = connection
+        self._redis: Any = connection  # redis-py's commands are partly untyped
+        self._sender = CommitSender(connection, barrier)
         self.partitions = partitions
         self._tokens = TokenSource()
 
@@ -100,15 +112,18 @@ class BalanceClient:
         return cursor, [decode_session(value.content) for value in stored]
 
     def _scan(self, kind: str, cursor: int, count: int) -> tuple[int, list[Stored]]:
-        cursor, listed = self._redis.scan(cursor, match=f"{{*}}{kind}:*", count=count)
+        topology = self._store.topology(fresh=True)
+        place = parse_cursor(cursor, topology)
+        server: Any = self._store.server(topology.primaries[place.primary].endpoint)
+        at, listed = server.scan(place.at, match=f"{{*}}{kind}:*", count=count)
         # The store's pattern also finds a session whose id ends like a key of this kind begins.
         own = re.compile(rb"\{[0-9]+\}%b:" % kind.encode())
-        found = [key for key in listed if own.match(key)]
-        pipeline = self._redis.pipeline(transaction=False)
-        for key in found:
-            pipeline.get(key)
-        values: list[bytes | None] = pipeline.execute() if found else []
-        return cursor, [decode_stored(value) for value in values if value is not None]
+        values = self.read([key for key in listed if own.match(key)])
+        return next_cursor(place, at, topology), [value for value in values if value.token != ABSENT]
+
+    def read(self, names: list[Any]) -> list[Stored]:
+        """Read values of any partitions with their tokens."""
+        return [decode_stored(value) for value in self._store.ask([("GET", name) for name in names])]
 
     def events(self, account_id: str) -> Iterator[ChargeEvent]:
         """Charge events of an account that the stream still holds, oldest first."""
@@ -149,35 +164,39 @@ class BalanceClient:
             StoreBusyError: the race was lost too often, or the store gave no clear answer.
         """
         values = self.load(names)
+        lost = 0
         for _ in range(limits.COMMIT_ATTEMPTS_MAX):
             change = decide(values)
             if change is None:
-                return
-            commit = self._commit_of(account_id, names, values, change)
-            result = self._execute(commit)
+                if not self._sender.has_barrier:
+                    return
+                # What was decided by may be on this primary alone: it is looked at again, and the replicas waited for.
+                change = Change({})
+            commit = self._commit_of(account_id, names, values, change, lost=lost)
+            (result,) = self._sender.send([commit])
             match result:
                 case Committed():
                     return
                 case Conflict(current):
-                    # redis-py sends a command again when its connection broke: what stands may be our own.
-                    if any(stored.token == commit.token for stored in current):
-                        return
-                    values = current
+                    values, lost = current, lost + 1
+                case NotYourTurn():
+                    time.sleep(limits.TURN_MS / 1000)
                 case _:
                     raise StoreBusyError(f"account {account_id}: {result}")
         raise StoreBusyError(f"account {account_id} changed under us {limits.COMMIT_ATTEMPTS_MAX} times")
 
-    def _execute(self, commit: Commit) -> CommitResult:
-        try:
-            return decode_commit_reply(self._redis.execute_command(*commit_command(commit)))
-        except redis.RedisError as error:
-            return Unavailable(str(error))
-
     def _commit_of(
-        self, account_id: str, names: tuple[str, ...], values: tuple[Stored, ...], change: Change
+        self,
+        account_id: str,
+        names: tuple[str, ...],
+        values: tuple[Stored, ...],
+        change: Change,
+        *,
+        lost: int = 0,
     ) -> Commit:
+        partition = self.partition_of(account_id)
         return Commit(
-            self.partition_of(account_id),
+            partition,
             names,
             tuple(stored.token for stored in values),
             self._tokens.next(),
@@ -186,6 +205,8 @@ class BalanceClient:
                 for key, value in change.writes.items()
             ),
             tuple(encode_event(event) for event in change.events),
+            turn_key=keys.turn_key(partition, account_id),
+            claims_turn=lost >= limits.LOST_RACES_BEFORE_TURN,
         )
 
     def create_pipelined(
@@ -195,25 +216,33 @@ class BalanceClient:
 
         Yields:
             The ids of accounts that were not created because something stood there already.
+
+        Raises:
+            StoreBusyError: it is not known whether one of them was created; all may be sent again.
+            redis.RedisError: the directory could not be written.
         """
-        pipeline = self._redis.pipeline(transaction=False)
-        slots: list[str] = []
+        commits: list[tuple[str, Commit]] = []
+        entries: list[Command] = []
 
         def flush() -> Iterator[str]:
-            for account_id, reply in zip(slots, _commit_replies(pipeline.execute()), strict=True):
-                if not isinstance(decode_commit_reply(reply), Committed):
+            self._store.ask(entries)
+            results = self._sender.send([commit for _, commit in commits])
+            for (account_id, _), result in zip(commits, results, strict=True):
+                if isinstance(result, Unavailable):
+                    raise StoreBusyError(f"account {account_id}: {result}")
+                if not isinstance(result, Committed):
                     yield account_id
-            slots.clear()
+            commits.clear()
+            entries.clear()
 
         for account_id, directory, change in changes:
             names = tuple(change.writes)
-            commit = self._commit_of(account_id, names, tuple(Stored(ABSENT, b"") for _ in names), change)
-            pipeline.execute_command(*commit_command(commit))
-            pipeline.mset(directory)
-            slots.append(account_id)
-            if len(slots) >= batch:
+            absent = tuple(Stored(ABSENT, b"") for _ in names)
+            commits.append((account_id, self._commit_of(account_id, names, absent, change)))
+            entries += [("SET", key, location) for key, location in directory.items()]
+            if len(commits) >= batch:
                 yield from flush()
-        if slots:
+        if commits:
             yield from flush()
 
     def claim_identities(
@@ -227,8 +256,7 @@ class BalanceClient:
             if self._redis.set(key, location, nx=True):
                 claimed.append(key)
             elif self._redis.get(key) != location and self._holds(identity):
-                if claimed:
-                    self._redis.delete(*claimed)
+                self._store.ask([("DEL", key) for key in claimed])
                 return identity
             else:
                 self._redis.set(key, location)
@@ -241,8 +269,3 @@ class BalanceClient:
             return False
         subscriber = self.subscriber(*location)
         return subscriber is not None and identity in subscriber.identities
-
-
-def _commit_replies(replies: list[Any]) -> list[Any]:
-    """Every second reply: a commit and its directory entries alternate."""
-    return replies[::2]

@@ -83,5 +83,22 @@ local function heartbeat(keys, argv)
   return {string.format('%.0f', now), string.format('%.0f', outage)}
 end
 
+-- Forget events that everybody has acknowledged, and keep what they came to: both or neither.
+-- KEYS: events stream, checkpoints. ARGV: where the last trim stopped ('' for never), where this one stops, the lowest
+-- id that stays; then accounts with their checkpoints.
+-- Returns 1 when it was done, 0 when somebody else has trimmed meanwhile.
+local function trim(keys, argv)
+  if (redis.call('HGET', keys[2], '') or '') ~= argv[1] then
+    return 0
+  end
+  for i = 4, #argv, 2 do
+    redis.call('HSET', keys[2], argv[i], argv[i + 1])
+  end
+  redis.call('HSET', keys[2], '', argv[2])
+  redis.call('XTRIM', keys[1], 'MINID', '=', argv[3])
+  return 1
+end
+
 redis.register_function('ocs_commit', commit)
+redis.register_function('ocs_trim', trim)
 redis.register_function('ocs_heartbeat', heartbeat)

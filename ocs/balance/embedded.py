@@ -29,6 +29,7 @@ from ocs.limits import (
     STORE_LOAD_TIMEOUT_S,
     STORE_LOG_OCTETS_MAX,
     STORE_RESTART_DELAY_MAX_S,
+    STORE_REWRITE_GROWTH_PERCENT,
     STORE_STOP_TIMEOUT_S,
     STORE_TIMEOUT_S,
 )
@@ -63,6 +64,12 @@ no-appendfsync-on-rewrite no
 # A crash can cut the last write short; it was never acknowledged.
 aof-load-truncated yes
 aof-use-rdb-preamble yes
+# A restore can stop at any second since the last rewrite.
+aof-timestamp-enabled yes
+# The file is written anew when it has doubled and is worth the work: on disk it takes twice the data and 64 MiB, and
+# while it is rewritten the new snapshot beside it.
+auto-aof-rewrite-percentage {rewrite_percentage}
+auto-aof-rewrite-min-size 64mb
 save ""
 # Evicted keys would be lost money: a full store refuses writes instead.
 maxmemory-policy noeviction
@@ -77,7 +84,7 @@ class DataFolderInUseError(EmbeddedStoreError):
     """Another ``ocs`` runs on this data folder."""
 
 
-class StoreAddress(msgspec.Struct, frozen=True):
+class EmbeddedAddress(msgspec.Struct, frozen=True):
     """Where the embedded store of a data folder listens: the content of ``store.json``.
 
     Attributes:
@@ -96,7 +103,7 @@ class StoreAddress(msgspec.Struct, frozen=True):
         return urlsplit(self.url).path
 
 
-def find_store(data_dir: Path) -> StoreAddress | None:
+def find_store(data_dir: Path) -> EmbeddedAddress | None:
     """Find the running store of a data folder, from any process; None when none accepts connections."""
     address = _read_address(data_dir)
     if address is None:
@@ -125,12 +132,12 @@ class EmbeddedStore:
         self._data_dir = data_dir.absolute()
         self._appendfsync = "everysec" if durability == "memory" else "always"
         self._owner_lock: int | None = None
-        self._address: StoreAddress | None = None
+        self._address: EmbeddedAddress | None = None
         self._process: trio.Process | None = None  # None also while an adopted store runs
         self.was_adopted = False
 
     @property
-    def address(self) -> StoreAddress:
+    def address(self) -> EmbeddedAddress:
         """Where the store listens; the same after a restart."""
         if self._address is None:
             raise RuntimeError("the store is not started")
@@ -148,7 +155,7 @@ class EmbeddedStore:
     ) -> None:
         await self.stop()
 
-    async def start(self) -> StoreAddress:
+    async def start(self) -> EmbeddedAddress:
         """Start the store, or adopt the one that a killed ``ocs`` left; return when it takes commands.
 
         Cancellation leaves no process of ours behind and the folder free.
@@ -181,7 +188,7 @@ class EmbeddedStore:
         os.close(lock)
         return "ended"
 
-    async def restart(self) -> StoreAddress:
+    async def restart(self) -> EmbeddedAddress:
         """Start the store again after :meth:`wait` returned; all that it acknowledged is there.
 
         Raises:
@@ -240,15 +247,15 @@ class EmbeddedStore:
             os.close(self._owner_lock)
             self._owner_lock = None
 
-    def _remember_address(self, url: str, pid: int) -> StoreAddress:
+    def _remember_address(self, url: str, pid: int) -> EmbeddedAddress:
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._address = address = StoreAddress(url, pid, started)
+        self._address = address = EmbeddedAddress(url, pid, started)
         unfinished = self._data_dir / "store.json.new"
         unfinished.write_bytes(msgspec.json.encode(address))
         unfinished.rename(self._data_dir / "store.json")
         return address
 
-    def _forget_address(self, address: StoreAddress) -> None:
+    def _forget_address(self, address: EmbeddedAddress) -> None:
         (self._data_dir / "store.json").unlink(missing_ok=True)
         folder = Path(address.socket_path).parent
         if folder != self._data_dir:
@@ -267,7 +274,7 @@ class EmbeddedStore:
 
     # --- Process ------------------------------------------------------------------------------------------------
 
-    async def _obtain(self) -> StoreAddress:
+    async def _obtain(self) -> EmbeddedAddress:
         """Start a store if nobody holds the lock; else adopt the one that does."""
         give_up_at = trio.current_time() + _LOCK_PATIENCE_S
         while True:
@@ -285,7 +292,7 @@ class EmbeddedStore:
                 )
             await trio.sleep(_POLL_S)
 
-    async def _adopt(self) -> StoreAddress | None:
+    async def _adopt(self) -> EmbeddedAddress | None:
         """Take over the store that ``store.json`` names, once it has proved to be this folder's."""
         known = _read_address(self._data_dir)
         if known is None:
@@ -295,7 +302,14 @@ class EmbeddedStore:
             str(cast("list[Any]", folder)[-1]), self._data_dir
         ):
             return None
-        await _ask(known.socket_path, "CONFIG", "SET", "appendfsync", self._appendfsync)
+        # A backup that was killed has left rewriting off.
+        settings = (
+            "appendfsync",
+            self._appendfsync,
+            "auto-aof-rewrite-percentage",
+            str(STORE_REWRITE_GROWTH_PERCENT),
+        )
+        await _ask(known.socket_path, "CONFIG", "SET", *settings)
         await self._until_ready(known.socket_path)
         information = str(await _ask(known.socket_path, "INFO", "server"))
         pid = next((int(line[11:]) for line in information.splitlines() if line.startswith("process_id:")), 0)
@@ -305,7 +319,7 @@ class EmbeddedStore:
         log.info("store_adopted", url=address.url, pid=address.pid, data_dir=str(self._data_dir))
         return address
 
-    async def _spawn(self, lock: int) -> StoreAddress:
+    async def _spawn(self, lock: int) -> EmbeddedAddress:
         """Start the server; it inherits the lock, and our copy is closed."""
         try:
             binary = str(get_binary_path())
@@ -314,7 +328,11 @@ class EmbeddedStore:
             self._remember_address(
                 url, 0
             )  # before the start: whoever finds the lock held must find the socket
-            config = _CONFIG.format(appendfsync=self._appendfsync, socket=_quoted(path, self._data_dir))
+            config = _CONFIG.format(
+                appendfsync=self._appendfsync,
+                socket=_quoted(path, self._data_dir),
+                rewrite_percentage=STORE_REWRITE_GROWTH_PERCENT,
+            )
             (self._data_dir / "store.conf").write_text(config, encoding="utf-8")
             with _open_log(self._data_dir / "store.log") as output:
                 self._process = await trio.lowlevel.open_process(
@@ -397,9 +415,9 @@ async def _ask(socket_path: str, *arguments: str) -> Any:
     return None
 
 
-def _read_address(data_dir: Path) -> StoreAddress | None:
+def _read_address(data_dir: Path) -> EmbeddedAddress | None:
     try:
-        return msgspec.json.decode((data_dir / "store.json").read_bytes(), type=StoreAddress)
+        return msgspec.json.decode((data_dir / "store.json").read_bytes(), type=EmbeddedAddress)
     except (OSError, msgspec.DecodeError):
         return None
 

@@ -39,7 +39,7 @@ def record_movement(
         currency=purse.currency,
         tax_class="",
         movements=movements,
-        balance_after_micro=purse.money_balance(),
+        balance_after_micro=purse.money_balance,
         catalogue_version="",
         tariff_path="",
         trace=None,

@@ -47,6 +47,11 @@ def turn_key(partition: int, account_id: str) -> str:
     return f"{{{partition}}}t:{account_id}"
 
 
+def barrier_key(partition: int) -> str:
+    """Written only so that its connection has something that replicas can be waited for with."""
+    return f"{{{partition}}}barrier"
+
+
 def deadlines_key(partition: int) -> str:
     """Sorted set of open sessions by the time at which supervision looks at them."""
     return f"{{{partition}}}deadlines"
@@ -55,6 +60,11 @@ def deadlines_key(partition: int) -> str:
 def events_key(partition: int) -> str:
     """Stream of charge events."""
     return f"{{{partition}}}events"
+
+
+def checkpoints_key(partition: int) -> str:
+    """Hash: what the trimmed charge events of each account came to (:mod:`ocs.balance.checkpoints`)."""
+    return f"{{{partition}}}checkpoints"
 
 
 def identity_key(identity: str) -> str:

@@ -17,7 +17,6 @@ from ocs.units import UnitType
 _MONEY: Final = UnitType.MONEY
 _FOR_EVER: Final = 1 << 62
 _OCTETS: Final = (UnitType.TOTAL_OCTETS, UnitType.INPUT_OCTETS, UnitType.OUTPUT_OCTETS)
-_NOBODY: Final[frozenset[str]] = frozenset()
 _NOTHING: Final[tuple[Hold, ...]] = ()
 
 
@@ -43,10 +42,24 @@ def money_balance(account: Account) -> int:
     return sum([bucket.value for bucket in account.buckets if bucket.unit_type == _MONEY])
 
 
+class _Place(msgspec.Struct, gc=False):
+    """A bucket, and what it holds while the decision lasts.
+
+    Attributes:
+        can_pay: it is valid at the moment of the decision.
+    """
+
+    bucket: Bucket
+    value: int
+    reserved: int
+    can_pay: bool
+
+
 class Purse:
     """The buckets, totals and event counter of one account in one decision.
 
     Attributes:
+        money_balance: all money, held or not, in micro-units.
         has_allowances: something beside money can pay. has_expiring_buckets: some bucket pays for a time only.
 
     Args:
@@ -55,33 +68,39 @@ class Purse:
     """
 
     __slots__ = (
-        "_buckets",
-        "_expired",
+        "_has_invalid_buckets",
         "_is_changed",
         "_origin",
+        "_places",
         "_sequence",
         "_totals",
         "has_allowances",
         "has_expiring_buckets",
+        "money_balance",
         "now_ms",
     )
 
     def __init__(self, account: Account, now_ms: int) -> None:
         self._origin = account
-        self._buckets = list(account.buckets)
         self._totals = account.totals
         self._sequence = account.sequence
-        self._is_changed = False
+        self._is_changed = self._has_invalid_buckets = False
         self.now_ms = now_ms
-        # Buckets that cannot pay now; nearly always none, so that the passes below stay short.
-        self._expired: Collection[str] = _NOBODY
         self.has_expiring_buckets = self.has_allowances = False
-        for b in account.buckets:
-            if b.unit_type != _MONEY:
+        self._places: list[_Place] = []
+        balance = 0
+        for bucket in account.buckets:
+            value, can_pay = bucket.value, True
+            if bucket.unit_type is _MONEY:
+                balance += value
+            else:
                 self.has_allowances = True
-            if (b.valid_until_ms or b.valid_from_ms) and not self.has_expiring_buckets:
+            if bucket.valid_until_ms or bucket.valid_from_ms:
                 self.has_expiring_buckets = True
-                self._expired = {b.bucket_id for b in account.buckets if not is_valid(b, now_ms)}
+                if not is_valid(bucket, now_ms):
+                    can_pay, self._has_invalid_buckets = False, True
+            self._places.append(_Place(bucket, value, bucket.reserved, can_pay))
+        self.money_balance = balance
 
     @property
     def account_id(self) -> str:
@@ -96,19 +115,34 @@ class Purse:
     @property
     def buckets(self) -> tuple[Bucket, ...]:
         """The buckets as they are now, in drawing order."""
-        return tuple(self._buckets)
+        buckets: list[Bucket] = []
+        for place in self._places:
+            bucket, value, reserved = place.bucket, place.value, place.reserved
+            if value != bucket.value or reserved != bucket.reserved:
+                bucket = Bucket(
+                    bucket.bucket_id,
+                    bucket.unit_type,
+                    value,
+                    reserved,
+                    bucket.allowance,
+                    bucket.priority,
+                    bucket.valid_from_ms,
+                    bucket.valid_until_ms,
+                )
+            buckets.append(bucket)
+        return tuple(buckets)
 
     def account(self) -> Account:
         """The account after all moves; the very account it started from when there was none."""
-        if not self._is_changed:
-            return self._origin
         a = self._origin
+        if not self._is_changed:
+            return a
         return Account(
             a.account_id,
             a.currency,
             a.state,
             self._sequence,
-            tuple(self._buckets),
+            self.buckets,
             self._totals,
             a.credit_limit_micro,
         )
@@ -121,30 +155,21 @@ class Purse:
 
     # --- Looking ----------------------------------------------------------------------------------------
 
-    def money_balance(self) -> int:
-        """All money, held or not, in micro-units."""
-        balance = 0
-        for bucket in self._buckets:
-            if bucket.unit_type == _MONEY:
-                balance += bucket.value
-        return balance
-
     def available_money(self) -> int:
         """Money that no session holds, plus the credit limit, in micro-units; negative after an overrun."""
         available = self._origin.credit_limit_micro
-        expired = self._expired
-        for bucket in self._buckets:
-            if bucket.unit_type == _MONEY and not (expired and bucket.bucket_id in expired):
-                available += bucket.value - bucket.reserved
+        for place in self._places:
+            if place.can_pay and place.bucket.unit_type is _MONEY:
+                available += place.value - place.reserved
         return available
 
     def plan_units(
-        self, unit_type: UnitType, allowances: Collection[str], wanted: int, own: Collection[str] = _NOBODY
+        self, unit_type: UnitType, allowances: Collection[str], wanted: int, own: tuple[Hold, ...] = _NOTHING
     ) -> tuple[tuple[Hold, ...], int]:
         """Choose which allowances give ``wanted`` units.
 
         Args:
-            own: ids of buckets that the caller's grant was made from: they may still pay for it after they expired.
+            own: what the caller's grant was made from: those buckets may still pay for it after they expired.
 
         Returns:
             What to take from which bucket, and the sum, which is less than ``wanted`` when they hold less.
@@ -153,13 +178,13 @@ class Purse:
             return _NOTHING, 0
         parts: list[Hold] = []
         missing = wanted
-        expired = self._expired
-        for bucket in self._buckets:
-            if bucket.unit_type == _MONEY or not pays_units(bucket, unit_type, allowances):
+        for place in self._places:
+            bucket = place.bucket
+            if not pays_units(bucket, unit_type, allowances):
                 continue
-            if expired and bucket.bucket_id in expired and bucket.bucket_id not in own:
+            if not place.can_pay and not _is_held(bucket, own):
                 continue
-            amount = min(missing, bucket.value - bucket.reserved)
+            amount = min(missing, place.value - place.reserved)
             if amount > 0:
                 parts.append(Hold(bucket.bucket_id, amount))
                 missing -= amount
@@ -167,7 +192,7 @@ class Purse:
                     break
         return tuple(parts), wanted - missing
 
-    def plan_money(self, amount_micro: int, own: Collection[str] = _NOBODY) -> tuple[Hold, ...]:
+    def plan_money(self, amount_micro: int, own: tuple[Hold, ...] = _NOTHING) -> tuple[Hold, ...]:
         """Choose which money buckets give an amount; the last valid one takes what none covers.
 
         The caller has checked what can be afforded, or means to record an overrun (RFC 8506 section 8.19: used
@@ -178,36 +203,33 @@ class Purse:
         """
         if amount_micro <= 0:
             return _NOTHING
-        parts: list[Hold] = []
+        parts = _NOTHING
         missing = amount_micro
         last = ""
-        expired = self._expired
-        for bucket in self._buckets:
-            if bucket.unit_type != _MONEY:
-                continue
-            if expired and bucket.bucket_id in expired and bucket.bucket_id not in own:
+        for place in self._places:
+            bucket = place.bucket
+            if bucket.unit_type is not _MONEY or not (place.can_pay or _is_held(bucket, own)):
                 continue
             last = bucket.bucket_id
-            free = bucket.value - bucket.reserved
+            free = place.value - place.reserved
             if free >= missing:
                 return (*parts, Hold(last, missing))
             if free > 0:
-                parts.append(Hold(last, free))
+                parts += (Hold(last, free),)
                 missing -= free
         if not last:
             raise LedgerInvariantError(f"account {self.account_id} has no money bucket")
         if parts and parts[-1].bucket_id == last:
-            parts[-1] = Hold(last, parts[-1].amount + missing)
-        else:
-            parts.append(Hold(last, missing))
-        return tuple(parts)
+            return (*parts[:-1], Hold(last, parts[-1].amount + missing))
+        return (*parts, Hold(last, missing))
 
     # --- Moving -----------------------------------------------------------------------------------------
 
     def reserve(self, holds: tuple[Hold, ...]) -> None:
         """Set amounts aside; nothing leaves the account."""
         for hold in holds:
-            self._set_aside(hold.bucket_id, hold.amount)
+            self._place_of(hold.bucket_id).reserved += hold.amount
+            self._is_changed = True
 
     def release(self, holds: tuple[Hold, ...]) -> None:
         """Give back what a session had set aside.
@@ -216,30 +238,18 @@ class Purse:
             LedgerInvariantError: a bucket would hold less than nothing, or is gone while held.
         """
         for hold in holds:
-            self._set_aside(hold.bucket_id, -hold.amount)
-
-    def _set_aside(self, bucket_id: str, amount: int) -> None:
-        index = self._index_of(bucket_id)
-        b = self._buckets[index]
-        reserved = b.reserved + amount
-        if reserved < 0:
-            raise LedgerInvariantError(f"bucket {bucket_id} of {self.account_id}: reserved {reserved}")
-        self._buckets[index] = Bucket(
-            bucket_id,
-            b.unit_type,
-            b.value,
-            reserved,
-            b.allowance,
-            b.priority,
-            b.valid_from_ms,
-            b.valid_until_ms,
-        )
-        self._is_changed = True
+            place = self._place_of(hold.bucket_id)
+            place.reserved = reserved = place.reserved - hold.amount
+            self._is_changed = True
+            if reserved < 0:
+                raise LedgerInvariantError(
+                    f"bucket {hold.bucket_id} of {self.account_id}: reserved {reserved}"
+                )
 
     def debit(self, parts: tuple[Hold, ...]) -> tuple[BucketMovement, ...]:
         """Take amounts out of buckets for good, and count them in the totals."""
-        if len(parts) == 1:
-            return (self._move(parts[0].bucket_id, -parts[0].amount),)
+        if not parts:
+            return ()
         return tuple([self._move(part.bucket_id, -part.amount) for part in parts])
 
     def credit(self, parts: tuple[Hold, ...]) -> tuple[BucketMovement, ...]:
@@ -247,22 +257,13 @@ class Purse:
         return tuple([self._move(part.bucket_id, part.amount) for part in parts])
 
     def _move(self, bucket_id: str, amount: int) -> BucketMovement:
-        index = self._index_of(bucket_id)
-        b = self._buckets[index]
-        value = b.value + amount
-        unit_type = b.unit_type
-        if value < 0 and unit_type != _MONEY:
+        place = self._place_of(bucket_id)
+        unit_type = place.bucket.unit_type
+        place.value = value = place.value + amount
+        if unit_type is _MONEY:
+            self.money_balance += amount
+        elif value < 0:
             raise LedgerInvariantError(f"allowance {bucket_id} of {self.account_id} below zero: {value}")
-        self._buckets[index] = Bucket(
-            bucket_id,
-            unit_type,
-            value,
-            b.reserved,
-            b.allowance,
-            b.priority,
-            b.valid_from_ms,
-            b.valid_until_ms,
-        )
         self._is_changed = True
         if amount < 0:
             self._count(unit_type, 0, -amount, 0)
@@ -276,10 +277,15 @@ class Purse:
         Raises:
             LedgerInvariantError: the id is taken, or the bucket starts with a reservation.
         """
-        if bucket.reserved or any(b.bucket_id == bucket.bucket_id for b in self._buckets):
+        places = {place.bucket.bucket_id: place for place in self._places}
+        if bucket.reserved or bucket.bucket_id in places:
             raise LedgerInvariantError(f"bucket {bucket.bucket_id} of {self.account_id} cannot be added")
         self._count(bucket.unit_type, bucket.value, 0, 0)
-        self._buckets = list(in_drawing_order((*self._buckets, bucket)))
+        if bucket.unit_type is _MONEY:
+            self.money_balance += bucket.value
+        places[bucket.bucket_id] = _Place(bucket, bucket.value, 0, is_valid(bucket, self.now_ms))
+        ordered = in_drawing_order(place.bucket for place in places.values())
+        self._places = [places[each.bucket_id] for each in ordered]
         self._is_changed = True
         return BucketMovement(bucket.bucket_id, bucket.unit_type, bucket.value, bucket.value)
 
@@ -288,41 +294,47 @@ class Purse:
 
         What a session holds in an expired bucket stays until that session reports or ends: it was granted in time.
         """
-        if not self._expired:
+        if not self._has_invalid_buckets:
             return ()
-        kept: list[Bucket] = []
+        kept: list[_Place] = []
         movements: list[BucketMovement] = []
-        for bucket in self._buckets:
+        for place in self._places:
+            bucket = place.bucket
             if not bucket.valid_until_ms or bucket.valid_until_ms > self.now_ms:
-                kept.append(bucket)
+                kept.append(place)
                 continue
-            lost = max(0, bucket.value - bucket.reserved)
+            lost = max(0, place.value - place.reserved)
             if lost:
                 self._count(bucket.unit_type, 0, 0, lost)
-                movements.append(
-                    BucketMovement(bucket.bucket_id, bucket.unit_type, -lost, bucket.value - lost)
-                )
-            if bucket.value - lost or bucket.reserved:
-                kept.append(msgspec.structs.replace(bucket, value=bucket.value - lost))
-        if movements or len(kept) != len(self._buckets):
+                place.value -= lost
+                if bucket.unit_type is _MONEY:
+                    self.money_balance -= lost
+                movements.append(BucketMovement(bucket.bucket_id, bucket.unit_type, -lost, place.value))
+            if place.value or place.reserved:
+                kept.append(place)
+        if movements or len(kept) != len(self._places):
             self._is_changed = True
-            self._buckets = kept
+            self._places = kept
         return tuple(movements)
 
     def _count(self, unit_type: UnitType, credited: int, debited: int, expired: int) -> None:
         totals = self._totals
         for index, t in enumerate(totals):
-            if t.unit_type == unit_type:
+            if t.unit_type is unit_type:
                 total = Total(unit_type, t.credited + credited, t.debited + debited, t.expired + expired)
                 self._totals = (*totals[:index], total, *totals[index + 1 :])
                 return
         self._totals = (*totals, Total(unit_type, credited, debited, expired))
 
-    def _index_of(self, bucket_id: str) -> int:
-        for index, bucket in enumerate(self._buckets):
-            if bucket.bucket_id == bucket_id:
-                return index
+    def _place_of(self, bucket_id: str) -> _Place:
+        for place in self._places:
+            if place.bucket.bucket_id == bucket_id:
+                return place
         raise LedgerInvariantError(f"account {self.account_id} has no bucket {bucket_id}")
+
+
+def _is_held(bucket: Bucket, holds: tuple[Hold, ...]) -> bool:
+    return any(hold.bucket_id == bucket.bucket_id for hold in holds)
 
 
 def check_invariants(account: Account) -> None:

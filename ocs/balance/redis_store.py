@@ -1,21 +1,23 @@
-"""The store on Redis or Valkey: one pipelined connection in trio, hiredis packing and parsing.
+"""The store on Redis or Valkey: each call goes to the server that holds its keys.
 
-Calls append to a buffer; one write carries everything that was asked for since the last. Replies come in
-order, so a queue of callbacks matches them. With ``appendfsync always`` the server replies only after its
-fsync: the reply is the durability barrier.
+One server, a primary that Sentinels choose, or a cluster: :class:`RedisStore` knows which servers there are and who
+owns which slots, follows redirections, and asks again when one is lost. A call that may have been executed is never
+sent again by itself; its outcome is unknown, and the engine looks.
 """
 
-from collections import deque
+from binascii import crc_hqx
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-import hiredis
 import structlog
 import trio
 
 from ocs import limits
+from ocs.balance.barrier import Barrier
 from ocs.balance.keys import CLOCK, deadlines_key, events_key, turn_key
-from ocs.balance.redis_stream import pack_command as _pack
+from ocs.balance.redis_connection import Reply, StoreError
+from ocs.balance.redis_node import RedisNode
+from ocs.balance.redis_stream import StoreServers, pack_command
 from ocs.balance.store import (
     COMMITTED,
     NONCE_OCTETS,
@@ -30,24 +32,26 @@ from ocs.balance.store import (
     Stored,
     Unavailable,
 )
-from ocs.metrics import Counter, Histogram
+from ocs.balance.store_history import ReplicationState, StoreHistory, Verdict
+from ocs.balance.topology import Topology
+from ocs.metrics import Counter
+from ocs.store_url import Endpoint
 
 log = structlog.get_logger()
 
-_COMMANDS = Counter("ocs_store_commands_total", "Commands sent to the store.")
-_RECONNECTS = Counter("ocs_store_connections_lost_total", "Connections to the store that ended.")
-_ROUND_TRIP = Histogram(
-    "ocs_store_round_trip_seconds",
-    "From a write to the store until its last reply: the durability barrier included.",
-    (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0),
+_PROMOTIONS = Counter(
+    "ocs_store_promotions_total",
+    "Servers met that took another one's place: yes when they lack what was acknowledged, no when not.",
+    ("lossy",),
+)
+_REDIRECTIONS = Counter(
+    "ocs_store_redirections_total", "Calls that another server had to be asked for.", ("kind",)
 )
 
-_RECEIVE_OCTETS: Final = 262_144
-_BACKOFF_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+SLOTS: Final = 16_384
 
-# What hiredis makes of RESP, errors included, or what stands for a reply that did not come.
-Reply = int | bytes | list[Any] | Exception | Unavailable | None
-Opener = Callable[[], Awaitable[trio.abc.Stream]]
+# The server is not what it was, or not ready: who is?
+_ASK_AGAIN: Final = ("CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOREPLICAS", "NOGOODSLAVE", "UNKILLABLE")
 
 
 def commit_command(commit: Commit) -> list[str | bytes | int]:
@@ -91,218 +95,400 @@ def decode_commit_reply(reply: Reply) -> CommitResult:
         return NOT_YOUR_TURN
     if isinstance(reply, list):
         return Conflict(tuple(decode_stored(value) for value in reply))
-    return Unavailable(f"store answered {reply!r}")
+    return _unavailable(reply)
 
 
-class RedisStore:
-    """A :class:`~ocs.balance.store.BalanceStore` over one connection that is made again when it is lost.
-
-    Args:
-        open_stream: makes an authenticated connection; raises OSError when the store cannot be reached.
-        after_replies: called after each batch of replies has been handed out, so that what they set free is
-            dealt with together.
-    """
-
-    def __init__(self, open_stream: Opener, *, after_replies: Callable[[], None] = lambda: None) -> None:
-        self._open_stream = open_stream
-        self.after_replies = after_replies
-        self._out: list[bytes] = []
-        self._waiting: deque[Callable[[Reply], None]] = deque()
-        # When each write left, and how many calls had been made until then: the oldest unanswered one is the watch's.
-        self._written: deque[tuple[float, int]] = deque()
-        self._called = 0
-        self._answered = 0
-        self._wake = trio.Event()
-        self._stream: trio.abc.Stream | None = None
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether calls go out now; otherwise they answer ``Unavailable`` at once."""
-        return self._stream is not None
-
-    # --- BalanceStore -----------------------------------------------------------------------------------
-
-    def commit(self, commit: Commit, done: Callable[[CommitResult], None]) -> None:
-        """Write a decision if everything it read still stands."""
-        self._send(_pack(tuple(commit_command(commit))), lambda reply: done(decode_commit_reply(reply)))
-
-    def load(self, keys: Sequence[str], done: Callable[[tuple[Stored, ...] | Unavailable], None]) -> None:
-        """Read values of one partition with their tokens."""
-
-        def loaded(reply: Reply) -> None:
-            if isinstance(reply, list):
-                done(tuple(decode_stored(value) for value in reply))
-            else:
-                done(_unavailable(reply))
-
-        self._send(_pack(("MGET", *keys)), loaded)
-
-    def read_hint(self, key: str, done: Callable[[bytes | Unavailable | None], None]) -> None:
-        """Read a directory or locator entry."""
-
-        def read(reply: Reply) -> None:
-            done(reply if reply is None or isinstance(reply, bytes) else _unavailable(reply))
-
-        self._send(_pack(("GET", key)), read)
-
-    def write_hint(self, key: str, value: bytes, ttl_ms: int) -> None:
-        """Write a directory or locator entry."""
-        self._send(_pack(("SET", key, value, "PX", ttl_ms) if ttl_ms else ("SET", key, value)), _ignore)
-
-    def due(
-        self, partition: int, until_ms: int, limit: int, done: Callable[[tuple[str, ...] | Unavailable], None]
-    ) -> None:
-        """List members of the deadlines whose time has come."""
-
-        def listed(reply: Reply) -> None:
-            if isinstance(reply, list):
-                done(tuple(member.decode() for member in reply))
-            else:
-                done(_unavailable(reply))
-
-        self._send(
-            _pack(("ZRANGE", deadlines_key(partition), "-inf", until_ms, "BYSCORE", "LIMIT", 0, limit)),
-            listed,
-        )
-
-    def heartbeat(self, done: Callable[[Heartbeat | Unavailable], None]) -> None:
-        """Tell the store that we live; learn its time and our outages."""
-
-        def beaten(reply: Reply) -> None:
-            if isinstance(reply, list):
-                done(Heartbeat(int(reply[0]), int(reply[1])))
-            else:
-                done(_unavailable(reply))
-
-        self._send(_pack(("FCALL", "ocs_heartbeat", 1, CLOCK, limits.OUTAGE_THRESHOLD_MS)), beaten)
-
-    # --- The connection ---------------------------------------------------------------------------------
-
-    def _send(self, packed: bytes, done: Callable[[Reply], None]) -> None:
-        if self._stream is None:
-            done(Unavailable("the store is not connected"))
-            return
-        self._out.append(packed)
-        self._waiting.append(done)
-        self._called += 1
-        if len(self._out) == 1:
-            self._wake.set()
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep a connection for ever; report started when the first one stands.
-
-        Cancellation closes the connection; calls in flight then answer ``Unavailable``.
-        """
-        failures = 0
-        started = False
-        while True:
-            try:
-                stream = await self._open_stream()
-            except OSError as error:
-                delay = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
-                if failures % 50 == 0:
-                    log.warning(
-                        "store_unreachable",
-                        reason=str(error),
-                        remedy="start the store or correct [store] url",
-                    )
-                failures += 1
-                await trio.sleep(delay)
-                continue
-            failures = 0
-            self._stream = stream
-            if not started:
-                started = True
-                task_status.started()
-            reason = "closed by us"
-            try:
-                reason = await self._converse(stream)
-            finally:
-                self._stream = None
-                self._fail_all(reason)
-                with trio.CancelScope(shield=True):
-                    await trio.aclose_forcefully(stream)
-            _RECONNECTS.inc()
-            log.warning("store_connection_lost", reason=reason)
-
-    async def _converse(self, stream: trio.abc.Stream) -> str:
-        """Write and read until the connection ends; say why."""
-        reason = "closed by the store"
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write, stream)
-                nursery.start_soon(self._watch)
-                await self._read(stream)
-                nursery.cancel_scope.cancel()
-        except* (trio.BrokenResourceError, trio.ClosedResourceError, OSError) as group:
-            reason = "; ".join(repr(error) for error in group.exceptions)
-        except* hiredis.ProtocolError:
-            reason = "the store does not speak RESP"
-        except* trio.TooSlowError:
-            reason = f"no answer within {limits.STORE_TIMEOUT_S} s"
-        return reason
-
-    async def _write(self, stream: trio.abc.Stream) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake = trio.Event()
-            if not self._out or len(self._written) >= limits.STORE_WRITES_IN_FLIGHT_MAX:
-                continue  # the replies wake us
-            data = b"".join(self._out)
-            _COMMANDS.inc(by=len(self._out))
-            self._out.clear()
-            self._written.append((trio.current_time(), self._called))
-            await stream.send_all(data)
-
-    async def _read(self, stream: trio.abc.Stream) -> None:
-        reader: Any = hiredis.Reader(replyError=_StoreError, protocolError=hiredis.ProtocolError)
-        waiting = self._waiting
-        while data := await stream.receive_some(_RECEIVE_OCTETS):
-            reader.feed(data)
-            while waiting:
-                reply = reader.gets()
-                if reply is False:
-                    break
-                self._answered += 1
-                waiting.popleft()(reply)
-            self._note_round_trips()
-            self.after_replies()
-
-    def _note_round_trips(self) -> None:
-        """Take the writes off the list whose last reply is here."""
-        written = self._written
-        now_s = trio.current_time()
-        while written and written[0][1] <= self._answered:
-            _ROUND_TRIP.observe(now_s - written.popleft()[0])
-        if self._out:
-            self._wake.set()
-
-    async def _watch(self) -> None:
-        """End a connection whose oldest call has waited too long: its outcome is unknown from here on."""
-        while True:
-            await trio.sleep(limits.STORE_TIMEOUT_S / 5)
-            if self._written and trio.current_time() - self._written[0][0] > limits.STORE_TIMEOUT_S:
-                raise trio.TooSlowError
-
-    def _fail_all(self, reason: str) -> None:
-        failed = list(self._waiting)
-        self._waiting.clear()
-        self._written.clear()
-        self._out.clear()
-        self._called = self._answered = 0
-        unavailable = Unavailable(reason)
-        for done in failed:
-            done(unavailable)
-        self.after_replies()
+def _decode_values(reply: Reply) -> tuple[Stored, ...] | Unavailable:
+    """Values with their tokens."""
+    if isinstance(reply, list):
+        return tuple(decode_stored(value) for value in reply)
+    return _unavailable(reply)
 
 
-class _StoreError(Exception):
-    """An error reply, handed out as a value."""
+def _decode_hint(reply: Reply) -> bytes | Unavailable | None:
+    return reply if reply is None or isinstance(reply, bytes) else _unavailable(reply)
+
+
+def _decode_members(reply: Reply) -> tuple[str, ...] | Unavailable:
+    return tuple(member.decode() for member in reply) if isinstance(reply, list) else _unavailable(reply)
+
+
+def _decode_heartbeat(reply: Reply) -> Heartbeat | Unavailable:
+    return Heartbeat(int(reply[0]), int(reply[1])) if isinstance(reply, list) else _unavailable(reply)
 
 
 def _unavailable(reply: Reply) -> Unavailable:
     return reply if isinstance(reply, Unavailable) else Unavailable(f"store answered {reply!r}")
 
 
-def _ignore(_reply: Reply) -> None:
+def _nobody(slot: int) -> Unavailable:
+    return Unavailable(f"no server of the store holds slot {slot} now")
+
+
+def slot_of(key: str) -> int:
+    """The slot of a key in a cluster: CRC16 of its hash tag, or of all of it."""
+    begin = key.find("{")
+    if begin >= 0:
+        end = key.find("}", begin + 1)
+        if end > begin + 1:
+            key = key[begin + 1 : end]
+    return crc_hqx(key.encode(), 0) % SLOTS
+
+
+class _Detour:
+    """A command that the first server refused unexecuted, on its way to another."""
+
+    __slots__ = ("_decode", "_done", "_store", "attempts", "is_commit", "node", "packed", "slot")
+
+    def __init__(
+        self,
+        store: "RedisStore",
+        node: RedisNode,
+        slot: int,
+        packed: bytes,
+        decode: Callable[[Reply], Any],
+        done: Callable[[Any], None],
+        *,
+        is_commit: bool,
+    ) -> None:
+        self._store = store
+        self.node = node
+        self.slot = slot
+        self.packed = packed
+        self._decode = decode
+        self._done = done
+        self.is_commit = is_commit
+        self.attempts = 0
+
+    def __call__(self, reply: Reply) -> None:
+        """Take the reply, unless it says to look elsewhere."""
+        if reply.__class__ is StoreError and self._store.handle_error(self, str(reply)):
+            return
+        self._done(self._decode(reply))
+
+
+class RedisStore:
+    """A :class:`~ocs.balance.store.BalanceStore` over the servers of one address.
+
+    Args:
+        partitions: as the store was created with.
+        barrier: what replicas must have before a commit is told; None asks nothing of them.
+        reload_library: puts the functions that commit where they are missing, as on a server that has just joined;
+            one runs at a time. May raise OSError.
+        on_promotion: told that another server has taken the place of one we knew, and whether it lacks something that
+            was acknowledged.
+    """
+
+    def __init__(
+        self,
+        servers: StoreServers,
+        *,
+        partitions: int,
+        barrier: Barrier | None = None,
+        reload_library: Callable[[], Awaitable[None]] | None = None,
+        on_promotion: Callable[[bool], None] | None = None,
+    ) -> None:
+        self._servers = servers
+        self._barrier = barrier
+        self._reload_library = reload_library
+        self._on_promotion = on_promotion
+        self._history = StoreHistory()
+        self._topology: Topology | None = None
+        self._nodes: dict[Endpoint, RedisNode] = {}
+        # Whom each slot belongs to; with one server for all of them, `_only` saves the look.
+        self._owners: list[RedisNode | None] = [None] * SLOTS
+        self._only: RedisNode | None = None
+        # Whether redirections, or servers that may be gone, make another answer about the topology worth a look.
+        self._is_ahead = False
+        self._missing: set[Endpoint] = set()
+        self._slots = tuple(slot_of(events_key(partition)) for partition in range(partitions))
+        self._asked = trio.Event()
+        self._first_connection = trio.Event()
+        self._library_missed = trio.Event()
+        self._later: list[_Detour] = []
+        self._has_later = trio.Event()
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether every primary that owns something can be called."""
+        owners = {self._only} if self._only is not None else set(self._owners)
+        return all(node is not None and node.is_connected for node in owners)
+
+    # --- BalanceStore -----------------------------------------------------------------------------------
+
+    def commit(self, commit: Commit, done: Callable[[CommitResult], None]) -> None:
+        """Write a decision if everything it read still stands."""
+        packed = pack_command(tuple(commit_command(commit)))
+        self._send(self._slots[commit.partition], packed, decode_commit_reply, done, is_commit=True)
+
+    def load(self, keys: Sequence[str], done: Callable[[tuple[Stored, ...] | Unavailable], None]) -> None:
+        """Read values of one partition with their tokens."""
+        self._send(slot_of(keys[0]), pack_command(("MGET", *keys)), _decode_values, done)
+
+    def read_hint(self, key: str, done: Callable[[bytes | Unavailable | None], None]) -> None:
+        """Read a directory or locator entry."""
+        self._send(slot_of(key), pack_command(("GET", key)), _decode_hint, done)
+
+    def write_hint(self, key: str, value: bytes, ttl_ms: int) -> None:
+        """Write a directory or locator entry."""
+        packed = pack_command(("SET", key, value, "PX", ttl_ms) if ttl_ms else ("SET", key, value))
+        self._send(slot_of(key), packed, _ignore, _ignore)
+
+    def due(
+        self, partition: int, until_ms: int, limit: int, done: Callable[[tuple[str, ...] | Unavailable], None]
+    ) -> None:
+        """List members of the deadlines whose time has come."""
+        key = deadlines_key(partition)
+        packed = pack_command(("ZRANGE", key, "-inf", until_ms, "BYSCORE", "LIMIT", 0, limit))
+        self._send(self._slots[partition], packed, _decode_members, done)
+
+    def heartbeat(self, done: Callable[[Heartbeat | Unavailable], None]) -> None:
+        """Tell the store that we live; learn its time and our outages.
+
+        In a cluster it is the primary that holds the one clock which speaks for all: their clocks are to agree within
+        seconds, as deadlines are minutes away.
+        """
+        packed = pack_command(("FCALL", "ocs_heartbeat", 1, CLOCK, limits.OUTAGE_THRESHOLD_MS))
+        self._send(slot_of(CLOCK), packed, _decode_heartbeat, done)
+
+    # --- Routes -----------------------------------------------------------------------------------------
+
+    def _send(
+        self,
+        slot: int,
+        packed: bytes,
+        decode: Callable[[Reply], Any],
+        done: Callable[[Any], None],
+        *,
+        is_commit: bool = False,
+    ) -> None:
+        node = self._only or self._owners[slot]
+        if node is None:
+            self._asked.set()
+            done(decode(_nobody(slot)))
+            return
+
+        def replied(reply: Reply) -> None:
+            if reply.__class__ is StoreError:
+                _Detour(self, node, slot, packed, decode, done, is_commit=is_commit)(reply)
+            else:
+                done(decode(reply))
+
+        if is_commit and self._barrier is not None:
+            node.send_commit(packed, replied)
+        else:
+            node.send(packed, replied)
+
+    def _send_detour(self, call: _Detour) -> None:
+        node = self._only or self._owners[call.slot]
+        if node is None:
+            self._asked.set()
+            call(_nobody(call.slot))
+            return
+        call.node = node
+        if call.is_commit:
+            node.send_commit(call.packed, call)
+        else:
+            node.send(call.packed, call)
+
+    def handle_error(self, call: _Detour, error: str) -> bool:
+        """Do what an error reply calls for; returns whether the call is on its way again."""
+        kind, _, rest = error.partition(" ")
+        match kind:
+            case "MOVED" | "ASK" | "TRYAGAIN":  # it was not executed
+                call.attempts += 1
+                if self._nursery is None or call.attempts > limits.STORE_REDIRECTS_MAX:
+                    return False
+                _REDIRECTIONS.inc(kind.lower())
+                if kind == "TRYAGAIN":
+                    self._send_later(call)
+                else:
+                    self._redirect(call, kind, rest)
+                return True
+            case "READONLY":
+                self._asked.set()
+                call.node.drop("it is a replica now")
+            case "ERR" if "unction not found" in rest:
+                self._library_missed.set()
+            case _ if kind in _ASK_AGAIN:
+                self._asked.set()
+            case _:
+                pass  # whatever it is, the caller hears it
+        return False
+
+    def _redirect(self, call: _Detour, kind: str, rest: str) -> None:
+        """Send a call where the server says. ``rest`` is ``SLOT HOST:PORT``."""
+        slot, _, place = rest.partition(" ")
+        host, _, port = place.rpartition(":")
+        if host in {"", "?"}:  # the server's own, which it does not know
+            host = call.node.endpoint.host
+        node = self._node_at(Endpoint(host.strip("[]"), int(port)))
+        call.node = node
+        if kind == "MOVED":
+            self._asked.set()
+            self._owners[int(slot)] = node
+            self._only = None
+            self._is_ahead = True
+        if not node.is_connected and not node.attempted.is_set():
+            self._send_later(call)  # it is new to us: the connection is being made
+        elif kind == "MOVED":
+            self._send_detour(call)
+        else:
+            node.send_asking(call.packed, call, is_commit=call.is_commit)
+
+    def _send_later(self, call: _Detour) -> None:
+        """Send a call again in a moment."""
+        self._later.append(call)
+        self._has_later.set()
+
+    async def _send_what_waits(self) -> None:
+        while True:
+            await self._has_later.wait()
+            self._has_later = trio.Event()
+            await trio.sleep(limits.STORE_RETRY_DELAY_S)
+            calls, self._later = self._later, []
+            for call in calls:
+                self._send_detour(call)
+
+    # --- Servers ----------------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep connections for ever; report started when the first one stands and each was tried.
+
+        Cancellation closes them; calls in flight then answer ``Unavailable``.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                await self._find(patient=True)
+                nursery.start_soon(self._send_what_waits)
+                nursery.start_soon(self._reload_libraries)
+                if not self._servers.is_fixed:
+                    nursery.start_soon(self._follow_topology)
+                await self._first_connection.wait()
+                for node in tuple(self._nodes.values()):
+                    await node.attempted.wait()
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            self._nursery = None
+            self._only, self._owners = None, [None] * SLOTS
+            self._nodes.clear()
+            calls, self._later = self._later, []
+            for call in calls:
+                call(Unavailable("closed by us"))
+
+    async def _follow_topology(self) -> None:
+        """Look who is primary now and then, and at once when something suggests a change."""
+        while True:
+            with trio.move_on_after(limits.STORE_TOPOLOGY_INTERVAL_S):
+                await self._asked.wait()
+            self._asked = trio.Event()
+            await self._find(patient=False)
+            await trio.sleep(limits.STORE_TOPOLOGY_PAUSE_S)
+
+    async def _find(self, *, patient: bool) -> None:
+        """Ask for the topology and go by it; when patient, until somebody answers."""
+        failures = 0
+        while True:
+            try:
+                self._apply(await self._servers.find_topology(self._topology))
+            except OSError as error:
+                if failures % 50 == 0:
+                    log.warning(
+                        "store_topology_unknown",
+                        reason=str(error),
+                        remedy="start the store or correct [store] url",
+                    )
+                failures += 1
+            else:
+                return
+            if not patient:
+                self._asked.set()
+                return
+            await trio.sleep(limits.STORE_TOPOLOGY_PAUSE_S)
+
+    def _apply(self, topology: Topology) -> None:
+        """Connect to primaries that are new, let go of those that are none any more."""
+        if topology == self._topology and not self._is_ahead:
+            return
+        self._topology, self._is_ahead = topology, False
+        gone = self._nodes.keys() - {primary.endpoint for primary in topology.primaries}
+        owners: list[RedisNode | None] = [None] * SLOTS
+        for primary in topology.primaries:
+            node = self._node_at(primary.endpoint)
+            for first, last in primary.slots:
+                owners[first : last + 1] = [node] * (last - first + 1)
+        self._inherit(owners, gone)
+        self._owners = owners
+        self._only = owners[0] if len(set(owners)) == 1 else None
+        for node in self._nodes.values():
+            node.set_partitions(
+                tuple(number for number, slot in enumerate(self._slots) if owners[slot] is node)
+            )
+        # A server may be missing because who was asked did not know it yet: the second time counts.
+        for endpoint in gone & self._missing:
+            self._nodes.pop(endpoint).retire()
+        self._missing = gone - self._missing
+        if self._missing:
+            self._is_ahead = True
+            self._asked.set()
+
+    def _inherit(self, owners: list[RedisNode | None], gone: set[Endpoint]) -> None:
+        """Remember in whose place a server stands; slots that moved between primaries are nobody's place."""
+        for before, now in zip(self._owners, owners, strict=True):
+            if before is not None and now is not None and before.endpoint in gone:
+                now.predecessor = before.endpoint
+
+    def _node_at(self, endpoint: Endpoint) -> RedisNode:
+        node = self._nodes.get(endpoint)
+        if node is None:
+            node = RedisNode(endpoint, self._servers, self, self._history, self._barrier)
+            self._nodes[endpoint] = node
+            assert self._nursery is not None  # noqa: S101 - servers are met while we run
+            self._nursery.start_soon(node.run)
+        return node
+
+    # --- For the servers' nodes -------------------------------------------------------------------------
+
+    def node_suspected(self) -> None:
+        """Something went wrong with a server: somebody else may be primary."""
+        self._asked.set()
+
+    def node_met(self, node: RedisNode, state: ReplicationState) -> None:
+        """A connection stands: is that the server that we knew?"""
+        self._first_connection.set()
+        verdict = self._history.judge(node.endpoint, state, node.predecessor)
+        if verdict is Verdict.PROMOTED:
+            log.warning("store_promoted", server=str(node.endpoint))
+        elif verdict in {Verdict.PROMOTED_LOSSY, Verdict.UNRELATED}:
+            log.error(
+                "store_lost_writes",
+                server=str(node.endpoint),
+                reason=f"{verdict.value} ({self._history.lost_octets(state)} octets of its predecessor's writes)",
+                remedy="run `ocs verify`; bar replicas that [store] replicas does not cover from promotion",
+            )
+        else:
+            return
+        is_lossy = verdict is not Verdict.PROMOTED
+        _PROMOTIONS.inc("yes" if is_lossy else "no")
+        if self._on_promotion is not None:
+            self._on_promotion(is_lossy)
+
+    async def _reload_libraries(self) -> None:
+        """Have the functions put where a server lacks them."""
+        while True:
+            await self._library_missed.wait()
+            log.error("store_lacks_functions", remedy="none: they are loaded again")
+            if self._reload_library is not None:
+                try:
+                    await self._reload_library()
+                except OSError as error:
+                    log.warning("store_functions_not_loaded", reason=str(error))
+            await trio.sleep(limits.STORE_TOPOLOGY_PAUSE_S)
+            self._library_missed = trio.Event()
+
+
+def _ignore(_reply: Any) -> None:
     """A hint that could not be written is found again the long way."""

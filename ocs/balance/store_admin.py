@@ -4,24 +4,30 @@ Everything here is synchronous; under trio call it through ``trio.to_thread.run_
 """
 
 import re
-from pathlib import Path
+import ssl
+from collections.abc import Iterator
 from typing import Any, Final, cast
 
 import msgspec
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis.exceptions import ClusterDownError, NoPermissionError, TryAgainError
 
 from ocs.balance.keys import META
-from ocs.limits import STORE_TIMEOUT_S
+from ocs.balance.store_address import StoreAddress, StoreAddressError, plain_address
+from ocs.balance.store_client import StoreClient
+from ocs.balance.topology import TopologyError, find_topology_blocking
 from ocs.settings import StoreSettings
-from ocs.settings_file import SecretFileError, read_secret_file
+from ocs.store_url import Endpoint, StoreKind
 
 SCHEMA_VERSION: Final = 1
 
 _LOWEST: Final = {"redis": (7, 0), "valkey": (8, 0)}
-# redis-py knows Redis' own schemes; the protocol behind Valkey's is the same.
-_SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
+# What servers say while they agree on who is primary.
+_PASSING: Final = (ClusterDownError, TryAgainError, redis.ReadOnlyError)
+# What a server says that is not of the kind that the address claims.
+_ANOTHER_KIND: Final = re.compile(
+    r"cluster support disabled|unknown command .?SENTINEL|MOVED|knows no ", re.IGNORECASE
+)
 
 
 class StoreRefusedError(Exception):
@@ -47,76 +53,128 @@ class StoreMeta(msgspec.Struct, frozen=True):
     created_s: int
 
 
-def connect(url: str, password_file: Path | None = None) -> "redis.Redis":
+def connect(address: StoreAddress | str) -> StoreClient:
     """Make a client for administration; it connects with its first command and answers in bytes.
 
     Args:
-        url: ``redis://``, ``rediss://``, ``valkey://``, ``valkeys://`` or ``unix://``.
-        password_file: holds the password; None when the store asks for none.
+        address: from :func:`~ocs.balance.store_address.read_store_address`; a text is a URL that needs no settings.
 
     Raises:
-        StoreRefusedError: the password file cannot be used.
+        StoreRefusedError: the text is no address.
     """
-    scheme, separator, rest = url.partition("://")
-    # One more try, at once: a pooled connection may have died with the store's last run. Waiting is the caller's.
-    options: dict[str, Any] = {
-        "socket_timeout": STORE_TIMEOUT_S,
-        "socket_connect_timeout": STORE_TIMEOUT_S,
-        "retry": Retry(NoBackoff(), 1),
-    }
-    if scheme == "unix":
-        del options["socket_connect_timeout"]
-    if password_file is not None:
-        try:
-            options["password"] = read_secret_file(password_file)
-        except SecretFileError as error:
-            raise StoreRefusedError(str(error)) from None
-    from_url: Any = cast("Any", redis.Redis).from_url
-    return from_url(f"{_SCHEMES.get(scheme, scheme)}{separator}{rest}", **options)
+    try:
+        return StoreClient(plain_address(address) if isinstance(address, str) else address)
+    except StoreAddressError as error:
+        raise StoreRefusedError(str(error)) from None
 
 
-def check_store(client: "redis.Redis", settings: StoreSettings) -> None:
-    """Refuse a store that could lose what it acknowledged, or that is not one we know.
+def check_store(client: StoreClient, settings: StoreSettings) -> None:
+    """Refuse a store of which one primary could lose what it acknowledged, or is not one we know.
 
     Raises:
         StoreUnreachableError: no answer.
         StoreRefusedError: with the remedy.
     """
-    where = _name_of(client)
-    connection: Any = client
+    address = client.address
     try:
-        information: dict[str, Any] = connection.info()
-        wanted = ("maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite")
-        found: dict[str, str] = {}
-        for name in wanted:
-            found |= connection.config_get(name)
-    except redis.AuthenticationError as error:
-        raise StoreRefusedError(
-            f"{where}: {error}: name the password's file in [store] password_file"
-        ) from None
-    except redis.ResponseError as error:
-        raise StoreRefusedError(f"{where}: {error}: allow this user INFO, CONFIG GET and FUNCTION") from None
-    except redis.RedisError as error:
-        raise StoreUnreachableError(f"{where}: {error}: start the store or correct [store] url") from None
-    _check_server(where, information)
-    _check_configuration(where, found, fsync=settings.durability != "memory")
+        # Asked for itself: its errors say more than those of the commands that would need it.
+        topology = find_topology_blocking(address)
+        for node in topology.primaries:
+            _check_primary(address, node.endpoint, client.server(node.endpoint), settings)
+    except (TopologyError, redis.RedisError) as error:
+        raise explain(address, error) from None
 
 
-def _check_server(where: str, information: dict[str, Any]) -> None:
-    kind = "valkey" if "valkey_version" in information else "redis"
-    text = str(information.get(f"{kind}_version", ""))
+def _check_primary(
+    address: StoreAddress, endpoint: Endpoint, server: "redis.Redis", settings: StoreSettings
+) -> None:
+    where = str(address) if address.kind == "single" else f"{address}: {endpoint}"
+    connection: Any = server
+    information: dict[str, Any] = connection.info()
+    _check_server(where, information, address.kind)
+    check_configuration(where, read_configuration(server), fsync=settings.durability != "memory")
+
+
+def explain(address: StoreAddress, error: Exception) -> StoreRefusedError:
+    """Turn an error of redis-py or of the topology into one line with the remedy."""
+    chain = list(_causes(error))
+    line = f"{address}: {' '.join(str(error).split())}"
+    if any(isinstance(cause, redis.AuthenticationError) for cause in chain):
+        secret = "sentinel_password_file or password_file" if address.kind == "sentinel" else "password_file"
+        return StoreRefusedError(
+            f"{line}: name the user in [store] url and the password's file in [store] {secret}"
+        )
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
+        return StoreRefusedError(
+            f"{line}: name in [store] tls_ca_file who issued the store's certificate,"
+            " and in [store] url the server as its certificate does"
+        )
+    if any(isinstance(cause, ssl.SSLError) for cause in chain):
+        return StoreRefusedError(
+            f"{line}: TLS failed: check that this port speaks it, and name in [store] tls_certificate_file who we are"
+        )
+    if any(isinstance(cause, NoPermissionError) for cause in chain):
+        return StoreRefusedError(f"{line}: give this user the rights that the runbook lists")
+    if any(_ANOTHER_KIND.search(str(cause)) for cause in chain):
+        return StoreRefusedError(
+            f"{line}: name one server as redis://HOST:PORT, a cluster as redis+cluster://HOST:PORT, Sentinels as"
+            " redis+sentinel://HOST:PORT/NAME with their name for the primary"
+        )
+    if any(isinstance(cause, _PASSING) for cause in chain):
+        return StoreUnreachableError(f"{line}: wait until the store has found its primary")
+    if any(isinstance(cause, redis.ResponseError) for cause in chain):
+        return StoreRefusedError(f"{line}: the store refuses to be used")
+    hint = " (does this port speak TLS?)" if address.is_tls else ""
+    return StoreUnreachableError(f"{line}: start the store or correct [store] url{hint}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def read_configuration(server: "redis.Redis") -> dict[str, str]:
+    """What of a server's configuration decides whether money is safe in it.
+
+    Raises:
+        redis.RedisError: no answer, or no right to ask.
+    """
+    connection: Any = server
+    found: dict[str, str] = {}
+    for name in ("maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite"):
+        found |= connection.config_get(name)
+    return found
+
+
+def _check_server(where: str, information: dict[str, Any], kind: StoreKind) -> None:
+    product = "valkey" if "valkey_version" in information else "redis"
+    text = str(information.get(f"{product}_version", ""))
     version = tuple(int(part) for part in re.findall(r"\d+", text)[:2])
-    if version < _LOWEST[kind]:
+    if version < _LOWEST[product]:
         raise StoreRefusedError(
-            f"{where}: this is {kind} {text}: Redis 7.0 or Valkey 8.0 is the oldest that works"
+            f"{where}: this is {product} {text}: Redis 7.0 or Valkey 8.0 is the oldest that works"
+        )
+    if "sentinel" in {information.get("redis_mode"), information.get("server_mode")}:
+        raise StoreRefusedError(f"{where}: this is a Sentinel: name it as redis+sentinel://HOST:PORT/NAME")
+    if information.get("cluster_enabled") and kind != "cluster":
+        raise StoreRefusedError(
+            f"{where}: this is a cluster's node: name the cluster as redis+cluster://HOST:PORT"
         )
     if information.get("role") != "master":
+        if kind != "single":
+            raise StoreUnreachableError(
+                f"{where}: this is a replica now: wait until the store has found its primary"
+            )
         raise StoreRefusedError(f"{where}: this is a replica: name its primary in [store] url")
-    if information.get("cluster_enabled"):
-        raise StoreRefusedError(f"{where}: this is a cluster's node: name a server that is not part of one")
 
 
-def _check_configuration(where: str, found: dict[str, str], *, fsync: bool) -> None:
+def check_configuration(where: str, found: dict[str, str], *, fsync: bool) -> None:
+    """Check a server's configuration, as :func:`read_configuration` gives it.
+
+    Raises:
+        StoreRefusedError: with the command that mends it.
+    """
     needed = {"maxmemory-policy": "noeviction", "appendonly": "yes"}
     if fsync:
         needed |= {"appendfsync": "always", "no-appendfsync-on-rewrite": "no"}
@@ -128,8 +186,8 @@ def _check_configuration(where: str, found: dict[str, str], *, fsync: bool) -> N
             )
 
 
-def set_up_store(client: "redis.Redis", *, partitions: int, now_s: int, library: str) -> StoreMeta:
-    """Make an empty store ours, or check that it is; load the functions that commit.
+def set_up_store(client: StoreClient, *, partitions: int, now_s: int, library: str) -> StoreMeta:
+    """Make an empty store ours, or check that it is; load the functions that commit into every primary.
 
     Workers may call this at once: the first decides, all get the same answer.
 
@@ -143,7 +201,7 @@ def set_up_store(client: "redis.Redis", *, partitions: int, now_s: int, library:
         StoreUnreachableError: no answer.
         StoreRefusedError: another program's data, another schema, or another number of partitions.
     """
-    where = _name_of(client)
+    where = str(client.address)
     try:
         meta = read_meta(client)
         if meta is None:
@@ -153,14 +211,12 @@ def set_up_store(client: "redis.Redis", *, partitions: int, now_s: int, library:
             raise StoreRefusedError(f"{where}: somebody empties this store: give the OCS a store of its own")
         _check_meta(where, meta, partitions=partitions)
         load_library(client, library)
-    except redis.ResponseError as error:
-        raise StoreRefusedError(f"{where}: {error}: the store refused to be set up") from None
     except redis.RedisError as error:
-        raise StoreUnreachableError(f"{where}: {error}: start the store or correct [store] url") from None
+        raise explain(client.address, error) from None
     return meta
 
 
-def read_meta(client: "redis.Redis") -> StoreMeta | None:
+def read_meta(client: StoreClient) -> StoreMeta | None:
     """What the store says about itself; None when it was never set up.
 
     Raises:
@@ -175,21 +231,33 @@ def read_meta(client: "redis.Redis") -> StoreMeta | None:
         return msgspec.convert(texts, StoreMeta, strict=False)
     except msgspec.ValidationError as error:
         raise StoreRefusedError(
-            f"{_name_of(client)}: key {META!r} is not ours ({error}): give the OCS a store of its own"
+            f"{client.address}: key {META!r} is not ours ({error}): give the OCS a store of its own"
         ) from None
 
 
-def load_library(client: "redis.Redis", library: str) -> bool:
-    """Load a function library unless the store has exactly this text; returns whether it was loaded."""
+def load_library(client: StoreClient, library: str) -> int:
+    """Load a function library into every primary that has not exactly this text.
+
+    Replicas get it from their primaries; a node that joins a cluster has none, nor has one that was promoted before it
+    had it.
+
+    Returns:
+        How many primaries needed it.
+
+    Raises:
+        redis.RedisError: one of them gave no answer, or refused.
+    """
     name = re.match(r"#!lua name=(\w+)", library)
     if name is None:
         raise ValueError("a function library begins with '#!lua name=...'")
-    connection: Any = client
-    listed = connection.execute_command("FUNCTION LIST", "LIBRARYNAME", name[1], "WITHCODE")
-    if _holds(listed, library.encode()):
-        return False
-    connection.function_load(library, replace=True)
-    return True
+    loaded = 0
+    for server in client.primaries():
+        connection: Any = server
+        listed = connection.execute_command("FUNCTION LIST", "LIBRARYNAME", name[1], "WITHCODE")
+        if not _holds(listed, library.encode()):
+            connection.function_load(library, replace=True)
+            loaded += 1
+    return loaded
 
 
 def _holds(reply: Any, text: bytes) -> bool:
@@ -201,9 +269,9 @@ def _holds(reply: Any, text: bytes) -> bool:
     return reply == text
 
 
-def _create(client: "redis.Redis", where: str, *, partitions: int, now_s: int) -> None:
+def _create(client: StoreClient, where: str, *, partitions: int, now_s: int) -> None:
     connection: Any = client
-    keys: int = connection.dbsize()
+    keys: int = sum(cast("Any", server).dbsize() for server in client.primaries())
     if keys and not connection.exists(META):  # asked last: another worker may just have created it
         raise StoreRefusedError(
             f"{where}: holds {keys} keys that are not ours: give the OCS a store of its own"
@@ -225,12 +293,3 @@ def _check_meta(where: str, meta: StoreMeta, *, partitions: int) -> None:
             f"{where}: created with {meta.partitions} partitions, and [store] partitions says {partitions}:"
             f" set it to {meta.partitions}"
         )
-
-
-def _name_of(client: "redis.Redis") -> str:
-    """How a user knows the store: its address, never its password."""
-    connection: Any = client
-    options: dict[str, Any] = connection.get_connection_kwargs()
-    if "path" in options:
-        return f"unix://{options['path']}"
-    return f"redis://{options.get('host', 'localhost')}:{options.get('port', 6379)}"

@@ -24,6 +24,7 @@ from ocs.messages import (
 _UPDATE: Final = CCRequestType.UPDATE
 _TERMINATION: Final = CCRequestType.TERMINATION
 _OPEN: Final = SessionState.OPEN
+_NEW: Final = Recall.NEW
 
 
 def decide(
@@ -39,18 +40,18 @@ def decide(
     session = state.session
     if session is not None:
         remembered = recall(session, request)
-        if isinstance(remembered, ChargingAnswer):
+        if remembered is not _NEW:
+            if remembered is Recall.OTHER_CONTENT:
+                return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
             return Decision(state.account, session, remembered, is_repeat=True)
-        if remembered is Recall.OTHER_CONTENT:
-            return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
     kind = request.request_type
-    if kind == _UPDATE or kind == _TERMINATION:
+    if kind is _UPDATE or kind is _TERMINATION:
         if session is None:
             return _refused(state, Outcome.UNKNOWN_SESSION)
         decision = SessionDecision(state, merged(request), tariffs, moment, policy)
-        if kind == _TERMINATION:
+        if kind is _TERMINATION:
             return decision.terminate(session)
-        return decision.update(session) if session.state == _OPEN else decision.report_late(session)
+        return decision.interrogate(session) if session.state is _OPEN else decision.report_late(session)
     if not _is_identified(state, request):
         return _refused(state, Outcome.USER_UNKNOWN)
     if kind == CCRequestType.EVENT:

@@ -27,7 +27,7 @@ class Draft(Purse):
         operation: what the events' ids end in: the request (see :func:`operation_of`), or the reason of an expiry.
     """
 
-    __slots__ = ("_operation", "_session", "events")
+    __slots__ = ("_expiries", "_operation", "_session", "events")
 
     def __init__(
         self, account: Account, now_ms: int, session: Session, operation: str, time_zone: str
@@ -36,7 +36,8 @@ class Draft(Purse):
         self.events: list[ChargeEvent] = []
         self._session = session
         self._operation = operation
-        if self._expired:
+        self._expiries = 0
+        if self._has_invalid_buckets:
             self._record_expiry(time_zone)
 
     def _event_id(self, ordinal: int | str) -> str:
@@ -52,6 +53,7 @@ class Draft(Purse):
             self.events.append(
                 record_movement(self, EventKind.EXPIRY, movements, event_id=event_id, time_zone=time_zone)
             )
+            self._expiries = 1
 
     def record_charge(
         self,
@@ -72,7 +74,8 @@ class Draft(Purse):
         events.append(
             ChargeEvent(
                 SCHEMA_VERSION,
-                self._event_id(len(events)),
+                # Without the expiry: decided again elsewhere, where nothing has expired, it is still the same charge.
+                self._event_id(len(events) - self._expiries),
                 kind,
                 self._origin.account_id,
                 self.next_sequence(),
@@ -89,7 +92,7 @@ class Draft(Purse):
                 self._origin.currency,
                 rate.tax_class,
                 movements,
-                self.money_balance(),
+                self.money_balance,
                 rate.catalogue_version,
                 rate.path,
                 trace,

@@ -15,6 +15,8 @@ from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest
 
 _INITIAL: Final = CCRequestType.INITIAL
 _TERMINATION: Final = CCRequestType.TERMINATION
+_ANSWERS_REMEMBERED: Final = limits.ANSWERS_REMEMBERED
+_raw: Final = msgspec.Raw
 _decode_answer: Final = msgspec.msgpack.Decoder(ChargingAnswer).decode
 
 
@@ -25,6 +27,9 @@ class Recall(Enum):
     OTHER_CONTENT = auto()  # the number was used for something else, or is too old to tell
 
 
+_NEW: Final = Recall.NEW
+
+
 def opening_of(request: ChargingRequest) -> bytes:
     """What marks one life of a Session-Id: the content and the End-to-End-Id of the request that began it."""
     return request.fingerprint + request.end_to_end_id.to_bytes(4, "big")
@@ -32,9 +37,9 @@ def opening_of(request: ChargingRequest) -> bytes:
 
 def recall(session: Session, request: ChargingRequest) -> ChargingAnswer | Recall:
     """Look a request up in its session's memory, and in that of the Session-Id's earlier lives."""
-    if request.request_type == _INITIAL:
-        return _recall_initial(session, request)
     number, kind = request.request_number, request.request_type
+    if kind is _INITIAL:
+        return _recall_initial(session, request)
     for remembered in session.answers:
         if remembered.request_number == number and remembered.request_type == kind:
             if remembered.fingerprint == request.fingerprint:
@@ -47,7 +52,7 @@ def recall(session: Session, request: ChargingRequest) -> ChargingAnswer | Recal
     if number <= session.forgotten_number and (kind != _TERMINATION or session.state == SessionState.CLOSED):
         # An open session has had no TERMINATION: whatever its number, it cannot be a copy.
         return Recall.OTHER_CONTENT
-    return Recall.NEW
+    return _NEW
 
 
 def _recall_initial(session: Session, request: ChargingRequest) -> ChargingAnswer | Recall:
@@ -94,17 +99,16 @@ def remember(
         request.request_type,
         request.request_number,
         request.fingerprint,
-        msgspec.Raw(encode_value(answer)),
+        _raw(encode_value(answer)),
         request.end_to_end_id,
     )
-    answers = session.answers
-    if len(answers) < limits.ANSWERS_REMEMBERED:
-        return (*answers, entry), session.forgotten_number
-    oldest = answers[0]
-    forgotten = session.forgotten_number
+    answers, forgotten = session.answers, session.forgotten_number
+    if len(answers) < _ANSWERS_REMEMBERED:
+        return (*answers, entry), forgotten
+    oldest, *kept = answers
     if oldest.request_number > forgotten and oldest.request_type != _INITIAL:
         forgotten = oldest.request_number
-    return (*answers[1:], entry), forgotten
+    return (*kept, entry), forgotten
 
 
 def earlier_lives(session: Session | None) -> tuple[RememberedAnswer, ...]:

@@ -140,7 +140,7 @@ class _Event:
             parts = (Hold(_money_bucket(self._draft), amount),)
         if (
             billed > limits.REPORTED_UNITS_MAX
-            or self._draft.money_balance() + amount > limits.BALANCE_MICRO_MAX
+            or self._draft.money_balance + amount > limits.BALANCE_MICRO_MAX
         ):
             return None
         money_units = 0 if bucket_id else billed

@@ -13,6 +13,7 @@ from ocs.units import Money, UnitType
 # What a gateway does at the end of the last grant when the offer does not say (RFC 8506 section 5.6.1).
 _TERMINATE: Final = FinalUnitIndication(FinalUnitAction.TERMINATE)
 _NOTHING: Final[tuple[Hold, ...]] = ()
+_SUCCESS: Final = Outcome.SUCCESS
 
 
 def payable_units(purse: Purse, rate: Rate, need: int, money_units: int, fee_paid: bool) -> int:  # noqa: FBT001
@@ -59,7 +60,7 @@ def reserve_grant(
     holds, by_money = _plan(draft, rate, need, money_units, fee_paid)
     draft.reserve(holds)
     is_final = granted < wanted or (
-        payable - need < max(rate.first_units, rate.step_units)
+        (payable - need < rate.first_units or payable - need < rate.step_units)
         and not _can_continue(
             draft, rate, counted + granted, money_units + by_money, fee_paid or by_money > 0
         )
@@ -78,7 +79,7 @@ def reserve_grant(
         granted,
         holds,
     ), ServiceAnswer(
-        Outcome.SUCCESS,
+        _SUCCESS,
         rating_group,
         identifiers,
         granted_unit(rate, granted),

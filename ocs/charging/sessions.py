@@ -34,7 +34,9 @@ from ocs.units import Money
 _ASK_US: Final = ServiceUnit()
 _INITIAL: Final = CCRequestType.INITIAL
 _SUCCESS: Final = Outcome.SUCCESS
+_DENIED: Final = Outcome.END_USER_SERVICE_DENIED
 _ACTIVE: Final = LifecycleState.ACTIVE
+_SERVICES_MAX: Final = limits.SERVICES_PER_SESSION_MAX
 _with = msgspec.structs.replace
 
 
@@ -80,11 +82,53 @@ class SessionDecision:
             opening_fingerprint=opening_of(request),
             earlier_answers=earlier_lives(ended),
         )
-        return self._interrogate(session)
+        return self.interrogate(session)
 
-    def update(self, session: Session) -> Decision:
-        """Open + CC update request: debit used units, reserve new units, restart Tcc, or debit and go idle."""
-        return self._interrogate(session)
+    def interrogate(self, session: Session) -> Decision:
+        """Open + CC update request: debit used units, reserve new units, restart Tcc, or debit and go idle.
+
+        The first interrogation goes the same way; the answer is per service and for the command.
+        """
+        request, state, policy = self._request, self._state, self._policy
+        account, subscriber = state.account, state.subscriber
+        # Why this subscriber gets nothing new, if so.
+        refuse_with = None
+        if account.state is not _ACTIVE or (subscriber is not None and subscriber.state is not _ACTIVE):
+            refuse_with = _DENIED
+        draft = self._draft(session)
+        answers: list[ServiceAnswer] = []
+        longest_s = 0
+        failed: Outcome | None = None
+        # All reports pay before a grant takes what is left: one service's overrun must not eat another's new grant.
+        services, charged, debited = self._debit_reports(draft, session)
+        for asked, index, failure in debited:
+            if failure is None:
+                # The bound on a session's services refuses what nothing else did.
+                failure = refuse_with if index < _SERVICES_MAX else _DENIED  # noqa: PLW2901
+            services[index], answer = self._reserve(draft, session, services[index], asked, failure)
+            answers.append(answer)
+            if answer.outcome is not _SUCCESS:
+                failed = failed or answer.outcome
+            elif answer.validity_time_s is not None and answer.validity_time_s > longest_s:
+                longest_s = answer.validity_time_s
+        outcome = refuse_with or (
+            _SUCCESS if failed is None else _outcome_of_failed(failed, services, answers)
+        )
+        remaining = Money(draft.available_money(), draft.currency) if policy.show_remaining_balance else None
+        answer = ChargingAnswer(outcome, tuple(answers), None, None, remaining)
+        if outcome is not _SUCCESS:
+            return self._close(draft, session, services, charged, answer)
+        deadline_ms = self._moment.supervision_ms + (longest_s + policy.supervision_time_s) * 1000
+        remembered, forgotten = remember(session, request, answer)
+        session = _with(
+            session,
+            deadline_ms=deadline_ms if deadline_ms > session.deadline_ms else session.deadline_ms,
+            services=_worth_keeping(services),
+            charged_micro=charged,
+            answers=remembered,
+            forgotten_number=forgotten,
+        )
+        return Decision(draft.account(), session, answer, tuple(draft.events))
 
     def terminate(self, session: Session) -> Decision:
         """Open + CC termination request: debit used units, stop Tcc.
@@ -104,52 +148,6 @@ class SessionDecision:
         operation, time_zone = operation_of(self._request), self._tariffs.current.time_zone
         return Draft(self._state.account, self._moment.now_ms, session, operation, time_zone)
 
-    def _barred(self) -> Outcome | None:
-        """Why this subscriber gets nothing new, if so."""
-        subscriber = self._state.subscriber
-        if self._state.account.state != _ACTIVE or (subscriber is not None and subscriber.state != _ACTIVE):
-            return Outcome.END_USER_SERVICE_DENIED
-        return None
-
-    def _interrogate(self, session: Session) -> Decision:
-        """First and intermediate interrogation: debit, reserve, answer per service and for the command."""
-        refuse_with = self._barred()
-        draft = self._draft(session)
-        answers: list[ServiceAnswer] = []
-        longest_s = 0
-        failed: Outcome | None = None
-        # All reports pay before a grant takes what is left: one service's overrun must not eat another's new grant.
-        services, charged, debited = self._debit_reports(draft, session)
-        for asked, index, failure in debited:
-            if failure is None and index >= limits.SERVICES_PER_SESSION_MAX:
-                failure = Outcome.END_USER_SERVICE_DENIED  # noqa: PLW2901 - the bound refuses what nothing else did
-            services[index], answer = self._reserve(
-                draft, session, services[index], asked, failure or refuse_with
-            )
-            answers.append(answer)
-            if answer.outcome != _SUCCESS:
-                failed = failed or answer.outcome
-            elif answer.validity_time_s is not None and answer.validity_time_s > longest_s:
-                longest_s = answer.validity_time_s
-        outcome = refuse_with or (
-            _SUCCESS if failed is None else _outcome_of_failed(failed, services, answers)
-        )
-        remaining = self._remaining(draft) if self._policy.show_remaining_balance else None
-        answer = ChargingAnswer(outcome, tuple(answers), None, None, remaining)
-        if outcome != _SUCCESS:
-            return self._close(draft, session, services, charged, answer)
-        deadline_ms = self._moment.supervision_ms + (longest_s + self._policy.supervision_time_s) * 1000
-        remembered, forgotten = remember(session, self._request, answer)
-        session = _with(
-            session,
-            deadline_ms=deadline_ms if deadline_ms > session.deadline_ms else session.deadline_ms,
-            services=_worth_keeping(services),
-            charged_micro=charged,
-            answers=remembered,
-            forgotten_number=forgotten,
-        )
-        return Decision(draft.account(), session, answer, tuple(draft.events))
-
     def _debit_reports(
         self, draft: Draft, session: Session
     ) -> tuple[list[SessionService], int, list[tuple[MultipleServicesCreditControl, int, Outcome | None]]]:
@@ -163,11 +161,14 @@ class SessionDecision:
         charged = session.charged_micro
         debited: list[tuple[MultipleServicesCreditControl, int, Outcome | None]] = []
         for asked in self._request.services:
-            index = _index_of(services, asked)
-            if index < 0:
-                index = len(services)
-                services.append(_new_service(asked))
-            services[index], amount, failure = self._debit(draft, session, services[index], asked)
+            rating_group, identifiers = asked.rating_group, asked.service_identifiers
+            for index, service in enumerate(services):  # noqa: B007 - where it stands is wanted after the loop
+                if service.rating_group == rating_group and service.service_identifiers == identifiers:
+                    break
+            else:
+                index, service = len(services), SessionService(rating_group, identifiers, "", "")
+                services.append(service)
+            services[index], amount, failure = self._debit(draft, session, service, asked)
             charged += amount
             debited.append((asked, index, failure))
         return services, charged, debited
@@ -200,7 +201,8 @@ class SessionDecision:
         debited = debit_use(draft, self._request, session, service, rate, units)
         if debited is None:
             return _released(service), 0, Outcome.RATING_FAILED
-        return *debited, None
+        service, amount = debited
+        return service, amount, None
 
     def _reserve(
         self,
@@ -248,9 +250,6 @@ class SessionDecision:
         refused = [_answer(asked, failure) for asked, _, failure in debited if failure is not None]
         return self._close(draft, session, services, charged, ChargingAnswer(outcome, tuple(refused)))
 
-    def _remaining(self, draft: Draft) -> Money:
-        return Money(draft.available_money(), draft.currency)
-
     def _close(
         self,
         draft: Draft,
@@ -282,7 +281,7 @@ def expire_session(account: Account, session: Session, moment: Moment, time_zone
 def _worth_keeping(services: Sequence[SessionService]) -> tuple[SessionService, ...]:
     """Services with a grant or a meter; one that was only refused, or is beyond the bound, leaves nothing behind."""
     kept = [s for s in services if s.granted_units or s.counted_units or s.fee_paid]
-    return tuple(kept[: limits.SERVICES_PER_SESSION_MAX])
+    return tuple(kept if len(kept) <= _SERVICES_MAX else kept[:_SERVICES_MAX])
 
 
 def _release_all(
@@ -302,22 +301,6 @@ def _outcome_of_failed(
     ):
         return _SUCCESS
     return failed
-
-
-def _index_of(
-    services: list[SessionService] | tuple[SessionService, ...], asked: MultipleServicesCreditControl
-) -> int:
-    for index, service in enumerate(services):
-        if (
-            service.rating_group == asked.rating_group
-            and service.service_identifiers == asked.service_identifiers
-        ):
-            return index
-    return -1
-
-
-def _new_service(asked: MultipleServicesCreditControl) -> SessionService:
-    return SessionService(asked.rating_group, asked.service_identifiers, "", "")
 
 
 def _at_rate(service: SessionService, rate: Rate) -> SessionService:

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from ocs.messages import Service
 from ocs.rating import Catalogue, QuotaRule, Rate
 from ocs.units import UnitType
 
@@ -34,6 +33,10 @@ def money_rate(catalogue: Catalogue) -> Rate:
 class Tariffs:
     """One snapshot of the catalogues: immutable while a group of requests is decided.
 
+    Attributes:
+        rate: finds the rate for a new grant or a one-time event, as :meth:`ocs.rating.Catalogue.rate` does.
+        money: the rate of CC-Money.
+
     Args:
         current: rates new grants.
         earlier: versions under which open sessions may still hold grants.
@@ -41,8 +44,11 @@ class Tariffs:
 
     def __init__(self, current: Catalogue, earlier: tuple[Catalogue, ...] = ()) -> None:
         self.current = current
+        self.rate: Final = current.rate
         self._by_version = {catalogue.version: catalogue for catalogue in (*earlier, current)}
-        self._money = money_rate(current)
+        self.money: Final = money_rate(current)
+        # Asked for with every report; there are no more than the catalogues have rates.
+        self._held: dict[tuple[str, str], Rate] = {}
 
     def knows(self, version: str) -> bool:
         """Whether grants made under a version can be priced."""
@@ -57,26 +63,17 @@ class Tariffs:
         """ISO 4217 code in which everything here is priced."""
         return self.current.currency
 
-    @property
-    def money(self) -> Rate:
-        """The rate of CC-Money."""
-        return self._money
-
-    def rate(
-        self,
-        offers: tuple[str, ...],
-        service: Service,
-        rating_group: int | None,
-        service_identifiers: tuple[int, ...],
-        called_party: str,
-        at_s: int,
-    ) -> Rate | None:
-        """The rate for a new grant or a one-time event; None when nothing prices it."""
-        return self.current.rate(offers, service, rating_group, service_identifiers, called_party, at_s)
-
     def held_rate(self, version: str, path: str) -> Rate | None:
         """The rate under which an open grant was made; None when its catalogue is not known any more."""
+        rate = self._held.get((version, path))
+        if rate is None:
+            rate = self._find_held_rate(version, path)
+            if rate is not None:
+                self._held[version, path] = rate
+        return rate
+
+    def _find_held_rate(self, version: str, path: str) -> Rate | None:
         if path == MONEY_PATH:
-            return self._money
+            return self.money
         catalogue = self._by_version.get(version)
         return None if catalogue is None else catalogue.rate_at_path(path)

@@ -12,6 +12,9 @@ from ocs.units import UnitType
 
 _NOTHING: Final[tuple[Hold, ...]] = ()
 _MONEY: Final = UnitType.MONEY
+_DEBIT: Final = EventKind.DEBIT
+_REPORTED_UNITS_MAX: Final = limits.REPORTED_UNITS_MAX
+_DEBT_MICRO_MAX: Final = limits.BALANCE_MICRO_MAX
 
 
 def measured(rate: Rate, units: tuple[ServiceUnit, ...]) -> int | None:
@@ -27,16 +30,16 @@ def measured(rate: Rate, units: tuple[ServiceUnit, ...]) -> int | None:
     unit_type = rate.unit_type
     for unit in units:
         amount = amount_of(unit_type, unit)
-        if amount is not None:
-            if unit_type == _MONEY and unit.money is not None and unit.money.currency != rate.currency:
-                return None
-            total += amount
-            is_priced = True
-        elif is_empty and not is_zero(unit):
-            is_empty = False
-    if total > limits.REPORTED_UNITS_MAX:
+        if amount is None:
+            is_empty = is_empty and is_zero(unit)
+            continue
+        if unit_type is _MONEY and unit.money is not None and unit.money.currency != rate.currency:
+            return None
+        total += amount
+        is_priced = True
+    if not (is_priced or is_empty) or total > _REPORTED_UNITS_MAX:
         return None
-    return total if is_priced or is_empty else None
+    return total
 
 
 def amount_of(unit_type: UnitType, unit: ServiceUnit) -> int | None:
@@ -89,23 +92,22 @@ def debit_use(
     money_before = service.money_units
     if units <= 0:
         return _without_grant(service, counted, money_before, service.fee_paid), 0
-    own = [hold.bucket_id for hold in holds]
     counted_after = counted + units
     billed_before = billable_units(rate, counted)
     billed_after = billable_units(rate, counted_after)
     by_money = billed_after - billed_before
     parts, covered = _NOTHING, 0
     if rate.allowances and draft.has_allowances:
-        parts, covered = draft.plan_units(rate.unit_type, rate.allowances, by_money, own)
+        parts, covered = draft.plan_units(rate.unit_type, rate.allowances, by_money, holds)
         by_money -= covered
     money_after = money_before + by_money
     fee = rate.connection_fee_micro if by_money and not service.fee_paid else 0
     amount = price_micro(rate, money_before, money_after) + fee
-    if draft.money_balance() - amount < -limits.BALANCE_MICRO_MAX:
+    if amount - draft.money_balance > _DEBT_MICRO_MAX:
         return None
-    movements = draft.debit(parts + draft.plan_money(amount, own))
+    movements = draft.debit(parts + draft.plan_money(amount, holds))
     draft.record_charge(
-        EventKind.DEBIT,
+        _DEBIT,
         request,
         session,
         rate,

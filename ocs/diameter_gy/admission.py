@@ -10,7 +10,7 @@ from ocs.diameter_gy.base_commands import (
     RELAY_APPLICATION,
     CapabilitiesExchangeRequest,
 )
-from ocs.diameter_gy.errors import NoCommonApplication, NoCommonSecurity, UnknownPeer
+from ocs.diameter_gy.errors import NoCommonApplication, NoCommonSecurity, ResourcesExceeded, UnknownPeer
 from ocs.settings import PeerSettings
 
 ANY_PEER = "*"
@@ -28,38 +28,49 @@ class AdmissionPolicy:
     Attributes:
         realms: Origin-Host in lower case -> Origin-Realm in lower case, empty for any realm.
         any_realms: realms that may bring any Origin-Host; None when ``*`` is not listed.
+        tls_hosts: Origin-Hosts in lower case, or ``*``, that are let in over TLS only.
     """
 
     realms: dict[str, str]
     any_realms: frozenset[str] | None = None
+    tls_hosts: frozenset[str] = frozenset()
 
     @classmethod
     def from_settings(cls, peers: tuple[PeerSettings, ...]) -> Self:
         """Read ``[[diameter.peers]]``."""
         named = {p.origin_host.lower(): p.origin_realm.lower() for p in peers if p.origin_host != ANY_PEER}
         anyone = frozenset(p.origin_realm.lower() for p in peers if p.origin_host == ANY_PEER)
-        return cls(named, anyone or None)
+        return cls(named, anyone or None, frozenset(p.origin_host.lower() for p in peers if p.tls))
 
     def check(
-        self, request: CapabilitiesExchangeRequest, certificate_names: tuple[str, ...] | None = None
+        self,
+        request: CapabilitiesExchangeRequest,
+        certificate_names: tuple[str, ...] | None = None,
+        *,
+        is_tls: bool = False,
     ) -> None:
         """Decide on a CER: who it is first, then what it offers.
 
         Args:
             request: the CER.
-            certificate_names: DNS names of the certificate that the peer had to show; None when it had not.
+            certificate_names: host names of the certificate that the peer had to show; None when it had not.
+            is_tls: whether the connection is secured.
 
         Raises:
             UnknownPeer: not in the list, in another realm than listed, or with another node's certificate.
             NoCommonApplication: neither application 4 nor relay (section 5.3).
-            NoCommonSecurity: the peer insists on TLS inside the connection; ours is on its own port.
+            NoCommonSecurity: the peer is let in over TLS only, or insists on TLS inside the connection; ours is on its
+                own port.
         """
         self._check_identity(request)
         host = request.origin.host
+        if not is_tls and (host.lower() if host.lower() in self.realms else ANY_PEER) in self.tls_hosts:
+            raise NoCommonSecurity(f"{host} is let in over TLS only")
+        # A wildcard fits no node: whoever holds such a certificate could take the name of any other.
         if certificate_names is not None and not any(
-            _certificate_names_host(name, host) for name in certificate_names
+            is_same_identity(name, host) for name in certificate_names
         ):
-            shown = ", ".join(certificate_names) or "no DNS name"
+            shown = ", ".join(certificate_names) or "no host name"
             raise UnknownPeer(f"the certificate is for {shown}, not for Origin-Host {host}")
         if not request.application_ids & {CREDIT_CONTROL_APPLICATION, RELAY_APPLICATION}:
             offered = ", ".join(map(str, sorted(request.application_ids))) or "none"
@@ -84,14 +95,6 @@ class AdmissionPolicy:
             raise UnknownPeer(f"unknown peer {request.origin.host} in realm {request.origin.realm}")
 
 
-def _certificate_names_host(name: str, host: str) -> bool:
-    """Match a certificate's DNS name; a wildcard stands for exactly one label (RFC 6125 section 6.4.3)."""
-    if name.startswith("*."):
-        _, dot, parent = host.partition(".")
-        return bool(dot) and is_same_identity(name[2:], parent)
-    return is_same_identity(name, host)
-
-
 def remedy_for(error_code: int, origin_host: str) -> str:
     """Tell the operator what would let the peer in."""
     match error_code:
@@ -100,6 +103,8 @@ def remedy_for(error_code: int, origin_host: str) -> str:
                 f'add [[diameter.peers]] origin_host = "{origin_host}" (and its origin_realm) to the configuration, '
                 "or correct the peer's name, realm or certificate"
             )
+        case ResourcesExceeded.result_code:
+            return "let the peer close connections that it no longer uses: ocs peers"
         case NoCommonApplication.result_code:
             return (
                 "let the peer offer Auth-Application-Id 4 (Diameter credit control) or the relay application"

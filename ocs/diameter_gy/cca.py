@@ -28,7 +28,7 @@ from ocs.diameter_gy.ccr_decoder import APPLICATION_ID, COMMAND_CODE, CreditCont
 from ocs.diameter_gy.dictionary import VENDOR_3GPP
 from ocs.diameter_gy.errors import DiameterError, TooBusy
 from ocs.diameter_gy.identity import NodeIdentity
-from ocs.diameter_gy.message import ERROR, PROXIABLE, Header, encode_message, parse_header
+from ocs.diameter_gy.message import ERROR, PROXIABLE, Header, encode_message, first_avp, parse_header
 from ocs.diameter_gy.message import HEADER_OCTETS as MESSAGE_HEADER_OCTETS
 from ocs.diameter_gy.policy import GyPolicy
 from ocs.limits import CODEC_MEMO_ENTRIES, MESSAGE_OCTETS_MAX
@@ -96,7 +96,7 @@ def encode_cca(
         return encode_error_answer(message, parse_header(message), TooBusy(_BUSY[answer.outcome]), identity)
     charging = request.charging
     parts = [
-        _first_avp(request.message, codes.SESSION_ID),
+        request.session_id_avp,
         _RESULT_AVPS[answer.outcome],
         identity.origin_avps,
         _COMMAND_AVPS[charging.request_type],
@@ -199,18 +199,6 @@ def _body_that_fits(
 
 
 # --- From the request ----------------------------------------------------------------------------------
-
-
-def _first_avp(message: bytes, code: int) -> bytes:
-    """The first AVP of the IETF of this code at the top level of a message that was read; empty without one."""
-    start = MESSAGE_HEADER_OCTETS
-    while start < len(message):
-        found, word = unpack_header(message, start)
-        stop = start + ((word & 0xFFFFFF) + 3 & ~3)
-        if found == code and not word >> 24 & VENDOR_FLAG:
-            return message[start:stop]
-        start = stop
-    return b""
 
 
 def _readable_avps(message: bytes) -> dict[int, list[bytes]]:
@@ -340,7 +328,7 @@ def _failed_avps(request: CreditControlRequest, answer: ChargingAnswer) -> list[
     """What could not be processed: demanded for 5004, 5005 and, also for a single service, for 5031."""
     match answer.outcome:
         case Outcome.REPEATED_WITH_OTHER_CONTENT:
-            return [grouped(codes.FAILED_AVP, _first_avp(request.message, codes.CC_REQUEST_NUMBER))]
+            return [grouped(codes.FAILED_AVP, first_avp(request.message, codes.CC_REQUEST_NUMBER))]
         case Outcome.MISSING_SUBSCRIPTION:
             return [grouped(codes.FAILED_AVP, _EXAMPLE_SUBSCRIPTION)]
         case _:
@@ -353,5 +341,5 @@ def _failed_avps(request: CreditControlRequest, answer: ChargingAnswer) -> list[
             elif service.service_identifiers:
                 failed[unsigned32(codes.SERVICE_IDENTIFIER, service.service_identifiers[0])] = None
     if not failed and answer.outcome is Outcome.RATING_FAILED:
-        failed[_first_avp(request.message, codes.SERVICE_CONTEXT_ID)] = None
+        failed[first_avp(request.message, codes.SERVICE_CONTEXT_ID)] = None
     return [grouped(codes.FAILED_AVP, avp) for avp in failed]

@@ -10,8 +10,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple, ParamSpec, TypeVar, cast
 
-import msgspec
-
 from ocs.diameter_gy import codes, service_information, service_units
 from ocs.diameter_gy.avp import (
     MANDATORY,
@@ -21,6 +19,7 @@ from ocs.diameter_gy.avp import (
     ntp_to_unix_s,
     split_avps,
 )
+from ocs.diameter_gy.credit_control_request import CreditControlRequest
 from ocs.diameter_gy.dictionary import VENDOR_3GPP
 from ocs.diameter_gy.errors import (
     AvpOccursTooManyTimes,
@@ -29,6 +28,7 @@ from ocs.diameter_gy.errors import (
     InvalidAvpValue,
     RatingFailed,
 )
+from ocs.diameter_gy.familiar import FamiliarRequests
 from ocs.diameter_gy.grammar import (
     IGNORED,
     MALFORMED,
@@ -42,8 +42,8 @@ from ocs.diameter_gy.grammar import (
     missing,
     wrong_length,
 )
-from ocs.diameter_gy.layouts import Content, KindRanges, LayoutMemory
-from ocs.diameter_gy.message import HEADER_OCTETS, RETRANSMITTED, Header
+from ocs.diameter_gy.layouts import Content, KindRanges, LayoutMemory, steps_of
+from ocs.diameter_gy.message import HEADER_OCTETS, RETRANSMITTED, Header, first_avp
 from ocs.diameter_gy.service_information import (
     LOOSE_AVPS,
     NOTHING,
@@ -52,6 +52,7 @@ from ocs.diameter_gy.service_information import (
 )
 from ocs.diameter_gy.service_units import ServiceUnitDecoder
 from ocs.diameter_gy.subscription import subscriptions_of, subscriptions_of_user_name
+from ocs.diameter_gy.survey import Survey, UnitSpan
 from ocs.limits import CODEC_MEMO_ENTRIES, SERVICES_PER_REQUEST_MAX, SESSION_ID_OCTETS_MAX
 from ocs.messages import (
     CCRequestType,
@@ -176,32 +177,6 @@ _APPLICATIONS: Final = frozenset({(4).to_bytes(4, "big"), (1).to_bytes(4, "big")
 _SERVICES_BY_CONTEXT: Final = {"32251": Service.DATA, "32260": Service.VOICE, "32274": Service.SMS}
 
 
-class CreditControlRequest(msgspec.Struct, frozen=True):
-    """A credit-control request: what charging needs, and what its answer must repeat.
-
-    Attributes:
-        charging: the neutral request.
-        message: all its octets.
-        sub_session_id: CC-Sub-Session-Id, None when absent.
-        proxy_info: all Proxy-Info AVPs as they came, in order (RFC 6733 section 6.2).
-        destination_host: empty when absent.
-        tolerated: unknown AVPs with the M bit that were let pass, to be counted.
-    """
-
-    charging: ChargingRequest
-    message: bytes
-    flags: int
-    application_id: int
-    hop_by_hop_id: int
-    end_to_end_id: int
-    sub_session_id: int | None
-    proxy_info: bytes
-    destination_host: str
-    destination_realm: str
-    route_records: tuple[str, ...]
-    tolerated: tuple[ToleratedAvp, ...]
-
-
 class Routing(NamedTuple):
     """Where a request wants to go and where it has been; empty where it does not say."""
 
@@ -232,6 +207,7 @@ class CreditControlRequestDecoder:
             tolerates_unknown=service_units.CONTAINER in tolerated, currency=currency
         )
         self._layouts = LayoutMemory(self._table, _LISTS)
+        self._familiar = FamiliarRequests()
         information = ServiceInformationDecoder(tolerates_unknown=service_information.CONTAINER in tolerated)
         self._information: Callable[[bytes], ServiceInformation] = _memo(information.decode)
         self._subscriptions: Callable[[bytes], tuple[str, ...]] = _memo(subscriptions_of)
@@ -245,7 +221,16 @@ class CreditControlRequestDecoder:
         Raises:
             DiameterError: the request cannot be charged; the error says why and what to answer.
         """
-        content = self._scan(message)
+        request = self._familiar.read(message, header)
+        if request is None:
+            content = self._scan(message)
+            request = self._request_of(content, message, header)
+            # Of a session's requests only UPDATEs come again and again.
+            if request.charging.request_type is CCRequestType.UPDATE and not content.tolerated:
+                self._familiar.remember(message, request, self._survey)
+        return request
+
+    def _request_of(self, content: Content, message: bytes, header: Header) -> CreditControlRequest:
         places = content.places
         routing = self._routing(
             places[_DESTINATION_HOST], places[_DESTINATION_REALM], places[_ROUTE_RECORD] or b""
@@ -262,6 +247,7 @@ class CreditControlRequestDecoder:
         return CreditControlRequest(
             charging,
             message,
+            first_avp(message, codes.SESSION_ID),
             header.flags,
             header.application_id,
             header.hop_by_hop_id,
@@ -273,6 +259,39 @@ class CreditControlRequestDecoder:
             routing.route_records,
             tolerated,
         )
+
+    def _survey(self, message: bytes) -> Survey | None:
+        """Take down what a message without fault holds where; None when Proxy-Info stands in several places."""
+        survey = Survey()
+        used: list[list[UnitSpan]] = []
+        has_event_time = False
+        for step in steps_of(self._table, message, HEADER_OCTETS, len(message)):
+            kind = step.kind
+            survey.enter(step)
+            if _LISTS.is_content(kind):
+                survey.content.append((step.start, step.next))
+            if kind == _SERVICES:
+                self._units.survey_services(message, step.data, step.stop, survey)
+            elif kind == _USED_UNIT:
+                used.append(self._units.survey_used(message, step.data, step.stop, survey))
+            elif kind == _REQUEST_NUMBER:
+                survey.number = step.data
+                survey.vary(step)
+            elif kind == _EVENT_TIMESTAMP and not has_event_time:
+                has_event_time = True  # the first counts, whatever it is
+                if step.stop - step.data == 4:
+                    survey.event_time = step.data
+                    survey.vary(step)
+            elif kind == _PROXY_INFO:
+                if survey.proxy_info.stop:
+                    return None
+                survey.proxy_info = slice(step.start, step.next)
+                survey.vary(step)
+            elif kind == IGNORED:
+                survey.vary(step)
+        if used:
+            survey.used.append(used)
+        return survey
 
     def _scan(self, message: bytes) -> Content:
         """Find the top-level AVPs: at one go in a message of a known layout, else step by step."""

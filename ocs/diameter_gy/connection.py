@@ -6,14 +6,21 @@ one go, and what is answered meanwhile leaves in one send.
 
 import ssl
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final, Protocol, assert_never
 
 import trio
 
 from ocs.diameter_gy.admission import remedy_for
-from ocs.diameter_gy.base_commands import CAPABILITIES_EXCHANGE, CREDIT_CONTROL, command_label
+from ocs.diameter_gy.base_commands import (
+    CAPABILITIES_EXCHANGE,
+    CREDIT_CONTROL,
+    DisconnectCause,
+    command_label,
+)
 from ocs.diameter_gy.errors import DiameterError, FramingError
 from ocs.diameter_gy.message import Framer, Header, parse_header
+from ocs.diameter_gy.overload import PeerLoad
 from ocs.diameter_gy.peer import (
     Disconnect,
     Ignored,
@@ -31,6 +38,9 @@ from ocs.limits import (
     ERRORS_WINDOW_S,
     LINGER_TIMEOUT_S,
     MESSAGE_TIMEOUT_S,
+    OVERLOAD_INTERVAL_S,
+    READ_OCTETS,
+    READ_OCTETS_BEHIND,
     REQUESTS_IN_FLIGHT_PER_CONNECTION,
     SEND_BUFFER_OCTETS_MAX,
     SEND_STALL_TIMEOUT_S,
@@ -39,8 +49,6 @@ from ocs.log import get_logger
 from ocs.metrics import Counter
 
 log = get_logger("ocs.diameter_gy.connection")
-
-READ_OCTETS: Final = 65_536
 
 IGNORED = Counter(
     "ocs_diameter_ignored_messages_total", "Messages that had no place, by command.", ("command",)
@@ -57,6 +65,14 @@ NEIGHBOUR_FAULTS: Final = frozenset({3001, 3007, 3008, 3009, 5011, 5013, 5014, 5
 
 class RequestService(Protocol):
     """Answers the requests of applications."""
+
+    def may_read(self, connection: "Connection") -> bool:
+        """Whether the connection may go on to what it has read; if not, it asks again after an interval."""
+        ...
+
+    def rested(self, connection: "Connection") -> None:
+        """The connection has waited for an interval."""
+        ...
 
     def serve(self, message: bytes, header: Header, connection: "Connection") -> None:
         """Answer now or later by :meth:`Connection.answer`; never blocks, never raises."""
@@ -86,8 +102,9 @@ class Connection:
 
     Attributes:
         remote: the far end's address for logs and the snapshot.
-        received_s: when the octets now worked off were read, in trio's clock.
+        received_s: when the octets now worked off were read, in trio's clock; read_s: the same by perf_counter.
         in_flight: requests that wait for their answer.
+        load: what the peer has under way over all its connections; its own until the peer is known.
     """
 
     def __init__(
@@ -102,13 +119,15 @@ class Connection:
     ) -> None:
         self.remote = remote
         self.peer = peer
-        self.is_tls = isinstance(stream, trio.SSLStream)
+        self.is_tls = peer.is_tls = isinstance(stream, trio.SSLStream)
         self.is_closed = False
         self.in_flight = 0
         self.requests = 0
         self.answers = 0
         self.errors = 0
+        self.load = PeerLoad("")
         self.received_s = trio.current_time()
+        self.read_s = perf_counter()
         self._stream = stream
         self._service = service
         self._watcher = watcher
@@ -155,9 +174,10 @@ class Connection:
 
     async def _read(self) -> None:
         receive_some, feed = self._stream.receive_some, self._framer.feed
+        octets_max = READ_OCTETS
         while True:
             try:
-                data = await receive_some(READ_OCTETS)
+                data = await receive_some(octets_max)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 self._explain_handshake(error.__cause__)
                 self._lose(f"transport failed: {error.__cause__ or error}")
@@ -169,13 +189,17 @@ class Connection:
                 ):  # else what waits is still sent: the peer may read although it has finished
                     self._lose("the peer closed the connection")
                 return
+            octets_max = READ_OCTETS if len(data) < octets_max else READ_OCTETS_BEHIND
             if self._is_hanging_up:
                 continue
+            self.read_s = perf_counter()
             now_s = self.received_s = trio.current_time()
             if self._certificate_names is not None:  # known once the first octets have come through TLS
                 self.peer.certificate_names = self._certificate_names()
                 self._certificate_names = None
             self.peer.hear(now_s)
+            while not self._service.may_read(self):
+                await self._rest()
             fault: FramingError | None = None
             try:
                 messages = feed(bytes(data))
@@ -193,6 +217,8 @@ class Connection:
         for message in messages:
             if self.in_flight >= REQUESTS_IN_FLIGHT_PER_CONNECTION:
                 await self._wait_for_room()
+            while self._out_octets > SEND_BUFFER_OCTETS_MAX // 2:
+                await self._rest()
             if self._is_hanging_up:
                 return
             header = parse_header(message)
@@ -204,6 +230,14 @@ class Connection:
                 self._perform(self.peer.receive(message, header, self.received_s))
         self._tell_drained()
 
+    async def _rest(self) -> None:
+        """Leave what was read, and what comes, for an interval: the peer has more than its share, or does not read."""
+        self._reader_waits = True
+        await trio.sleep(OVERLOAD_INTERVAL_S)
+        self._reader_waits = False
+        self._service.rested(self)
+        self.received_s, self.read_s = trio.current_time(), perf_counter()
+
     async def _wait_for_room(self) -> None:
         """Stop reading: the peer's own send buffer fills up and it must wait."""
         self._reader_waits = True
@@ -212,7 +246,7 @@ class Connection:
                 await self._reader_wake.park()
         finally:
             self._reader_waits = False
-        self.received_s = trio.current_time()
+        self.received_s, self.read_s = trio.current_time(), perf_counter()
 
     async def _write(self) -> None:
         """Send what there is, all of it at once, until the connection is hung up and everything is out."""
@@ -328,9 +362,9 @@ class Connection:
         self._count_fault()
         return False
 
-    def stop(self) -> None:
-        """This node shuts down: take leave of the peer (DPR), or hang up when it is not known yet."""
-        self._perform(self.peer.stop(trio.current_time()))
+    def stop(self, cause: DisconnectCause = DisconnectCause.REBOOTING) -> None:
+        """Take leave of the peer (DPR), or hang up when it is not known yet; by default this node shuts down."""
+        self._perform(self.peer.stop(trio.current_time(), cause))
         self._tell_drained()
 
     def tick(self, now_s: float) -> None:
@@ -410,8 +444,8 @@ class Connection:
                 "peer_refused",
                 remote=self.remote,
                 reason=f"TLS handshake failed: {cause.reason or cause}",
-                remedy="TLS 1.2 or newer is needed on this port, and with [diameter] tls_client_ca_file a certificate "
-                "of that authority",
+                remedy="TLS 1.2 or newer is needed on this port, and with [diameter] tls_client_ca_file a valid "
+                "certificate of that authority, not revoked by a list (tls_client_crl_file) that is in date",
             )
 
     def _explain_refusal(self, command_code: int, origin_host: str, error: DiameterError) -> None:

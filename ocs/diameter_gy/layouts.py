@@ -20,6 +20,28 @@ from ocs.limits import LAYOUTS_MAX, LAYOUTS_PER_LENGTH_MAX
 _LEARN_EVERY: Final = 16
 
 
+class Step(NamedTuple):
+    """One AVP: its kind, where it, its data, its padding and the next AVP begin."""
+
+    kind: int
+    start: int
+    data: int
+    stop: int
+    next: int
+
+
+def steps_of(table: ShapeTable, buffer: bytes, start: int, end: int) -> list[Step]:
+    """Step over AVPs that are known to be without fault."""
+    steps: list[Step] = []
+    while start < end:
+        kind, header_octets, length, octets = table[buffer[start : start + 8]]
+        if kind == VENDOR:
+            kind, header_octets, length, octets = table[buffer[start : start + 12]]
+        steps.append(Step(kind, start, start + header_octets, start + length, start + octets))
+        start += octets
+    return steps
+
+
 class KindRanges(NamedTuple):
     """How kinds of AVPs are ordered: single places, then lists; each with a part that is no charging content.
 
@@ -93,16 +115,6 @@ class _Layout(NamedTuple):
     content: Callable[[bytes], tuple[bytes, ...]]
 
 
-class _Step(NamedTuple):
-    """One AVP of a message: its kind, where it, its data, its padding and the next AVP begin."""
-
-    kind: int
-    start: int
-    data: int
-    stop: int
-    next: int
-
-
 class LayoutMemory:
     """The layouts learnt so far, by message length.
 
@@ -156,7 +168,7 @@ class LayoutMemory:
     def _compile(self, message: bytes) -> _Layout | None:
         """Make a layout of a message, None for the rare one whose AVPs of one kind do not stand together."""
         ranges = self._ranges
-        steps = self._steps(message)
+        steps = steps_of(self._table, message, HEADER_OCTETS, len(message))
         mask = bytearray(len(message))
         pick = [0] * ranges.first_of_many + [1] * (ranges.services - ranges.first_of_many)
         lists: dict[int, list[int]] = {ranges.services: [], ranges.used: []}
@@ -188,26 +200,15 @@ class LayoutMemory:
         return _Layout(
             bits,
             int.from_bytes(message, "big") & bits,
-            _cutter(cuts, len(message)),
+            cutter(cuts, len(message)),
             itemgetter(*pick),
             _span(lists[ranges.services]),
             _span(lists[ranges.used]),
-            _cutter(_joined(content), len(message)),
+            cutter(joined(content), len(message)),
         )
 
-    def _steps(self, message: bytes) -> list[_Step]:
-        steps: list[_Step] = []
-        start = HEADER_OCTETS
-        while start < len(message):
-            kind, header_octets, length, octets = self._table[message[start : start + 8]]
-            if kind == VENDOR:
-                kind, header_octets, length, octets = self._table[message[start : start + 12]]
-            steps.append(_Step(kind, start, start + header_octets, start + length, start + octets))
-            start += octets
-        return steps
 
-
-def _cutter(cuts: list[tuple[int, int]], length: int) -> Callable[[bytes], tuple[bytes, ...]]:
+def cutter(cuts: Sequence[tuple[int, int]], length: int) -> Callable[[bytes], tuple[bytes, ...]]:
     """Make a function that cuts these pieces, which stand in order, out of a message."""
     form, at = ">", 0
     for start, stop in cuts:
@@ -216,7 +217,7 @@ def _cutter(cuts: list[tuple[int, int]], length: int) -> Callable[[bytes], tuple
     return struct.Struct(f"{form}{length - at}x").unpack
 
 
-def _joined(cuts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def joined(cuts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The same octets in as few pieces as possible."""
     joined: list[tuple[int, int]] = []
     for start, stop in cuts:

@@ -7,6 +7,7 @@ Hop-by-Hop Identifier, End-to-End Identifier (4 each), then AVPs.
 import struct
 from typing import Final, NamedTuple
 
+from ocs.diameter_gy.avp import VENDOR_FLAG, unpack_header
 from ocs.diameter_gy.errors import (
     FramingError,
     InvalidBitInHeader,
@@ -94,6 +95,18 @@ def check_flags(header: Header) -> None:
             raise InvalidHeaderBits("the E bit is set in a request")
     elif flags & RETRANSMITTED:
         raise InvalidHeaderBits("the T bit is set in an answer")
+
+
+def first_avp(message: bytes, code: int) -> bytes:
+    """The first AVP of the IETF of this code at the top level of a message that was read; empty without one."""
+    start = HEADER_OCTETS
+    while start < len(message):
+        found, word = unpack_header(message, start)
+        stop = start + ((word & 0xFFFFFF) + 3 & ~3)
+        if found == code and not word >> 24 & VENDOR_FLAG:
+            return message[start:stop]
+        start = stop
+    return b""
 
 
 def encode_message(

@@ -26,13 +26,18 @@ from ocs.diameter_gy.base_commands import (
     encode_disconnect_peer_answer,
     encode_disconnect_peer_request,
 )
-from ocs.diameter_gy.errors import DiameterError, UnknownPeer
+from ocs.diameter_gy.errors import DiameterError, ResourcesExceeded, UnknownPeer
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import Header, check_flags
 from ocs.diameter_gy.peer_states import TRANSITIONS, Action, Event, State
 from ocs.diameter_gy.peer_table import PeerTable
 from ocs.diameter_gy.watchdog import Watchdog, WatchdogAction, WatchdogState
-from ocs.limits import CAPABILITIES_EXCHANGE_TIMEOUT_S, DISCONNECT_TIMEOUT_S, DRAIN_TIMEOUT_S
+from ocs.limits import (
+    CAPABILITIES_EXCHANGE_TIMEOUT_S,
+    CONNECTIONS_PER_PEER_MAX,
+    DISCONNECT_TIMEOUT_S,
+    DRAIN_TIMEOUT_S,
+)
 
 _SERVING: Final = frozenset(
     state for (state, _), (actions, _) in TRANSITIONS.items() if Action.PROCESS in actions
@@ -128,7 +133,8 @@ class Peer:
         state: where in the table.
         capabilities: the accepted CER, None before.
         deadline_s: when :meth:`tick` has something to do.
-        certificate_names: set by the transport before the first message, where peers must show certificates.
+        is_tls: set by the transport; certificate_names: set by it before the first message, where peers must show
+            certificates.
     """
 
     def __init__(
@@ -137,6 +143,7 @@ class Peer:
         self.state = State.WAIT_CER
         self.since_s = now_s
         self.capabilities: CapabilitiesExchangeRequest | None = None
+        self.is_tls = False
         self.certificate_names: tuple[str, ...] | None = None
         self.deadline_s = now_s + CAPABILITIES_EXCHANGE_TIMEOUT_S
         self._policy = policy
@@ -148,6 +155,7 @@ class Peer:
         self._disconnect_request: Header | None = None
         self._disconnect_result = Result()
         self._is_lost = False
+        self._disconnect_cause = DisconnectCause.REBOOTING
 
     @property
     def is_open(self) -> bool:
@@ -198,8 +206,9 @@ class Peer:
         """No answer is owed to the peer."""
         return self._apply(Event.DRAINED, now_s, reason="every answer is sent after Disconnect-Peer")
 
-    def stop(self, now_s: float) -> list[Output]:
-        """We shut down."""
+    def stop(self, now_s: float, cause: DisconnectCause = DisconnectCause.REBOOTING) -> list[Output]:
+        """We take leave of the peer; by default because we shut down."""
+        self._disconnect_cause = cause
         return self._apply(Event.STOP, now_s, reason="this node is shutting down")
 
     def disconnected(self, now_s: float) -> list[Output]:
@@ -232,9 +241,14 @@ class Peer:
             check_flags(header)
             request = decode_capabilities_exchange_request(message)
             origin_host = request.origin.host
-            self._policy.admission.check(request, self.certificate_names)
+            self._policy.admission.check(request, self.certificate_names, is_tls=self.is_tls)
             if self.capabilities and not is_same_identity(origin_host, self.capabilities.origin.host):
                 raise UnknownPeer(f"the peer was {self.capabilities.origin.host} on this connection before")
+            if (
+                not self.capabilities
+                and self._policy.table.connections_of(origin_host) >= CONNECTIONS_PER_PEER_MAX
+            ):
+                raise ResourcesExceeded(f"{CONNECTIONS_PER_PEER_MAX} connections of this peer are open")
         except DiameterError as error:
             outputs: list[Output] = [Refused(CAPABILITIES_EXCHANGE, origin_host, error)]
             result = Result(error.result_code, error.error_message, error.failed_avp)
@@ -327,7 +341,7 @@ class Peer:
             return Disconnect(reason)
         if action is Action.SEND_DPR:
             identifier = self._next_id(Event.RECEIVED_DPA)
-            cause = DisconnectCause.REBOOTING
+            cause = self._disconnect_cause
             return Send(encode_disconnect_peer_request(self.identity, cause, identifier, identifier))
         if action is Action.SEND_DPA:
             if self._disconnect_request is None:

@@ -5,8 +5,9 @@ from typing import Final
 from ocs.diameter_gy.avp import decode_unsigned32, split_avps
 from ocs.diameter_gy.ccr import CreditControlRequest
 from ocs.diameter_gy.connection import Connection
-from ocs.diameter_gy.errors import REMEDIES, DiameterError
+from ocs.diameter_gy.errors import REMEDIES, DiameterError, TooBusy
 from ocs.diameter_gy.message import HEADER_OCTETS, Header
+from ocs.diameter_gy.overload import Overload
 from ocs.limits import LOG_TEXT_CHARACTERS_MAX, SLOW_ANSWER_S
 from ocs.log import RepeatLimiter, get_logger
 from ocs.messages import ChargingAnswer, ChargingRequest, Outcome
@@ -53,6 +54,23 @@ class RequestLog:
                 result_code=error.result_code,
                 reason=error.error_message,
                 remedy=REMEDIES.get(error.result_code, "correct the peer's request as the reason says"),
+                swallowed=swallowed,
+            )
+
+    def overloaded(self, connection: Connection, overload: Overload) -> None:
+        """Requests of a peer are refused because more come than can be answered in time."""
+        swallowed = self._limiter.admit(("overloaded", connection.load.name))
+        if swallowed is not None:
+            log.warning(
+                "overloaded",
+                peer=connection.peer_name,
+                requests_of_peer=connection.load.in_flight,
+                requests_in_flight=overload.in_flight,
+                requests_admitted=overload.bound,
+                result_code=TooBusy.result_code,
+                reason="answers come too late: first requests are refused, then UPDATE, and first to peers that use "
+                "more than their share",
+                remedy="none needed for a short time; else add workers, or let the peer named here send less",
                 swallowed=swallowed,
             )
 

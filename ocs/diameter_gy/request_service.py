@@ -18,12 +18,16 @@ from ocs.diameter_gy.errors import (
     ApplicationUnsupported,
     CommandUnsupported,
     DiameterError,
+    TooBusy,
     UnableToComply,
 )
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import Header, check_flags
+from ocs.diameter_gy.overload import Overload
 from ocs.diameter_gy.policy import GyPolicy
+from ocs.diameter_gy.refusal import BusyAnswers, request_type_of
 from ocs.diameter_gy.request_log import RequestLog, worst_outcome
+from ocs.limits import PROXY_INFO_OCTETS_MAX
 from ocs.log import get_logger
 from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
 from ocs.metrics import Counter, Histogram
@@ -37,6 +41,11 @@ ERRORS = Counter(
     "Requests refused before charging saw them, by command and Result-Code.",
     ("command", "result_code"),
 )
+REFUSED = Counter(
+    "ocs_diameter_refused_as_too_busy_total",
+    "Credit-control requests refused unread for want of time, by type; counted nowhere else.",
+    ("request_type",),
+)
 LATENCY = Histogram(
     "ocs_diameter_answer_seconds", "From taking a request off the connection to queueing its answer."
 )
@@ -44,6 +53,10 @@ LATENCY = Histogram(
 # Labels are made once: an enumeration's name costs more than the count.
 _OUTCOME_LABELS: Final = {outcome: outcome.name.lower() for outcome in Outcome}
 _TYPE_LABELS: Final = {request_type: request_type.name.lower() for request_type in CCRequestType}
+# Answers whose time is that of a failure, and says nothing of how busy we are.
+_UNMEASURED: Final = frozenset({Outcome.TOO_BUSY, Outcome.UNABLE_TO_DELIVER})
+# Asking whether a line is due costs as much as a refusal.
+_REFUSALS_PER_LOOK: Final = 64
 
 
 class CreditControlHandler(Protocol):
@@ -61,11 +74,7 @@ class CreditControlHandler(Protocol):
 
 
 class CreditControlService:
-    """Serves the requests of all connections of one process.
-
-    Attributes:
-        identity: who we are; replaced as a whole when Origin-State-Id advances.
-    """
+    """Serves the requests of all connections of one process."""
 
     def __init__(
         self,
@@ -73,14 +82,29 @@ class CreditControlService:
         gy_policy: GyPolicy,
         handler: CreditControlHandler,
         request_log: RequestLog,
+        overload: Overload,
     ) -> None:
-        self.identity = identity
+        self._identity = identity
+        self._busy_answers = BusyAnswers(identity)
+        self._overload = overload
         self._gy_policy = gy_policy
         self._handler = handler
         self._request_log = request_log
 
+    @property
+    def identity(self) -> NodeIdentity:
+        """Who we are; replaced as a whole when Origin-State-Id advances."""
+        return self._identity
+
+    @identity.setter
+    def identity(self, identity: NodeIdentity) -> None:
+        self._identity = identity
+        self._busy_answers = BusyAnswers(identity)
+
     def serve(self, message: bytes, header: Header, connection: Connection) -> None:
         """Take a request; its answer, or its refusal, goes to the connection. Never blocks, never raises."""
+        if self._overload.is_pressed and self._is_refused_as_busy(message, header, connection):
+            return
         try:
             request = self._decode(message, header)
         except DiameterError as error:
@@ -95,7 +119,8 @@ class CreditControlService:
         if request.tolerated:
             self._request_log.tolerated(connection, request)
         connection.begin_request()
-        reply = partial(self._answer, message, header, request, connection, perf_counter())
+        self._overload.begin(connection.load, len(message))
+        reply = partial(self._answer, message, header, request, connection, connection.read_s)
         try:
             self._handler.submit(charging, reply)
         except (
@@ -106,10 +131,32 @@ class CreditControlService:
 
     def refuse(self, message: bytes, header: Header, error: DiameterError, connection: Connection) -> None:
         """Answer a request, or the header of a broken one, with an error."""
-        connection.send(encode_error_answer(message, header, error, self.identity))
+        connection.send(encode_error_answer(message, header, error, self._identity))
         ERRORS.inc(command_label(header.command_code), error.result_code)
         self._request_log.error(connection, header, message, error)
         connection.count_error(error.result_code)
+
+    def may_read(self, connection: Connection) -> bool:
+        """Whether a connection may go on to what it has read; if not, it asks again after an interval."""
+        return self._overload.may_read(connection.load)
+
+    def rested(self, connection: Connection) -> None:
+        """A connection has waited for an interval."""
+        self._overload.rested(connection.load)
+
+    def _is_refused_as_busy(self, message: bytes, header: Header, connection: Connection) -> bool:
+        """Refuse a request before anything is spent on it, if it must be refused."""
+        if header.command_code != CREDIT_CONTROL:
+            return False
+        request_type = request_type_of(message)
+        if self._overload.admit(request_type, connection.load):
+            return False
+        connection.send(self._busy_answers.encode(message, header))
+        connection.count_error(TooBusy.result_code)
+        REFUSED.inc("unknown" if request_type is None else _TYPE_LABELS[request_type])
+        if connection.load.refused % _REFUSALS_PER_LOOK == 1:
+            self._request_log.overloaded(connection, self._overload)
+        return True
 
     def _decode(self, message: bytes, header: Header) -> CreditControlRequest:
         """Check in the order of RFC 6733: header, command and application, route, content.
@@ -120,7 +167,12 @@ class CreditControlService:
         check_flags(header)
         if header.command_code != CREDIT_CONTROL or header.application_id != CREDIT_CONTROL_APPLICATION:
             _refuse_command(header)
-        return decode_ccr(message, header, self._gy_policy)
+        request = decode_ccr(message, header, self._gy_policy)
+        if len(request.proxy_info) > PROXY_INFO_OCTETS_MAX:
+            raise UnableToComply(
+                f"over {PROXY_INFO_OCTETS_MAX} octets of Proxy-Info leave no room for an answer"
+            )
+        return request
 
     def _answer(
         self,
@@ -133,13 +185,17 @@ class CreditControlService:
     ) -> None:
         try:
             outcome = worst_outcome(answer)
-            octets = encode_cca(request, answer, self.identity, self._gy_policy)
+            octets = encode_cca(request, answer, self._identity, self._gy_policy)
         except Exception:  # likewise: charging must not fall for an answer that we cannot write
             log.exception("answer_failed", peer=connection.peer_name, session_id=request.charging.session_id)
             answer = ChargingAnswer(outcome := Outcome.UNABLE_TO_COMPLY)
-            octets = encode_error_answer(message, header, UnableToComply("internal error"), self.identity)
+            octets = encode_error_answer(message, header, UnableToComply("internal error"), self._identity)
         connection.answer(octets)
-        elapsed_s = perf_counter() - began_s
+        now_s = perf_counter()
+        elapsed_s = now_s - began_s
+        self._overload.finish(connection.load, len(message))
+        if outcome not in _UNMEASURED:
+            self._overload.measure(began_s, now_s)
         ANSWERS.inc(_OUTCOME_LABELS[outcome])
         LATENCY.observe(elapsed_s)
         self._request_log.answered(connection, request.charging, answer, outcome, elapsed_s)

@@ -12,10 +12,14 @@ import msgspec
 import trio
 
 from ocs.clock import Clock, SystemClock
-from ocs.diameter_gy.admission import AdmissionPolicy
+from ocs.diameter_gy.admission import AdmissionPolicy, is_same_identity
+from ocs.diameter_gy.base_commands import DisconnectCause
 from ocs.diameter_gy.connection import Connection
+from ocs.diameter_gy.connection_shares import ConnectionShares
 from ocs.diameter_gy.identity import NodeIdentity
+from ocs.diameter_gy.overload import Overload
 from ocs.diameter_gy.peer import Peer, PeerPolicy
+from ocs.diameter_gy.peer_states import State
 from ocs.diameter_gy.peer_table import PeerTable
 from ocs.diameter_gy.policy import GyPolicy
 from ocs.diameter_gy.request_log import RequestLog
@@ -28,7 +32,12 @@ from ocs.limits import (
     CONNECTIONS_UNIDENTIFIED_MAX,
     DISCONNECT_TIMEOUT_S,
     DRAIN_TIMEOUT_S,
+    KEEPALIVE_IDLE_S,
+    KEEPALIVE_INTERVAL_S,
+    KEEPALIVE_PROBES,
     LINGER_TIMEOUT_S,
+    TLS_ACCEPT_INTERVAL_S,
+    UNACKNOWLEDGED_MS_MAX,
     WATCHDOG_JITTER_S,
 )
 from ocs.log import RepeatLimiter, get_logger
@@ -54,9 +63,21 @@ TURNED_AWAY = Counter(
     ("room",),
 )
 
+ADMITTED = Gauge(
+    "ocs_diameter_requests_admitted_max",
+    "Requests in flight at which UPDATE is refused; first ones at half of it.",
+)
+
 LISTEN_BACKLOG: Final = 1024
 # accept() fails like this when file descriptors run out; a pause lets connections end.
 ACCEPT_PAUSE_S: Final = 0.1
+# By name, since not every system has all of them.
+_TCP_OPTIONS: Final = {
+    "TCP_KEEPIDLE": KEEPALIVE_IDLE_S,
+    "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_S,
+    "TCP_KEEPCNT": KEEPALIVE_PROBES,
+    "TCP_USER_TIMEOUT": UNACKNOWLEDGED_MS_MAX,
+}
 
 
 class Listener(NamedTuple):
@@ -193,6 +214,7 @@ class DiameterServer:
         handler: charging.
         clock: wall time, for log lines and the snapshot.
         draw_jitter_s: jitter of each watchdog interval; None draws it at random.
+        shares: with the workers that accept from the same listeners; None when nobody else does.
     """
 
     def __init__(
@@ -203,7 +225,9 @@ class DiameterServer:
         *,
         clock: Clock | None = None,
         draw_jitter_s: Callable[[], float] | None = None,
+        shares: ConnectionShares | None = None,
     ) -> None:
+        self._shares = shares
         self._clock: Clock = clock or SystemClock()
         self._limiter = RepeatLimiter(self._clock)
         self._tls = policy.tls
@@ -215,7 +239,8 @@ class DiameterServer:
             draw_identifier=_draw_identifier,
         )
         request_log = RequestLog(self._limiter, policy.success_sample)
-        self._service = CreditControlService(identity, policy.gy, handler, request_log)
+        self._overload = Overload(note_bound=ADMITTED.set)
+        self._service = CreditControlService(identity, policy.gy, handler, request_log, self._overload)
         self._connections: dict[Connection, None] = {}
         self._unidentified: dict[Connection, None] = {}  # the longest waiting first
         self._stop = trio.Event()
@@ -252,6 +277,8 @@ class DiameterServer:
                 task_status.started()
                 await self._stop.wait()
                 accepting.cancel_scope.cancel()
+            if self._shares is not None:
+                self._shares.leave()
             for connection in list(self._connections):
                 connection.stop()
             if self._connections:
@@ -280,7 +307,7 @@ class DiameterServer:
             await trio.aclose_forcefully(stream)
             return
         self._connections[connection] = self._unidentified[connection] = None
-        CONNECTIONS.add(1)
+        self._count(1)
         if self._stop.is_set():
             connection.stop()
         try:
@@ -288,7 +315,9 @@ class DiameterServer:
         finally:
             self._connections.pop(connection)
             self._unidentified.pop(connection, None)
-            CONNECTIONS.add(-1)
+            if connection.load.name:
+                self._overload.leave(connection.load)
+            self._count(-1)
             if self._stop.is_set() and not self._connections:
                 self._all_closed.set()
 
@@ -299,9 +328,22 @@ class DiameterServer:
             _snapshot(connection, int(connection.peer.since_s + age_s)) for connection in self._connections
         ]
 
+    def disconnect_peer(self, origin_host: str, cause: DisconnectCause) -> int:
+        """Send DPR on every open connection of a peer and close each when all is answered; says how many there were."""
+        found = [
+            connection
+            for connection in self._connections
+            if connection.peer.state is State.OPEN and is_same_identity(connection.peer_name, origin_host)
+        ]
+        for connection in found:
+            connection.stop(cause)
+        return len(found)
+
     def identified(self, connection: Connection) -> None:
-        """A connection has finished capabilities exchange."""
-        self._unidentified.pop(connection, None)
+        """A connection has finished capabilities exchange; a later one changes nothing."""
+        if connection in self._unidentified:
+            del self._unidentified[connection]
+            connection.load = self._overload.join(connection.peer_name)
 
     def explain(self, key: tuple[object, ...], event: str, **fields: object) -> None:
         """Write a warning with reason and remedy unless the same one was written a moment ago."""
@@ -310,6 +352,11 @@ class DiameterServer:
             log.warning(event, **fields, swallowed=swallowed)
 
     # --- inside ---
+
+    def _count(self, change: int) -> None:
+        CONNECTIONS.add(change)
+        if self._shares is not None:
+            self._shares.note(len(self._connections))
 
     def _make_room(self, remote: str) -> bool:
         """Bound connections: among strangers the longest waiting gives way, so that a flood does not shut us."""
@@ -325,17 +372,22 @@ class DiameterServer:
             return False
         if len(self._unidentified) >= CONNECTIONS_UNIDENTIFIED_MAX:
             TURNED_AWAY.inc("unidentified")
-            next(iter(self._unidentified)).cut("too many connections without Capabilities-Exchange")
+            longest = next(iter(self._unidentified))
+            del self._unidentified[longest]
+            longest.cut("too many connections without Capabilities-Exchange")
         return True
 
     async def _accept_all(self, listener: Listener, nursery: trio.Nursery) -> None:
         with listener.socket:
-            listening = trio.socket.from_stdlib_socket(listener.socket)
+            listener.socket.setblocking(False)
             while True:
                 try:
-                    accepted, address = await listening.accept()
-                except ConnectionAbortedError:
-                    continue  # it was gone before we took it
+                    await trio.lowlevel.wait_readable(listener.socket)
+                    if self._shares is not None and (pause_s := self._shares.pause_s()):
+                        await trio.sleep(pause_s)
+                    connected, address = listener.socket.accept()
+                except (ConnectionAbortedError, BlockingIOError):
+                    continue  # it was gone before we took it, or a sibling took it
                 except OSError as error:
                     self.explain(
                         ("accept", error.errno),
@@ -346,12 +398,16 @@ class DiameterServer:
                     await trio.sleep(ACCEPT_PAUSE_S)
                     continue
                 ACCEPTED.inc()
+                accepted = trio.socket.from_stdlib_socket(connected)
                 nursery.start_soon(self._serve_socket, accepted, _address_text(address), listener.is_tls)
+                if listener.is_tls:
+                    await trio.sleep(TLS_ACCEPT_INTERVAL_S)
 
     async def _serve_socket(self, accepted: trio.socket.SocketType, remote: str, is_tls: bool) -> None:  # noqa: FBT001
         try:
             local = accepted.getsockname()[0].partition("%")[0]
             stream = trio.SocketStream(accepted)
+            _notice_when_gone(accepted)
         except OSError:
             accepted.close()
             return
@@ -370,6 +426,15 @@ class DiameterServer:
             now_s = trio.current_time()
             for connection in list(self._connections):
                 connection.tick(now_s)
+
+
+def _notice_when_gone(accepted: trio.socket.SocketType) -> None:
+    """Have the kernel give up on a peer that vanished without a word."""
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _TCP_OPTIONS.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            accepted.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _draw_jitter_s() -> float:

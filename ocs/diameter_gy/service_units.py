@@ -21,6 +21,8 @@ from ocs.diameter_gy.grammar import (
     wrong_length,
 )
 from ocs.diameter_gy.group_layouts import GroupLayouts, Span
+from ocs.diameter_gy.layouts import steps_of
+from ocs.diameter_gy.survey import Survey, UnitSpan
 from ocs.limits import CODEC_MEMO_ENTRIES, UNIT_VALUE_EXPONENT_MAX, UNITS_PER_REPORT_MAX
 from ocs.messages import MultipleServicesCreditControl, ServiceUnit
 from ocs.units import CURRENCY_ALPHA, Money
@@ -48,6 +50,17 @@ _SERVICES_KINDS: Final = {
     (0, codes.REQUESTED_SERVICE_UNIT): _REQUESTED,
     (0, codes.USED_SERVICE_UNIT): _USED,
 }
+
+
+def unit_of(values: Sequence[int | None], money: Money | None) -> ServiceUnit:
+    """Make a unit of its total, input and output octets, service specific units and seconds, and of its money.
+
+    Without a total, input and output are summed: that is what Open5GS reports.
+    """
+    total, received, sent, specific, seconds = values
+    if total is None and (received is not None or sent is not None):
+        total = (received or 0) + (sent or 0)
+    return ServiceUnit(total, received, sent, seconds, specific, money)
 
 
 def within(code: int, error: DiameterError) -> DiameterError:
@@ -138,6 +151,28 @@ class ServiceUnitDecoder:
             self._services_layouts.learn(data, spans)
         return MultipleServicesCreditControl(rating_group, identifiers, requested, used)
 
+    def survey_services(self, message: bytes, start: int, end: int, survey: Survey) -> None:
+        """Take down where the data of a Multiple-Services-Credit-Control without fault hold what."""
+        units: list[list[UnitSpan]] = []
+        for step in steps_of(self._services_table, message, start, end):
+            survey.enter(step)
+            if step.kind == _USED:
+                units.append(self.survey_used(message, step.data, step.stop, survey))
+            elif step.kind == IGNORED:
+                survey.vary(step)
+        survey.used.append(units)
+
+    def survey_used(self, message: bytes, start: int, end: int, survey: Survey) -> list[UnitSpan]:
+        """Take down where the data of a Used-Service-Unit without fault hold what; money is not cut out."""
+        spans: list[UnitSpan] = []
+        for step in steps_of(self._unit_table, message, start, end):
+            survey.enter(step)
+            if step.kind != _MONEY:
+                survey.vary(step)
+            if step.kind < _MONEY:
+                spans.append(UnitSpan(step.kind, step.data, step.stop))
+        return spans
+
     def _requested(self, data: bytes) -> ServiceUnit:
         try:
             return self._unit(data, [], is_report=False)
@@ -156,7 +191,6 @@ class ServiceUnitDecoder:
             raise within(codes.USED_SERVICE_UNIT, error) from None
 
     def _unit(self, data: bytes, tolerated: list[ToleratedAvp], *, is_report: bool) -> ServiceUnit:
-        """Read a unit; without a total, input and output are summed: that is what Open5GS reports."""
         money: Money | None = None
         values = self._unit_layouts.read(data)
         if values is None:
@@ -174,9 +208,7 @@ class ServiceUnitDecoder:
                 None if value is None else min(value, UNITS_PER_REPORT_MAX)
                 for value in (total, received, sent, specific)
             )
-        if total is None and (received is not None or sent is not None):
-            total = (received or 0) + (sent or 0)
-        return ServiceUnit(total, received, sent, seconds, specific, money)
+        return unit_of((total, received, sent, specific, seconds), money)
 
     def _step_through_unit(
         self, data: bytes, tolerated: list[ToleratedAvp]

@@ -25,12 +25,11 @@ def billable_units(rate: Rate, counted_units: int) -> int:
         rate: says the size of the first and of every later block.
         counted_units: everything reported under this rate in this session, not one report.
     """
-    if counted_units <= 0:
-        return 0
-    if counted_units <= rate.first_units:
-        return rate.first_units
+    first = rate.first_units
+    if counted_units <= first:
+        return first if counted_units > 0 else 0
     # divide_up and divide_down are written out in this file: they run a dozen times for every request.
-    first, step = rate.first_units, rate.step_units
+    step = rate.step_units
     return first - (first - counted_units) // step * step
 
 
@@ -60,13 +59,14 @@ def affordable_units(rate: Rate, *, money_units_before: int, fee_due: bool, avai
         return 0
     fee_micro = rate.connection_fee_micro if fee_due else 0
     budget_micro = available_micro - fee_micro
-    if rate.price_micro == 0:
+    price, price_units = rate.price_micro, rate.price_units
+    if not price:
         # What costs nothing more is open to an account in debt too.
         return UNLIMITED_UNITS if fee_micro == 0 or budget_micro >= 0 else 0
     # ceil((before + n) * price / units) <= limit holds exactly when (before + n) * price <= limit * units.
-    limit_micro = budget_micro - (-money_units_before * rate.price_micro // rate.price_units)
-    units = limit_micro * rate.price_units // rate.price_micro - money_units_before
-    return min(max(units, 0), UNLIMITED_UNITS)
+    limit_micro = budget_micro - (-money_units_before * price // price_units)
+    units = limit_micro * price_units // price - money_units_before
+    return min(units, UNLIMITED_UNITS) if units > 0 else 0
 
 
 def grantable_units(rate: Rate, *, counted_units: int, wanted_units: int, payable_units: int) -> int:

@@ -1,6 +1,6 @@
 """A reader and workers as the HTTP side sees them, without a store."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,22 @@ async def channels(tmp_path: Path, nursery: trio.Nursery) -> list[WorkerChannel]
     for number, channel in enumerate(made):
         await nursery.start(partial(serve_worker_channel, channel.path, worker_answers(number + 1)))
     return made
+
+
+def found(*channels: WorkerChannel) -> Callable[[], Awaitable[Sequence[WorkerChannel]]]:
+    """Finds these processes, as the HTTP process finds them in the data folder."""
+
+    async def find_channels() -> Sequence[WorkerChannel]:
+        await trio.lowlevel.checkpoint()
+        return channels
+
+    return find_channels
+
+
+@pytest.fixture
+def find():
+    """Makes what finds processes."""
+    return found
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from ocs.balance import keys
 from ocs.balance.embedded import EmbeddedStore
 from ocs.balance.model import Account, LifecycleState, Session, SessionState, encode_value
 from ocs.balance.store_admin import connect
+from ocs.balance.store_client import StoreClient
 from ocs.messages import Service
+from tests.support.store_servers import Cluster, cluster, slot_of
 
 PARTITIONS = 4
 TOKEN = b"t" * 12
@@ -31,7 +33,7 @@ async def connection(tmp_path: Path):
 
 
 @pytest.fixture
-def reader(connection: redis.Redis) -> StoreBalanceReader:
+def reader(connection: StoreClient) -> StoreBalanceReader:
     return StoreBalanceReader(connection, partitions=PARTITIONS)
 
 
@@ -125,3 +127,38 @@ async def test_store_that_is_away_is_an_error_of_its_own(tmp_path: Path):
         reader = StoreBalanceReader(client, partitions=PARTITIONS)
         with pytest.raises(ReaderUnavailableError):
             await reader.count_open_sessions()
+
+
+# --- On a cluster ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nodes(tmp_path: Path):
+    with cluster(tmp_path, primaries=3) as nodes:
+        yield nodes
+
+
+async def test_cluster_is_listed_and_counted_as_one(nodes: Cluster):
+    with connect(nodes.url) as store:
+        names = [f"a{number}" for number in range(40)]
+        for name in names:
+            put_account(store, name)
+            put_session(store, f"gw;{name}", name)
+        reader = StoreBalanceReader(store, partitions=PARTITIONS)
+        found: list[str] = []
+        cursor, is_first = "", True
+        while cursor or is_first:
+            page = await reader.list_accounts(cursor, 10)
+            found += [account.account_id for account in page.items]
+            cursor, is_first = page.next_cursor, False
+        assert sorted(found) == sorted(names)
+        assert len((await reader.list_sessions("", 100)).items) == 40
+        assert await reader.count_open_sessions() == 40
+        session = await reader.get_session("gw;a7")
+        assert session is not None and session.account_id == "a7"
+        cursor = (await reader.list_accounts("", 1)).next_cursor
+        slot = slot_of("{0}")
+        source = nodes.owner(slot)
+        nodes.migrate_slots(slot, slot, next(node for node in nodes.primaries if node is not source))
+        with pytest.raises(CursorError, match="begin again"):
+            await reader.list_accounts(cursor, 1)

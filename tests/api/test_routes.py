@@ -21,8 +21,8 @@ async def _bounded():
 
 
 @pytest.fixture
-def workers(channels, reader) -> WorkerOverview:
-    return WorkerOverview(channels, reader, ManualClock(0), registry=Registry())
+def workers(channels, find, reader) -> WorkerOverview:
+    return WorkerOverview(find(*channels), reader, ManualClock(0), registry=Registry())
 
 
 @pytest.fixture

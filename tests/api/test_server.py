@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from collections.abc import Sequence
 from functools import partial
 
 import httpx
@@ -14,6 +15,7 @@ from ocs.clock import ManualClock
 from ocs.log import RepeatLimiter
 from ocs.metrics import Registry
 from ocs.settings import HttpSettings, Settings
+from ocs.worker_channel import WorkerChannel
 
 
 @pytest.fixture(autouse=True)
@@ -25,12 +27,17 @@ async def _bounded():
 async def start(nursery: trio.Nursery, reader, channels, http: HttpSettings, **arguments) -> str:
     """Serve in the background; returns HOST:PORT."""
     send, receive = trio.open_memory_channel[str](1)
+
+    async def find_channels() -> Sequence[WorkerChannel]:
+        await trio.lowlevel.checkpoint()
+        return channels
+
     nursery.start_soon(
         partial(
             run_http,
             Settings(http=http),
             reader,
-            channels,
+            find_channels,
             ready=send.send_nowait,
             registry=Registry(),
             **arguments,
@@ -50,11 +57,11 @@ async def test_port_0_is_any_free_port_and_is_reported(nursery: trio.Nursery, re
         assert "server" not in response.headers
 
 
-async def test_port_that_is_taken_is_one_line_with_the_remedy(reader):
+async def test_port_that_is_taken_is_one_line_with_the_remedy(reader, find):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(HttpAddressError) as caught:
-            await run_http(Settings(http=HttpSettings(port=port)), reader, (), ready=lambda _: None)
+            await run_http(Settings(http=HttpSettings(port=port)), reader, find(), ready=lambda _: None)
     assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -1,5 +1,6 @@
 """One picture of all workers, also while some are silent, broken or of another release."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,12 @@ async def _bounded():
 def overview(channels, reader) -> WorkerOverview:
     registry = Registry()
     Counter("ocs_http_requests_total", "HTTP.", registry=registry).inc()
-    return WorkerOverview(channels, reader, ManualClock(0), registry=registry)
+
+    async def find_channels() -> Sequence[WorkerChannel]:
+        await trio.lowlevel.checkpoint()
+        return channels
+
+    return WorkerOverview(find_channels, reader, ManualClock(0), registry=registry)
 
 
 async def odd_worker(tmp_path: Path, nursery: trio.Nursery, **answers) -> WorkerChannel:

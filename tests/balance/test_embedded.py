@@ -94,6 +94,32 @@ async def test_store_is_configured_so_that_nothing_acknowledged_is_lost(tmp_path
         assert stat.S_IMODE(Path(store.address.socket_path).stat().st_mode) == 0o700
 
 
+async def test_store_s_file_can_be_cut_at_a_second_and_is_written_anew_when_it_has_doubled(tmp_path: Path):
+    async with EmbeddedStore(tmp_path) as store:
+        with client(store) as c:
+            for key, value in (
+                ("aof-timestamp-enabled", "yes"),
+                ("auto-aof-rewrite-percentage", "100"),
+                ("auto-aof-rewrite-min-size", str(64 << 20)),
+            ):
+                assert c.config_get(key) == {key: value}
+
+
+async def test_store_that_a_killed_backup_left_without_rewriting_is_rewritten_again_when_adopted(
+    tmp_path: Path, start_owner
+):
+    owner, _ = start_owner(tmp_path)
+    address = find_store(tmp_path)
+    assert address is not None
+    with redis.Redis.from_url(address.url) as c:
+        c.config_set("auto-aof-rewrite-percentage", 0)
+        owner.kill()
+        owner.wait()
+        async with EmbeddedStore(tmp_path) as store:
+            assert store.was_adopted
+            assert c.config_get("auto-aof-rewrite-percentage") == {"auto-aof-rewrite-percentage": "100"}
+
+
 async def test_memory_durability_does_not_wait_for_the_disk(tmp_path: Path):
     async with EmbeddedStore(tmp_path, durability="memory") as store:
         with client(store) as c:

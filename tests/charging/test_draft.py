@@ -82,6 +82,13 @@ def test_another_life_of_the_session_id_has_other_event_ids() -> None:
     assert again.event_id != first.event_id
 
 
+def test_event_id_of_a_charge_does_not_depend_on_what_has_expired_before_it() -> None:
+    request = update(4, mscc(1, used=octets(10)))
+    with_expiry, without = (draft(operation_of(request), *buckets, MONEY) for buckets in ((PACK,), ()))
+    assert charge(with_expiry, request).event_id == charge(without, request).event_id
+    assert len({event.event_id for event in with_expiry.events}) == 2
+
+
 def test_whatever_touches_an_account_first_takes_out_what_has_expired() -> None:
     made = draft("u4", PACK, MONEY)
     (expiry,) = made.events

@@ -36,7 +36,7 @@ class Lab:
     def __init__(self) -> None:
         self.clock = ManualClock(MORNING_S * 1000)
         self.store = WatchedStore(self.clock)
-        self.auditor = Auditor(self.store, self.clock, supervision_time_s=SETTINGS.supervision_time_s)
+        self.auditor = Auditor(self.clock, supervision_time_s=SETTINGS.supervision_time_s, store=self.store)
         self.tokens = TokenSource(b"testlab")
         for account_id, name, identity in (("a", "anna", ANNA), ("b", "bert", BERT)):
             account = msgspec.structs.replace(account_with(money(1_000_000)), account_id=account_id)

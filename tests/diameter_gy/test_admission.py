@@ -63,15 +63,32 @@ def test_peer_that_insists_on_inband_tls_has_no_common_security():
         ANYBODY.check(cer(securities=(1,)))
 
 
-@pytest.mark.parametrize("names", [("pgw.example",), ("other", "PGW.example"), ("*.example",)])
+@pytest.mark.parametrize("names", [("pgw.example",), ("other", "PGW.example")])
 def test_certificate_that_names_the_origin_host_is_accepted(names):
     ANYBODY.check(cer(), names)
 
 
-@pytest.mark.parametrize("names", [(), ("other.example",), ("*.pgw.example",), ("*.com",), ("example",)])
-def test_certificate_of_another_node_is_refused(names):
+@pytest.mark.parametrize("names", [(), ("other.example",), ("*.pgw.example",), ("*.example",), ("example",)])
+def test_certificate_of_another_node_is_refused_and_a_wildcard_fits_none(names):
     with pytest.raises(UnknownPeer, match="certificate"):
         ANYBODY.check(cer(), names)
+
+
+def test_peer_that_must_use_tls_is_let_in_over_tls_only():
+    policy = AdmissionPolicy.from_settings(
+        (PeerSettings(origin_host="PGW.example", tls=True), PeerSettings(origin_host="*"))
+    )
+    policy.check(cer(), is_tls=True)
+    policy.check(cer("smf.example"))
+    with pytest.raises(NoCommonSecurity, match="TLS only"):
+        policy.check(cer())
+
+
+def test_everybody_can_be_held_to_tls():
+    policy = AdmissionPolicy.from_settings((PeerSettings(origin_host="*", tls=True),))
+    policy.check(cer(), is_tls=True)
+    with pytest.raises(NoCommonSecurity):
+        policy.check(cer())
 
 
 def test_remedy_names_the_setting():

@@ -21,6 +21,7 @@ from ocs.limits import (
     ERRORS_PER_CONNECTION_MAX,
     ERRORS_WINDOW_S,
     MESSAGE_TIMEOUT_S,
+    OVERLOAD_INTERVAL_S,
     REQUESTS_IN_FLIGHT_PER_CONNECTION,
     SEND_BUFFER_OCTETS_MAX,
     SEND_STALL_TIMEOUT_S,
@@ -44,6 +45,14 @@ class FakeService:
         self.waiting = []
         self.at_once = False
         self.fails = False
+        self.rests = 0
+        self.body = b""
+
+    def may_read(self, connection):
+        return not self.rests
+
+    def rested(self, connection):
+        self.rests -= 1
 
     def serve(self, message, header, connection):
         if self.fails:
@@ -51,7 +60,7 @@ class FakeService:
         connection.begin_request()
         self.waiting.append((connection, header))
         if self.at_once:
-            self.answer()
+            self.answer(body=self.body)
 
     def answer(self, index=0, *, body=b""):
         connection, header = self.waiting.pop(index)
@@ -505,3 +514,37 @@ async def test_peer_is_forgotten_by_the_table_when_its_connection_ends(nursery, 
     await house.gateway.stream.aclose()
     await house.closed()
     assert table.connections_of("pgw.example") == 0
+
+
+@bounded
+async def test_peer_that_must_rest_is_read_again_after_its_rest_and_loses_nothing(house, autojump_clock):
+    await house.gateway.opens()
+    house.service.rests, house.service.at_once = 5, True
+    began_s = trio.current_time()
+    await house.gateway.send(*(request(number) for number in range(3)))
+    for number in range(3):
+        assert parse_header(await house.gateway.receive()).hop_by_hop_id == number
+    assert trio.current_time() - began_s == pytest.approx(5 * OVERLOAD_INTERVAL_S)
+
+
+@bounded
+async def test_peer_that_is_not_read_is_not_taken_for_dead(house, autojump_clock):
+    await house.gateway.opens()
+    house.service.rests = int(200 / OVERLOAD_INTERVAL_S)
+    await house.gateway.send(request(1))
+    await trio.sleep(150)
+    assert not house.connection.is_closed
+
+
+@bounded
+async def test_peer_that_reads_slowly_is_asked_for_patience_and_gets_every_answer(nursery, autojump_clock):
+    house = House(nursery, trio.testing.lockstep_stream_pair())
+    house.service.at_once, house.service.body = True, bytes(4_000)
+    await house.gateway.opens()
+    count = SEND_BUFFER_OCTETS_MAX // 1_000
+    nursery.start_soon(house.gateway.send, *(request(number) for number in range(count)))
+    for number in range(count):
+        if number % 100 == 0:
+            await trio.sleep(SEND_STALL_TIMEOUT_S / 2)
+        assert parse_header(await house.gateway.receive()).hop_by_hop_id == number
+    assert not house.connection.is_closed

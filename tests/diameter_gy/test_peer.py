@@ -20,7 +20,12 @@ from ocs.diameter_gy.peer import (
 from ocs.diameter_gy.peer_states import TRANSITIONS, Action, Event, State
 from ocs.diameter_gy.peer_table import PeerTable
 from ocs.diameter_gy.watchdog import WatchdogState
-from ocs.limits import CAPABILITIES_EXCHANGE_TIMEOUT_S, DISCONNECT_TIMEOUT_S, DRAIN_TIMEOUT_S
+from ocs.limits import (
+    CAPABILITIES_EXCHANGE_TIMEOUT_S,
+    CONNECTIONS_PER_PEER_MAX,
+    DISCONNECT_TIMEOUT_S,
+    DRAIN_TIMEOUT_S,
+)
 from ocs.settings import PeerSettings
 
 OURS = NodeIdentity("ocs.lab.example", "lab.example", "ocs-bss", origin_state_id=7)
@@ -239,6 +244,18 @@ def test_two_connections_of_one_peer_are_both_open_and_counted():
     first.disconnected(0.0)
     first.disconnected(0.0)
     assert table.connections_of("pgw.example") == 1
+
+
+def test_peer_with_too_many_connections_gets_no_more_and_keeps_those_it_has():
+    table = PeerTable()
+    peers = [open_peer(table=table) for _ in range(CONNECTIONS_PER_PEER_MAX)]
+    late = new_peer(table=table)
+    outputs = cer(late)
+    assert sent(outputs) == [(257, False, 5006)]
+    assert kinds(outputs)[-1] is Disconnect
+    assert sent(cer(peers[0])) == [(257, False, 2001)]
+    peers[1].disconnected(1.0)
+    open_peer(table=table)
 
 
 def test_refused_peer_is_not_counted():

@@ -1,12 +1,25 @@
+import datetime as dt
 import ssl
+import warnings
+from typing import Any
 
 import pytest
 import structlog
 import trio
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
 
 from ocs.diameter_gy.tls import TlsSettingsError, server_context
-from ocs.settings import DiameterSettings
+from ocs.settings import DiameterSettings, PeerSettings
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +31,7 @@ def authority():
 def files(authority, tmp_path):
     """Our certificate and key, and the authority of our peers, as the settings name them."""
     authority.issue_cert("ocs.lab.example").private_key_and_cert_chain_pem.write_to_path(tmp_path / "ocs.pem")
+    (tmp_path / "ocs.pem").chmod(0o600)
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     return {"tls_certificate_file": str(tmp_path / "ocs.pem")}
 
@@ -40,6 +54,54 @@ async def connect(lab, listener, context):
     return lab.gateway(
         trio.SSLStream(await trio.open_tcp_stream(host, port), context, server_hostname="ocs.lab.example")
     )
+
+
+async def offered_result(gateway):
+    """Result-Code of the CEA, None when there is none."""
+    try:
+        _, result, _ = await gateway.answer_to(gateway.cer())
+    except (trio.BrokenResourceError, EOFError):
+        return None
+    return result
+
+
+def issue_with_uri(authority, uri):
+    """A certificate that names its node by a DiameterURI only."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+    moment = dt.datetime.now(dt.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")]))
+        .issuer_name(issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(moment - dt.timedelta(hours=1))
+        .not_valid_after(moment + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)]), critical=False)
+    )
+    certificate = builder.sign(signing_key(authority), hashes.SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return trustme.LeafCert(private, certificate.public_bytes(Encoding.PEM), [])
+
+
+def revocation_list(authority, *revoked):
+    moment = dt.datetime.now(dt.UTC)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(x509.load_pem_x509_certificate(authority.cert_pem.bytes()).subject)
+        .last_update(moment - dt.timedelta(hours=1))
+        .next_update(moment + dt.timedelta(hours=1))
+    )
+    for leaf in revoked:
+        number = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes()).serial_number
+        entry = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(moment).build()
+        builder = builder.add_revoked_certificate(entry)
+    return builder.sign(signing_key(authority), hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def signing_key(authority) -> Any:
+    return load_pem_private_key(authority.private_key_pem.bytes(), None)
 
 
 async def test_gateway_is_served_over_tls_and_plain_tcp_at_once(lab, authority, files):
@@ -109,10 +171,96 @@ async def test_plain_diameter_on_the_tls_port_harms_nobody(lab, authority, files
         assert result == 2001
 
 
-async def test_tls_older_than_1_2_is_not_spoken(files, tmp_path):
+@pytest.mark.parametrize(
+    "issued", ["pgw.example", "*.example", "uri", "common name", "expired", "not yet valid"]
+)
+async def test_only_a_valid_certificate_that_names_the_origin_host_is_let_in(lab, authority, mutual, issued):
+    moment = dt.datetime.now(dt.UTC)
+    match issued:
+        case "uri":
+            certificate = issue_with_uri(authority, "aaa://pgw.example:5868;transport=tcp")
+        case "common name":
+            certificate = authority.issue_cert("other.example", common_name="pgw.example")
+        case "expired":
+            certificate = authority.issue_cert("pgw.example", not_after=moment - dt.timedelta(hours=1))
+        case "not yet valid":
+            certificate = authority.issue_cert("pgw.example", not_before=moment + dt.timedelta(hours=1))
+        case name:
+            certificate = authority.issue_cert(name)
+    context = client_context(authority)
+    certificate.configure_cert(context)
+    with structlog.testing.capture_logs() as lines:
+        async with lab.serving(**mutual) as (_, (_, tls)):
+            result = await offered_result(await connect(lab, tls, context))
+    expected = {"pgw.example": 2001, "uri": 2001, "*.example": 3010, "common name": 3010}
+    assert result == expected.get(issued)
+    refusals = [line for line in lines if line["event"] == "peer_refused"]
+    assert len(refusals) == (result != 2001)
+    assert all(line["reason"] and line["remedy"] for line in refusals)
+
+
+async def test_revoked_certificate_is_refused_and_others_of_its_authority_are_not(
+    lab, authority, mutual, tmp_path
+):
+    revoked, good = authority.issue_cert("pgw.example"), authority.issue_cert("pgw.example")
+    (tmp_path / "crl.pem").write_bytes(revocation_list(authority, revoked))
+    mutual["tls_client_crl_file"] = str(tmp_path / "crl.pem")
+    async with lab.serving(**mutual) as (_, (_, tls)):
+        for certificate, expected in ((revoked, None), (good, 2001)):
+            context = client_context(authority)
+            certificate.configure_cert(context)
+            assert await offered_result(await connect(lab, tls, context)) == expected
+
+
+async def test_peer_that_must_use_tls_is_refused_without_it(lab, authority, mutual):
+    peers = (PeerSettings(origin_host="pgw.example", tls=True),)
+    async with lab.serving(**mutual, peers=peers) as (_, (plain, tls)):
+        assert await offered_result(await lab.connect(plain)) == 5017
+        assert await offered_result(await connect(lab, tls, client_context(authority, "pgw.example"))) == 2001
+
+
+async def test_tls_1_1_is_refused(lab, authority, files):
+    context = client_context(authority)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    async with lab.serving(**files) as (_, (_, tls)):
+        assert await offered_result(await connect(lab, tls, context)) is None
+
+
+@pytest.mark.parametrize(
+    ("cipher", "served"),
+    [
+        ("ECDHE-ECDSA-AES128-GCM-SHA256", True),
+        ("ECDHE-ECDSA-CHACHA20-POLY1305", True),
+        ("ECDHE-ECDSA-AES128-SHA", False),
+        ("ECDHE-ECDSA-AES256-SHA384", False),
+    ],
+)
+async def test_tls_1_2_is_spoken_with_authenticated_encryption_only(lab, authority, files, cipher, served):
+    context = client_context(authority)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(cipher)
+    async with lab.serving(**files) as (_, (_, tls)):
+        assert await offered_result(await connect(lab, tls, context)) == (2001 if served else None)
+
+
+def test_renegotiation_compression_and_tickets_are_off(files, tmp_path):
     context = server_context(DiameterSettings(**files), tmp_path)
     assert context
-    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    assert context.options & ssl.OP_NO_COMPRESSION
+    assert context.options & ssl.OP_NO_TICKET
+    assert context.num_tickets == 0
+
+
+@pytest.mark.parametrize(("mode", "warns"), [(0o600, False), (0o640, False), (0o644, True)])
+def test_key_that_everybody_can_read_is_warned_of(files, tmp_path, mode, warns):
+    (tmp_path / "ocs.pem").chmod(mode)
+    with structlog.testing.capture_logs() as lines:
+        server_context(DiameterSettings(**files), tmp_path)
+    assert [line["event"] for line in lines] == ["key_is_readable_by_everybody"] * warns
 
 
 def test_relative_names_start_at_the_configuration(files, tmp_path):
@@ -127,6 +275,12 @@ def test_relative_names_start_at_the_configuration(files, tmp_path):
         {"tls_certificate_file": "ocs.pem", "tls_key_file": "missing.pem"},
         {"tls_certificate_file": "ocs.pem", "tls_client_ca_file": "missing.pem"},
         {"tls_certificate_file": "ocs.pem", "tls_client_ca_file": "empty.pem"},
+        {
+            "tls_certificate_file": "ocs.pem",
+            "tls_client_ca_file": "ca.pem",
+            "tls_client_crl_file": "missing.pem",
+        },
+        {"tls_certificate_file": "ocs.pem", "tls_client_ca_file": "ca.pem", "tls_client_crl_file": "ca.pem"},
     ],
 )
 def test_unusable_file_is_named(files, tmp_path, wrong):

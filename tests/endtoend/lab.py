@@ -14,7 +14,7 @@ from typing import Any
 from bench.accounts import open_client
 from bench.processes import family
 from ocs.balance.client import BalanceClient
-from ocs.balance.embedded import StoreAddress, find_store
+from ocs.balance.embedded import EmbeddedAddress, find_store
 from ocs.balance.model import Account, Session
 from ocs.balance.purse import check_invariants, money_balance
 from ocs.clock import SystemClock
@@ -88,12 +88,14 @@ class System:
     """A running `ocs up`.
 
     Attributes:
+        store_url: its ``[store] url``; empty when its store is its own.
         log_path: what it writes to stderr, as JSON lines, over all its starts.
     """
 
     def __init__(self, data_dir: Path, overrides: dict[str, str]) -> None:
         self.data_dir = data_dir
         self.log_path = data_dir.parent / f"{data_dir.name}.log"
+        self.store_url = overrides.get("OCS_STORE__URL", "")
         self._overrides = {
             "OCS_DIAMETER__PORT": "0", "OCS_DIAMETER__TLS_PORT": "0", "OCS_HTTP__PORT": "0", "OCS_SNMP__PORT": "0",
             **overrides,
@@ -171,7 +173,7 @@ class System:
     # --- Its accounts -----------------------------------------------------------------------------------
 
     @property
-    def store(self) -> StoreAddress:
+    def store(self) -> EmbeddedAddress:
         """Where its embedded store listens."""
         address = find_store(self.data_dir)
         assert address is not None, f"no store runs on {self.data_dir}"
@@ -180,7 +182,7 @@ class System:
     @property
     def client(self) -> BalanceClient:
         if self._client is None:
-            self._client = open_client(self.data_dir)
+            self._client = open_client(self.data_dir, self.store_url)
         return self._client
 
     @property
@@ -227,9 +229,9 @@ class System:
         """Run `ocs ARGUMENTS` as a user would and give what it prints."""
         done = subprocess.run(
             [str(ocs_command()), *arguments, "--config", str(lab_config()), "--data-dir", str(self.data_dir)],
-            capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+            env={**os.environ, **self._overrides}, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
 

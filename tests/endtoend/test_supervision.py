@@ -5,7 +5,8 @@ import time
 import trio
 
 from ocs.balance.redis_store import RedisStore
-from ocs.balance.redis_stream import open_store_stream, parse_store_url
+from ocs.balance.redis_stream import StoreServers
+from ocs.balance.store_address import plain_address
 from ocs.charging.engine import Engine
 from ocs.charging.tariffs import Tariffs
 from ocs.clock import ManualClock
@@ -30,8 +31,7 @@ async def opened_a_day_ago(ocs, session, msisdn):
 
     Its deadline, an hour of validity and Tcc later, lies in the past: nobody need wait for it.
     """
-    url = parse_store_url(ocs.store.url, "")
-    store = RedisStore(lambda: open_store_stream(url))
+    store = RedisStore(StoreServers(plain_address(ocs.store.url)), partitions=ocs.client.partitions)
     clock = ManualClock(time.time_ns() // 1_000_000 - DAY_MS)
     engine = Engine(store, Tariffs(CATALOGUE), ChargingSettings(), clock, partitions=ocs.client.partitions)
     asked = MultipleServicesCreditControl(10, (), ServiceUnit(total_octets=1 << 20), ())

@@ -1,6 +1,9 @@
 """Gateways: what sessions ask and report, how they resend, give up, vanish and come back."""
 
+from collections.abc import Iterator
 from random import Random
+
+import msgspec
 
 from ocs.messages import (
     CCRequestType,
@@ -21,12 +24,26 @@ ACTIONS = tuple(RequestedAction)
 
 
 class Caller:
-    """One session (or one-time event) of one subscriber at one gateway."""
+    """One session (or one-time event) of one subscriber at one gateway.
 
-    def __init__(self, random: Random, session_id: str, identity: str, started_s: int) -> None:
+    Args:
+        numbers: gives End-to-End Identifiers.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        host: str,
+        session_id: str,
+        identity: str,
+        started_s: int,
+        numbers: Iterator[int],
+    ) -> None:
         self._random = random
+        self._numbers = numbers
+        self.host = host
         self.session_id = session_id
-        self._identity = identity
+        self.identity = identity
         self._started_s = started_s
         self._number = 0
         self._granted: dict[int | None, int] = {}
@@ -39,14 +56,23 @@ class Caller:
         groups = random.sample(DATA_GROUPS, random.randint(1, 3))
         self._groups: tuple[int | None, ...] = tuple(groups) if self.kind == Service.DATA else (None,)
 
+    def may_open_something(self, identity: str) -> bool:
+        """Whether a request of it that opens something for an identity has no answer, or is yet to be made."""
+        return not self.is_over and not self._is_open and identity == self.identity
+
     def next_request(self) -> ChargingRequest:
         """The next thing to say; or the last one again, while it has no answer."""
         random = self._random
         if self.pending is not None:
-            if random.random() < 0.9 or self.kind == Service.SMS or not self._is_open:
+            if random.random() < 0.85 or self.kind == Service.SMS or not self._is_open:
                 return self.pending
             # The gateway gives up on this request and goes on with the next number. Not on an INITIAL: a session
-            # that was never granted anything has nothing to say.
+            # that was never granted anything has nothing to say. Some use the same number for other content.
+            if self.pending.request_type == CCRequestType.UPDATE and random.random() < 0.5:
+                self._number -= 1
+                self.pending = self._request(CCRequestType.UPDATE)
+                self._number += 1
+                return self.pending
             self.pending = None
         if self.kind == Service.SMS:
             self.pending = self._event()
@@ -98,18 +124,19 @@ class Caller:
         action: RequestedAction | None = None,
     ) -> ChargingRequest:
         # Only a session that was opened is known by its Session-Id alone.
-        identities = () if self._was_granted and self._random.random() < 0.3 else (self._identity,)
-        return request(
+        identities = () if self._was_granted and self._random.random() < 0.3 else (self.identity,)
+        made = request(
             request_type, self._number, *services, session_id=self.session_id, service=self.kind,
             identities=identities, action=action, called_party=self._called, event_time_s=self._started_s,
-            multiple_services=self.kind == Service.DATA,
+            multiple_services=self.kind == Service.DATA, origin_host=self.host,
         )  # fmt: skip
+        return msgspec.structs.replace(made, end_to_end_id=next(self._numbers))
 
     def hear(self, request: ChargingRequest, answer: ChargingAnswer) -> None:
         """Take an answer; one to an earlier request changes nothing."""
         if (
             self.pending is None
-            or request.fingerprint != self.pending.fingerprint
+            or request.end_to_end_id != self.pending.end_to_end_id
             or answer.outcome in TRANSIENT
         ):
             return

@@ -15,6 +15,7 @@ from ocs.balance.client import BalanceClient, Change, StoreBusyError
 from ocs.balance.keys import account_key
 from ocs.balance.store import ABSENT
 from ocs.balance.store_admin import connect, set_up_store
+from ocs.balance.store_client import StoreClient
 from ocs.clock import ManualClock
 from ocs.events import EventKind
 from ocs.subscribers.operations import NewAccount, OperationError
@@ -58,7 +59,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture
-def client(connection: redis.Redis) -> BalanceClient:
+def client(connection: StoreClient) -> BalanceClient:
     connection.flushall()
     return BalanceClient(connection, partitions=8)
 
@@ -174,13 +175,13 @@ def test_change_that_is_raced_for_ever_gives_up(client: BalanceClient, service: 
 def test_commit_that_the_connection_sent_twice_is_done_once(
     client: BalanceClient, service: SubscriberService, monkeypatch: pytest.MonkeyPatch
 ):
-    execute = client._execute
+    send = client._store.send
 
-    def twice(commit):
-        execute(commit)
-        return execute(commit)
+    def twice(key, commands):
+        send(key, commands)
+        return send(key, commands)
 
-    monkeypatch.setattr(client, "_execute", twice)
+    monkeypatch.setattr(client._store, "send", twice)
     service.open_account(ANNA)  # not "exists already": it is ours
     receipt = service.top_up("a", Money(7, "EUR"), reference="r")
     assert receipt.balance_micro == 5_000_007
@@ -194,7 +195,7 @@ def test_store_that_does_not_answer_is_an_unknown_outcome(
         raise redis.ConnectionError("gone")
 
     monkeypatch.setattr(client._redis, "mget", lambda names: [None] * len(names))
-    monkeypatch.setattr(client._redis, "execute_command", broken)
+    monkeypatch.setattr(client._store, "send", broken)
     with pytest.raises(StoreBusyError, match="gone"):
         key = account_key(client.partition_of("a"), "a")
         client.change("a", (key,), lambda values: Change({}) if values[0].token == ABSENT else None)

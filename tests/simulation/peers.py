@@ -1,0 +1,157 @@
+"""A gateway's connection to a worker: octets in pieces, the real framer, peer machine and request service; no socket."""
+
+from collections.abc import Callable
+from random import Random
+
+import trio
+
+from ocs.clock import ManualClock
+from ocs.diameter_gy.admission import AdmissionPolicy
+from ocs.diameter_gy.identity import NodeIdentity
+from ocs.diameter_gy.message import Framer, parse_header
+from ocs.diameter_gy.overload import Overload, PeerLoad
+from ocs.diameter_gy.peer import Disconnect, Output, Peer, PeerPolicy, Refused, Send, Serve
+from ocs.diameter_gy.peer_table import PeerTable
+from ocs.diameter_gy.policy import GyPolicy
+from ocs.diameter_gy.request_log import RequestLog
+from ocs.diameter_gy.request_service import CreditControlHandler, CreditControlService
+from ocs.diameter_gy.routing import RoutingPolicy
+from ocs.log import RepeatLimiter
+from ocs.settings import PeerSettings
+from tests.simulation import wire
+from tests.support.history import check
+
+_IDENTITY = NodeIdentity("ocs.lab.example", "lab.example", "ocs", origin_state_id=1)
+_ROUTING = RoutingPolicy.of(("ocs.lab.example",), ("lab.example",))
+# One decoder for all stories: what it remembers of octets must never show in what it makes of them.
+_GY_POLICY = GyPolicy(currency="EUR", check_routing=_ROUTING.check)
+
+
+class _TimelessOverload(Overload):
+    """The real time that answers take is no part of a story."""
+
+    def measure(self, began_s: float, now_s: float) -> None:
+        pass
+
+
+class Node:
+    """The Diameter side of one worker, and its connections by gateway."""
+
+    def __init__(
+        self, random: Random, handler: CreditControlHandler, hear: Callable[[str, bytes], None]
+    ) -> None:
+        self._random = random
+        self._hear = hear
+        self._policy = PeerPolicy(
+            admission=AdmissionPolicy.from_settings((PeerSettings(origin_host="*"),)),
+            table=PeerTable(),
+            watchdog_interval_s=30.0,
+            draw_jitter_s=lambda: random.uniform(-2.0, 2.0),
+            draw_identifier=lambda: random.getrandbits(31),
+        )
+        log = RequestLog(RepeatLimiter(ManualClock(0)), 0)
+        self._service = CreditControlService(_IDENTITY, _GY_POLICY, handler, log, _TimelessOverload())
+        self.links: dict[str, Link] = {}
+
+    def link(self, host: str) -> "Link":
+        """The gateway's connection, made if need be; capabilities are exchanged first."""
+        link = self.links.get(host)
+        if link is None or link.is_closed:
+            link = self.links[host] = Link(self._random, self._service, self._policy, host, self._hear)
+            link.receive(wire.capabilities_exchange(host, self._random.getrandbits(31)))
+            check(link.peer.is_open, "capabilities exchange failed with", host)
+        return link
+
+    def tick(self) -> None:
+        """Look at the timers of all connections."""
+        for link in list(self.links.values()):
+            link.tick()
+
+    def close(self) -> None:
+        """The worker ends: its connections break."""
+        for link in self.links.values():
+            link.close()
+        self.links.clear()
+
+
+class Link:
+    """What :class:`~ocs.diameter_gy.connection.Connection` is to a request service, without its tasks and stream."""
+
+    def __init__(
+        self,
+        random: Random,
+        service: CreditControlService,
+        policy: PeerPolicy,
+        host: str,
+        hear: Callable[[str, bytes], None],
+    ) -> None:
+        self._random = random
+        self._service = service
+        self._framer = Framer()
+        self._hear = hear
+        self.host = host
+        self.peer = Peer(policy, _IDENTITY, ("127.0.0.1",), now_s=trio.current_time())
+        self.is_closed = False
+        self.in_flight = 0
+        self.load = PeerLoad(host)
+        self.read_s = 0.0
+
+    @property
+    def peer_name(self) -> str:
+        return self.host
+
+    # --- What the gateway does --------------------------------------------------------------------------
+
+    def receive(self, octets: bytes) -> None:
+        """Octets from the gateway, cut anywhere."""
+        cuts = sorted(
+            self._random.randint(0, len(octets)) for _ in range(self._random.choice((0, 0, 0, 1, 3)))
+        )
+        now_s = trio.current_time()
+        self.peer.hear(now_s)
+        for begin, end in zip((0, *cuts), (*cuts, len(octets)), strict=True):
+            for message in self._framer.feed(octets[begin:end]):
+                self._perform(self.peer.receive(message, parse_header(message), now_s))
+
+    def tick(self) -> None:
+        self._perform(self.peer.tick(trio.current_time()))
+
+    def close(self) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            self._perform(self.peer.disconnected(trio.current_time()))
+
+    def _perform(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output:
+                case Serve(message, header):
+                    self._service.serve(message, header, self)  # type: ignore[arg-type]
+                case Send(message):
+                    self.send(message)
+                case Disconnect():
+                    self.close()
+                case Refused():
+                    check(False, "a base request was refused:", output)
+                case _:
+                    pass
+
+    # --- What the request service does ------------------------------------------------------------------
+
+    def send(self, message: bytes) -> None:
+        if self.is_closed:
+            return
+        command, is_request, _ = wire.command_of(message)
+        if command == wire.CREDIT_CONTROL:
+            self._hear(self.host, message)
+        elif is_request and command == wire.DEVICE_WATCHDOG and self._random.random() < 0.8:
+            self.receive(wire.watchdog_answer(message, self.host))
+
+    def begin_request(self) -> None:
+        self.in_flight += 1
+
+    def answer(self, message: bytes) -> None:
+        self.in_flight -= 1
+        self.send(message)
+
+    def count_error(self, result_code: int) -> None:
+        check(result_code == 3004, "a request was refused before charging saw it:", result_code)

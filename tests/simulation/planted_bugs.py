@@ -1,0 +1,382 @@
+"""Bugs, one for each rule that keeps money right, planted by taking a rule's place; never a switch in the product.
+
+Each is a function that plants it with pytest's monkeypatch, or anything that has its ``setattr``.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from ocs import limits
+from ocs.balance.memory_store import MemoryStore
+from ocs.balance.model import Hold, LedgerInvariantError
+from ocs.balance.purse import Purse
+from ocs.balance.store import COMMITTED, Commit, CommitResult, TokenSource, Unavailable
+from ocs.charging import decide as decide_module
+from ocs.charging import group as group_module
+from ocs.charging.cache import Entry
+from ocs.charging.decision import Decision, State
+from ocs.charging.draft import Draft
+from ocs.charging.engine import Engine
+from ocs.charging.group import Group
+from ocs.charging.memory import Recall
+from ocs.charging.sessions import SessionDecision
+from ocs.charging.supervision_clock import SupervisionClock
+from ocs.charging.work import Work
+from ocs.messages import ChargingAnswer, ChargingRequest, Outcome
+from tests.simulation.reader import Reader
+from tests.simulation.replicated_store import Call, StoreConnection
+from tests.simulation.sites import Sites
+from tests.simulation.worker import Worker
+from tests.simulation.world import World, simulate
+from tests.support.history import AuditError
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+# --- The commit ---------------------------------------------------------------------------------------------
+
+
+def commit_without_token_check(patch: pytest.MonkeyPatch) -> None:
+    """The store writes whatever it is told."""
+    apply = MemoryStore.apply
+
+    def unchecked(store: MemoryStore, commit: Commit) -> CommitResult:
+        now = tuple(store._get(key).token for key in commit.keys)
+        return apply(store, msgspec.structs.replace(commit, expected=now))
+
+    patch.setattr(MemoryStore, "apply", unchecked)
+
+
+def session_left_out_of_the_check(patch: pytest.MonkeyPatch) -> None:
+    """Only the account's token is compared: what was decided on another session passes."""
+    apply = MemoryStore.apply
+
+    def unchecked(store: MemoryStore, commit: Commit) -> CommitResult:
+        expected = tuple(
+            expected if key[key.index("}") + 1] != "s" else store._get(key).token
+            for key, expected in zip(commit.keys, commit.expected, strict=True)
+        )
+        return apply(store, msgspec.structs.replace(commit, expected=expected))
+
+    patch.setattr(MemoryStore, "apply", unchecked)
+
+
+def token_from_a_counter(patch: pytest.MonkeyPatch) -> None:
+    """A restarted worker counts from the beginning again."""
+    patch.setattr(Worker, "new_tokens", lambda worker: TokenSource(bytes([worker.name]) + bytes(6)))
+
+
+def expiry_without_the_store_s_clock(patch: pytest.MonkeyPatch) -> None:
+    """What a worker thinks the time is decides alone whether a session is silent for too long."""
+    apply = MemoryStore.apply
+    patch.setattr(
+        MemoryStore,
+        "apply",
+        lambda store, commit: apply(store, msgspec.structs.replace(commit, not_before_ms=None)),
+    )
+
+
+def events_written_apart(patch: pytest.MonkeyPatch) -> None:
+    """Events are sent after the commit, and are lost when the connection breaks in between."""
+    write = StoreConnection.commit
+
+    def commit(connection: StoreConnection, commit: Commit, done: Callable[[CommitResult], None]) -> None:
+        bare = msgspec.structs.replace(commit, events=())
+        write(connection, bare, done)
+
+    patch.setattr(StoreConnection, "commit", commit)
+
+
+def turn_without_an_end(patch: pytest.MonkeyPatch) -> None:
+    """A worker that has died keeps its turn on an account for ever."""
+    patch.setattr(limits, "TURN_MS", 1 << 50)
+
+
+# --- The barrier --------------------------------------------------------------------------------------------
+
+
+def answer_before_the_barrier(patch: pytest.MonkeyPatch) -> None:
+    """What is written is answered before replicas have it."""
+    patch.setattr(StoreConnection, "needs_barrier", lambda connection, commit: False)
+
+
+def answer_before_the_fsync(patch: pytest.MonkeyPatch) -> None:
+    """The store replies before its file has what it tells."""
+
+    def carry_out_next(connection: StoreConnection) -> bool:
+        done = original(connection)
+        for call in connection._replies:
+            call.position = 0
+        return done
+
+    original = StoreConnection._carry_out_next
+    patch.setattr(StoreConnection, "_carry_out_next", carry_out_next)
+
+
+def repeat_without_its_own_barrier(patch: pytest.MonkeyPatch) -> None:
+    """A stored answer is given again as it stands: nothing is written, so nothing is waited for."""
+    patch.setattr(
+        StoreConnection,
+        "needs_barrier",
+        lambda connection, commit: connection._sites.durability == "replicated" and bool(commit.writes),
+    )
+
+
+def failed_barrier_taken_for_success(patch: pytest.MonkeyPatch) -> None:
+    """WAIT's count is not looked at."""
+
+    def pass_barrier(connection: StoreConnection, call: Call) -> bool:
+        if connection._barrier is None:
+            return False
+        position, until_ms = connection._barrier
+        return connection._sites.is_covered(connection.site, position) or (
+            connection._sites.true.now_ms() >= until_ms
+        )
+
+    patch.setattr(StoreConnection, "_pass_barrier", pass_barrier)
+
+
+def fewer_replicas_than_may_be_promoted(patch: pytest.MonkeyPatch) -> None:
+    """WAIT is satisfied by one replica, and another one is promoted."""
+    patch.setattr(
+        Sites,
+        "is_covered",
+        lambda sites, site, position: not sites.needed or max(site.acked.values(), default=-1) >= position,
+    )
+
+
+# --- Repeats and caches -------------------------------------------------------------------------------------
+
+
+class _Proxy:
+    """A store whose commits go another way."""
+
+    def __init__(self, store: Any, commit: Any) -> None:
+        self._store = store
+        self.commit = commit
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def refusal_from_a_stale_cache(patch: pytest.MonkeyPatch) -> None:
+    """A refusal, an enquiry or a repeat writes nothing, so it is answered at once, from what the worker remembers."""
+    original = Group.commit
+
+    def commit(group: Group) -> None:
+        def at_once(commit: Commit, done: Callable[[CommitResult], None]) -> None:
+            if commit.writes:
+                store.commit(commit, done)
+            else:
+                done(COMMITTED)
+
+        store = group._engine.store
+        group._engine.store = _Proxy(store, at_once)  # type: ignore[assignment]
+        try:
+            original(group)
+        finally:
+            group._engine.store = store
+
+    patch.setattr(Group, "commit", commit)
+
+
+def repeat_fingerprint_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A repeat is known by its number alone."""
+    recall = decide_module.recall
+
+    def by_number(session: Any, request: ChargingRequest) -> Any:
+        for remembered in session.answers:
+            if (
+                remembered.request_number == request.request_number
+                and remembered.request_type == request.request_type
+            ):
+                return msgspec.msgpack.decode(remembered.answer, type=ChargingAnswer)
+        return recall(session, request)
+
+    patch.setattr(decide_module, "recall", by_number)
+
+
+def repeat_not_looked_for(patch: pytest.MonkeyPatch) -> None:
+    """A request is decided as if it came for the first time."""
+    patch.setattr(decide_module, "recall", lambda session, request: Recall.NEW)
+
+
+def decided_again_without_looking_for_the_repeat(patch: pytest.MonkeyPatch) -> None:
+    """After an unknown outcome a worker decides its request again, and forgets that it may have been done."""
+    stall, decide = Engine._stall, group_module.decide
+    doubtful: set[int] = set()
+
+    def stalled(engine: Engine, work: Work) -> None:
+        if work.request is not None:
+            doubtful.add(work.request.end_to_end_id)
+        stall(engine, work)
+
+    def decide_anew(
+        state: State, request: ChargingRequest, tariffs: Any, moment: Any, policy: Any
+    ) -> Decision:
+        if request.end_to_end_id in doubtful and state.session is not None:
+            state = msgspec.structs.replace(state, session=msgspec.structs.replace(state.session, answers=()))
+        return decide(state, request, tariffs, moment, policy)
+
+    patch.setattr(Engine, "_stall", stalled)
+    patch.setattr(group_module, "decide", decide_anew)
+    _at_each_story(patch, doubtful.clear)
+
+
+def _at_each_story(patch: pytest.MonkeyPatch, begin: Callable[[], None]) -> None:
+    """What a bug remembers must not pass from one story into the next: a seed replays alone."""
+    create = World._create_accounts
+
+    def created(world: World) -> None:
+        begin()
+        create(world)
+
+    patch.setattr(World, "_create_accounts", created)
+
+
+def cache_kept_after_an_unknown_outcome(patch: pytest.MonkeyPatch) -> None:
+    """After a broken connection a worker goes on with what it remembers."""
+    patch.setattr(Entry, "forget", lambda entry: None)
+
+
+def outcome_taken_for_success(patch: pytest.MonkeyPatch) -> None:
+    """A commit of which nothing was heard counts as done."""
+    committed = Group._committed
+
+    def told(group: Group, result: CommitResult) -> None:
+        committed(group, COMMITTED if isinstance(result, Unavailable) else result)
+
+    patch.setattr(Group, "_committed", told)
+
+
+def two_commits_of_one_account_under_way(patch: pytest.MonkeyPatch) -> None:
+    """A worker does not wait for an account's commit before it sends the next."""
+    commit = Group.commit
+
+    def without_waiting(group: Group) -> None:
+        commit(group)
+        group._entry.is_busy = False
+
+    patch.setattr(Group, "commit", without_waiting)
+
+
+def tombstone_dropped_too_early(patch: pytest.MonkeyPatch) -> None:
+    """What a closed session answered is forgotten within a second."""
+    ttl_ms = Group._ttl_ms
+    patch.setattr(Group, "_ttl_ms", lambda group, value: 100 if ttl_ms(group, value) else 0)
+
+
+def life_time_on_an_open_session(patch: pytest.MonkeyPatch) -> None:
+    """Open sessions vanish by themselves, and leave what they hold behind."""
+    patch.setattr(Group, "_ttl_ms", lambda group, value: 0 if hasattr(value, "buckets") else 7_200_000)
+
+
+# --- Money --------------------------------------------------------------------------------------------------
+
+
+def release_twice(patch: pytest.MonkeyPatch) -> None:
+    """What a session holds is given back, and given back again where other sessions hold as much."""
+    release = Purse.release
+
+    def twice(purse: Purse, holds: tuple[Hold, ...]) -> None:
+        release(purse, holds)
+        with suppress(LedgerInvariantError):
+            release(purse, holds)
+
+    patch.setattr(Purse, "release", twice)
+
+
+def nothing_reserved(patch: pytest.MonkeyPatch) -> None:
+    """A grant is promised, and its price not set aside."""
+    patch.setattr(Purse, "reserve", lambda purse, holds: None)
+
+
+def late_use_discarded(patch: pytest.MonkeyPatch) -> None:
+    """A report that comes after supervision closed its session is only refused."""
+
+    def discard(decision: SessionDecision, session: Any) -> Decision:
+        return Decision(decision._state.account, session, ChargingAnswer(Outcome.UNKNOWN_SESSION))
+
+    patch.setattr(SessionDecision, "report_late", discard)
+
+
+def hint_trusted(patch: pytest.MonkeyPatch) -> None:
+    """Whom the directory names, pays."""
+    patch.setattr(decide_module, "_is_identified", lambda state, request: state.subscriber is not None)
+
+
+def outage_taken_for_silence(patch: pytest.MonkeyPatch) -> None:
+    """Deadlines pass while nobody of us was there to listen."""
+    patch.setattr(SupervisionClock, "at", lambda clock, now_ms: now_ms + clock._store_ahead_ms)
+    patch.setattr(SupervisionClock, "store_time_of", lambda clock, supervision_ms: supervision_ms)
+
+
+# --- Events -------------------------------------------------------------------------------------------------
+
+
+def event_id_from_a_counter(patch: pytest.MonkeyPatch) -> None:
+    """An event is called by what was counted, not by the request that it comes from."""
+    ids = iter(range(1 << 30))
+    patch.setattr(Draft, "_event_id", lambda draft, ordinal: f"event-{next(ids)}")
+
+
+def stream_id_as_event_id(patch: pytest.MonkeyPatch) -> None:
+    """A reader knows an event again by its place in the stream; a promoted site has another there."""
+    patch.setattr(Reader, "name_of", lambda reader, stream_id, event: f"{event.account_id}/{stream_id}")
+
+
+def reader_without_its_barrier(patch: pytest.MonkeyPatch) -> None:
+    """A reader takes what may yet be lost."""
+    read_events = StoreConnection.read_events
+    patch.setattr(
+        StoreConnection,
+        "read_events",
+        lambda connection, partition, done, barrier: read_events(connection, partition, done, barrier=False),
+    )
+
+
+BUGS: Final[tuple[Plant, ...]] = (
+    commit_without_token_check,
+    session_left_out_of_the_check,
+    token_from_a_counter,
+    expiry_without_the_store_s_clock,
+    events_written_apart,
+    turn_without_an_end,
+    answer_before_the_barrier,
+    answer_before_the_fsync,
+    repeat_without_its_own_barrier,
+    failed_barrier_taken_for_success,
+    fewer_replicas_than_may_be_promoted,
+    refusal_from_a_stale_cache,
+    repeat_fingerprint_ignored,
+    repeat_not_looked_for,
+    decided_again_without_looking_for_the_repeat,
+    cache_kept_after_an_unknown_outcome,
+    outcome_taken_for_success,
+    two_commits_of_one_account_under_way,
+    tombstone_dropped_too_early,
+    life_time_on_an_open_session,
+    release_twice,
+    nothing_reserved,
+    late_use_discarded,
+    hint_trusted,
+    outage_taken_for_silence,
+    event_id_from_a_counter,
+    stream_id_as_event_id,
+    reader_without_its_barrier,
+)
+
+
+def seeds_until_found(most: int = 200) -> tuple[int, BaseException | None]:
+    """Play stories until one ends badly: how many it took and what was found, 0 when nothing was."""
+    for seed in range(most):
+        try:
+            simulate(Random(seed), tell=lambda _: None)
+        except (AuditError, Exception) as error:
+            return seed + 1, error
+    return 0, None

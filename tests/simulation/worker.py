@@ -1,0 +1,118 @@
+"""A charging worker: its clock, its connection to a store, its engine and its Diameter side; killed and started again."""
+
+from collections.abc import Callable
+from itertools import count
+from random import Random
+
+from ocs.balance.store import Commit, CommitResult, TokenSource
+from ocs.charging.engine import Engine
+from ocs.charging.supervisor import Supervisor
+from ocs.charging.tariffs import Tariffs
+from ocs.clock import ManualClock
+from ocs.diameter_gy.request_service import CreditControlHandler
+from ocs.messages import ChargingAnswer, ChargingRequest
+from ocs.settings import ChargingSettings
+from tests.simulation.operators import PARTITIONS
+from tests.simulation.peers import Node
+from tests.simulation.replicated_store import StoreConnection
+from tests.simulation.sites import Sites
+from tests.support.catalogue import lab_catalogue
+
+Reply = Callable[[ChargingAnswer], None]
+
+
+class WorkerClock:
+    """A machine's wall clock: off by some time, which may change at any moment."""
+
+    def __init__(self, true: ManualClock) -> None:
+        self._true = true
+        self.off_ms = 0
+
+    def now_ms(self) -> int:
+        return self._true.now_ms() + self.off_ms
+
+
+class Worker:
+    """One worker."""
+
+    def __init__(
+        self,
+        random: Random,
+        name: int,
+        true: ManualClock,
+        sites: Sites,
+        settings: ChargingSettings,
+        submit: Callable[["Worker", ChargingRequest, Reply], None],
+        hear: Callable[[str, bytes], None],
+    ) -> None:
+        self._random = random
+        self.name = name
+        self._settings = settings
+        self._sites = sites
+        self._submit = submit
+        self._hear = hear
+        self._lives = count(1)
+        self.clock = WorkerClock(true)
+        self.start()
+
+    def start(self) -> None:
+        self.connection = _Excusing(self._random, self._sites, self)
+        self.engine = Engine(
+            self.connection,
+            Tariffs(lab_catalogue()),
+            self._settings,
+            self.clock,
+            partitions=PARTITIONS,
+            tokens=self.new_tokens(),
+        )
+        self.node = Node(self._random, _Handler(self, self._submit), self._hear)
+        self.supervisor = Supervisor(self.engine, self.connection, self.clock, partitions=PARTITIONS)
+        self.supervisor.sweep()  # as the real worker does: supervision time is known before anything is loaded
+
+    def new_tokens(self) -> TokenSource:
+        """Tokens that no other life of this worker makes."""
+        return TokenSource(bytes([self.name]) + next(self._lives).to_bytes(6, "big"))
+
+    def kill(self) -> None:
+        self.connection.die()
+        self.node.close()
+        late, site = self.connection.late, self.connection.site
+        self.start()
+        self.connection.late = late
+        self.connection.site = site if site.is_serving else self._sites.primary
+
+    def behind_ms(self) -> int:
+        """How far its idea of supervision time is behind the store's; deadlines that it sets are early by that."""
+        site = self.connection.site
+        store_ms = site.clock.now_ms() - site.data._outage_ms
+        return max(0, store_ms - self.engine.supervision.at(self.clock.now_ms()))
+
+    def come_to_rest_without_store(self) -> None:
+        """The store is out of reach for longer than anything waits for it."""
+        self.connection.lose()
+        while self.engine._pending:
+            self.engine.run_group()
+            self.connection.lose()
+
+
+class _Handler(CreditControlHandler):
+    def __init__(self, worker: Worker, submit: Callable[[Worker, ChargingRequest, Reply], None]) -> None:
+        self._worker = worker
+        self._submit = submit
+
+    def submit(self, request: ChargingRequest, reply: Reply) -> None:
+        self._submit(self._worker, request, reply)
+
+
+class _Excusing(StoreConnection):
+    """Notes with each commit what its worker thought the time was."""
+
+    def __init__(self, random: Random, sites: Sites, worker: Worker) -> None:
+        super().__init__(random, sites)
+        self._worker = worker
+
+    def commit(self, commit: Commit, done: Callable[[CommitResult], None]) -> None:
+        behind_ms = self._worker.behind_ms()
+        if behind_ms:
+            self._sites.excused_ms[commit.token] = behind_ms
+        super().commit(commit, done)
