@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from bench.templates import LoadPlan, imsi, msisdn
+from ocs import store_setup
 from ocs.balance.client import BalanceClient
-from ocs.balance.embedded import find_store
 from ocs.balance.model import Account
 from ocs.balance.purse import check_invariants, money_balance
-from ocs.balance.store_admin import connect, read_meta
+from ocs.balance.store_admin import StoreRefusedError
 from ocs.clock import SystemClock
 from ocs.events import ChargeEvent, EventKind
 from ocs.rating import load_catalogue
+from ocs.settings import Settings, StoreSettings
 from ocs.subscribers.operations import NewAccount, NewSubscriber
 from ocs.subscribers.service import SubscriberService
 from ocs.units import Money
@@ -29,20 +30,20 @@ class StoreNotFoundError(RuntimeError):
     """No store that is set up runs on the data folder."""
 
 
-def open_client(data_dir: Path) -> BalanceClient:
+def open_client(data_dir: Path, store_url: str = "") -> BalanceClient:
     """A client of the running system's store.
+
+    Args:
+        data_dir: data folder of a running ``ocs up``, where its embedded store's address stands.
+        store_url: its ``[store] url`` when it uses a store of somebody else.
 
     Raises:
         StoreNotFoundError: there is none.
     """
-    address = find_store(data_dir)
-    if address is None:
-        raise StoreNotFoundError(f"no store runs on {data_dir}")
-    connection = connect(address.url)
-    meta = read_meta(connection)
-    if meta is None:
-        raise StoreNotFoundError(f"the store of {data_dir} was never set up")
-    return BalanceClient(connection, partitions=meta.partitions)
+    try:
+        return store_setup.open_client(Settings(store=StoreSettings(url=store_url)), data_dir)
+    except StoreRefusedError as error:
+        raise StoreNotFoundError(str(error)) from None
 
 
 def account_id(plan: LoadPlan, account: int) -> str:
@@ -59,20 +60,20 @@ def _identities(plan: LoadPlan, account: int) -> tuple[str, str]:
     return f"e164:{msisdn(plan, account)}", f"imsi:{imsi(plan, account)}"
 
 
-def create_accounts(data_dir: Path, plan: LoadPlan, count: int) -> None:
+def create_accounts(data_dir: Path, plan: LoadPlan, count: int, store_url: str = "") -> None:
     """Create ``count`` prepaid accounts with ample balance in the running system's store, in bulk.
 
     Account ``i`` has one subscriber with the identities ``msisdn(plan, i)`` and ``imsi(plan, i)``; in a pool all
     these subscribers are on the first one's account.
 
     Args:
-        data_dir: data folder of a running ``ocs up``, where its store's address stands.
+        data_dir, store_url: see :func:`open_client`.
 
     Raises:
         StoreNotFoundError: no store runs there.
     """
     catalogue = load_catalogue(lab_config().parent / "catalogue")
-    service = SubscriberService(open_client(data_dir), catalogue, SystemClock())
+    service = SubscriberService(open_client(data_dir, store_url), catalogue, SystemClock())
     opening = Money(_OPENING_MICRO, catalogue.currency)
     for _existing in service.open_accounts(
         NewAccount(
@@ -98,7 +99,9 @@ def create_accounts(data_dir: Path, plan: LoadPlan, count: int) -> None:
             pass
 
 
-def audit_accounts(data_dir: Path, plan: LoadPlan, acknowledged_octets: Sequence[int]) -> list[str]:
+def audit_accounts(
+    data_dir: Path, plan: LoadPlan, acknowledged_octets: Sequence[int], store_url: str = ""
+) -> list[str]:
     """Compare each account's debited octets, in balance totals and event stream, with the generator's tally.
 
     Returns:
@@ -107,7 +110,7 @@ def audit_accounts(data_dir: Path, plan: LoadPlan, acknowledged_octets: Sequence
     Raises:
         StoreNotFoundError: no store runs there.
     """
-    client = open_client(data_dir)
+    client = open_client(data_dir, store_url)
     streamed = _streamed(client)
     differences: list[str] = []
     for name in dict.fromkeys(account_id(plan, index) for index in range(len(acknowledged_octets))):

@@ -41,6 +41,7 @@ class Connection:
         self.opened = 0
         self.failures: list[str] = []
         self._plan = plan
+        self._port = plan.port
         self._epoll = epoll
         self._socket: socket.socket | None = None
         self._unsent = b""
@@ -62,9 +63,11 @@ class Connection:
             return False
         self._try_at_ns = now_ns + _REOPEN_AFTER_NS
         try:
-            opened = socket.create_connection((self._plan.host, self._plan.port), _CONNECT_TIMEOUT_S)
+            opened = socket.create_connection((self._plan.host, self._port), _CONNECT_TIMEOUT_S)
         except OSError as error:
             self.failures.append(str(error))
+            if self._plan.standby_port:
+                self._port = self._plan.port + self._plan.standby_port - self._port
             return False
         opened.setblocking(False)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -92,7 +92,8 @@ def measure(
 
 
 def _check(what: str, phase: PhaseResult) -> None:
-    failed = {code: count for code, count in phase.results.items() if code != 2001}
+    # 3004 under more load than a node takes is an answer too: the request was sent again until it was taken.
+    failed = {code: count for code, count in phase.results.items() if code not in {2001, 3004}}
     if failed or phase.unanswered or phase.without_grant:
         raise BenchError(
             f"{what}: results {failed}, {phase.unanswered} unanswered, {phase.without_grant} sampled without grant"
@@ -100,7 +101,7 @@ def _check(what: str, phase: PhaseResult) -> None:
 
 
 def _phase_figures(in_flight: int, phase: PhaseResult) -> list[Figure]:
-    note = f"{phase.requests} requests in {phase.elapsed_s:.1f} s"
+    note = f"{phase.requests} requests in {phase.elapsed_s:.1f} s, {phase.refused} refused as too busy and sent again"
     figures = [_figure(f"gy_ccr_per_s_{in_flight}", phase.requests / phase.elapsed_s, "1/s", note)]
     return figures + [
         _figure(f"gy_{quantile}_ms_{in_flight}", phase.latencies_ms[quantile], "ms", "")

@@ -28,7 +28,7 @@ from bench.templates import LoadPlan
 
 # The longest phase of a benchmark plus its draining; a generator that is silent for longer has failed.
 _REPLY_TIMEOUT_S: Final = 300.0
-_OPEN_IN_FLIGHT: Final = 256
+_OPEN_IN_FLIGHT: Final = 64
 _PHASE_TIME_MAX_S: Final = 3600.0
 _COMMAND_OCTETS_MAX: Final = 65_536
 

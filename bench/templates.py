@@ -50,6 +50,7 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
         msisdn_from: E.164 digits of account 0; account i has this plus i. imsi_from likewise.
         requested_octets: CC-Total-Octets of the Requested-Service-Unit.
         answer_timeout_s: after this a request is sent again, with the T flag.
+        standby_port: on the same host; where connections go when nobody listens on ``port``. 0: there is none.
         pool: one account pays for all of them: a company's SIMs.
     """
 
@@ -68,6 +69,7 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     requested_octets: int = 1_048_576
     answer_timeout_s: float = 10.0
     pool: bool = False
+    standby_port: int = 0
 
 
 class RequestPlaces(msgspec.Struct, frozen=True):

@@ -11,7 +11,13 @@ import trio
 
 from ocs import worker_channel
 from ocs.metrics import Counter, Registry, decode_snapshot
-from ocs.worker_channel import WorkerChannel, WorkerSilentError, ask_all, serve_worker_channel
+from ocs.worker_channel import (
+    WorkerChannel,
+    WorkerSilentError,
+    ask_all,
+    find_workers,
+    serve_worker_channel,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -152,4 +158,68 @@ async def test_folder_too_deep_for_a_socket_address_works_all_the_same(tmp_path:
     path = tmp_path / ("d" * 100) / ("e" * 100) / "worker-0.sock"
     await nursery.start(partial(serve_worker_channel, path, {"raw": lambda: b"\x01"}))
     assert await WorkerChannel("worker-0", path).ask("raw") == b"\x01"
+    nursery.cancel_scope.cancel()
+
+
+async def test_errand_takes_its_time_and_others_are_answered_meanwhile(
+    tmp_path: Path, nursery: trio.Nursery, autojump_clock
+):
+    async def reload() -> str:
+        await trio.sleep(10 * worker_channel.CHANNEL_TIMEOUT_S)
+        return "done"
+
+    path = tmp_path / "up.sock"
+    await nursery.start(partial(serve_worker_channel, path, {"raw": lambda: b"\x01"}, {"reload": reload}))
+    channel, answers = WorkerChannel("up", path), []
+
+    async def ask() -> None:
+        answers.append(msgspec.msgpack.decode(await channel.ask("reload", timeout_s=60)))
+
+    async with trio.open_nursery() as asking:
+        asking.start_soon(ask)
+        assert await channel.ask("raw") == b"\x01"
+        assert answers == []
+    assert answers == ["done"]
+    nursery.cancel_scope.cancel()
+
+
+async def test_errand_is_done_to_its_end_when_its_asker_has_left(tmp_path: Path, nursery: trio.Nursery):
+    begun, gate, done = trio.Event(), trio.Event(), trio.Event()
+
+    async def reload() -> None:
+        begun.set()
+        await gate.wait()
+        done.set()
+
+    path = tmp_path / "up.sock"
+    await nursery.start(partial(serve_worker_channel, path, {}, {"reload": reload}))
+    async with trio.open_nursery() as asking:
+        asking.start_soon(WorkerChannel("up", path).ask, "reload")
+        await begun.wait()
+        asking.cancel_scope.cancel()
+    gate.set()
+    await done.wait()
+    nursery.cancel_scope.cancel()
+
+
+async def test_workers_of_a_folder_are_those_that_up_keeps_and_those_that_left_a_socket(
+    tmp_path: Path, nursery: trio.Nursery
+):
+    assert await find_workers(tmp_path) == []
+    for number in (10, 9):
+        await nursery.start(partial(serve_worker_channel, tmp_path / f"worker-{number}.sock", {}))
+    assert [channel.name for channel in await find_workers(tmp_path)] == ["worker-9", "worker-10"]
+    up = {"workers": lambda: ["worker-0", "worker-9"]}
+    await nursery.start(partial(serve_worker_channel, tmp_path / "up.sock", up))
+    found = await find_workers(tmp_path)
+    assert [channel.name for channel in found] == ["worker-0", "worker-9", "worker-10"]
+    assert found[0].path == tmp_path / "worker-0.sock"
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("answer", [b"\xc1", 5])
+async def test_up_that_speaks_another_language_hides_no_worker(tmp_path: Path, nursery: trio.Nursery, answer):
+    await nursery.start(partial(serve_worker_channel, tmp_path / "worker-0.sock", {}))
+    await nursery.start(partial(serve_worker_channel, tmp_path / "up.sock", {"workers": lambda: answer}))
+    assert [channel.name for channel in await find_workers(tmp_path)] == ["worker-0"]
     nursery.cancel_scope.cancel()

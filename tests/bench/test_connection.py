@@ -1,6 +1,7 @@
 """One connection of the load generator."""
 
 import select
+import socket
 import time
 from typing import Any
 
@@ -48,3 +49,15 @@ def test_server_that_does_not_answer_the_capabilities_exchange_is_given_up(conne
 def test_sending_on_a_broken_connection_is_harmless(connection: Any) -> None:
     connection.send(b"x")
     assert connection.receive() == b""
+
+
+def test_connection_goes_to_the_standby_and_back_when_nobody_listens(server: Any) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        plan = LoadPlan(host="127.0.0.1", port=nobody.getsockname()[1], run=1, standby_port=server.port)
+        epoll = select.epoll()
+        connection = Connection(plan, epoll)
+        assert not connection.reopen(0)
+        assert connection.reopen(1_000_000_000)
+        connection.close()
+        epoll.close()

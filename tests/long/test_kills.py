@@ -3,64 +3,18 @@
 The generator sends again what was not answered, with the T flag, as gateways do; `ocs up` starts what has died.
 """
 
-import itertools
 import os
 import signal
-from typing import Self
 
 import pytest
 
-from bench.accounts import audit_accounts, create_accounts
-from bench.load import LoadGenerator
-from bench.pump import PhaseResult
-from bench.templates import LoadPlan
 from ocs.balance.embedded import find_store
 from tests.endtoend.lab import System, is_alive, running, wait_until
+from tests.support.load import Load
 
 pytestmark = pytest.mark.long
 KILLS = 20
 PARENT_KILLS = 5
-ACCOUNTS = 500
-IN_FLIGHT = 32
-BETWEEN_KILLS = 500
-_runs = itertools.count(1)
-
-
-class Load:
-    """A generator at work on a system, and the comparison of the three books in the end."""
-
-    def __init__(self, system: System) -> None:
-        host, port = system.address
-        self._system = system
-        self.plan = LoadPlan(host=host, port=port, run=next(_runs), accounts=ACCOUNTS, answer_timeout_s=5.0)
-        create_accounts(system.data_dir, self.plan, ACCOUNTS)
-        self.generator = LoadGenerator(self.plan)
-
-    def __enter__(self) -> Self:
-        self.generator.__enter__()
-        assert self.generator.open_sessions().results == {2001: ACCOUNTS}
-        self.generator.start(in_flight=IN_FLIGHT)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.generator.close()
-
-    def advance(self) -> None:
-        """Wait for so many more answers."""
-        goal = self.generator.progress() + BETWEEN_KILLS
-        wait_until(lambda: self.generator.progress() >= goal, f"{BETWEEN_KILLS} more answers")
-
-    def settle_books(self) -> PhaseResult:
-        """Stop, close all sessions, and compare the generator's tally with balances and streams, to the unit."""
-        updates = self.generator.stop(drain_s=60.0)
-        closing = self.generator.close_sessions(drain_s=60.0)
-        tally = self.generator.tally()
-        assert set(updates.results) <= {2001, 3002, 3004}
-        assert updates.unanswered == closing.unanswered == 0
-        assert sum(tally.refused_octets) == sum(tally.unanswered_octets) == 0
-        assert sum(tally.acknowledged_octets) > 0
-        assert audit_accounts(self._system.data_dir, self.plan, tally.acknowledged_octets) == []
-        return updates
 
 
 def store(system: System) -> int:
