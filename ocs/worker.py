@@ -135,6 +135,7 @@ class Worker:
         }
 
     def _server_was_promoted(self, _is_lossy: bool) -> None:  # noqa: FBT001 - the store's callback
+        self._supervisor.sweep()  # its idea of our outages may be another
         if self._replica_watch is not None:
             self._replica_watch.look_now()
 

@@ -72,7 +72,7 @@ class Engine:
         self.settings = settings
         self.policy = Policy(settings.supervision_time_s, settings.show_remaining_balance)
         self._clock = clock
-        self.supervision = SupervisionClock()
+        self.supervision = SupervisionClock(clock.now_ms() - clock.steady_ms())
         self.moment = Moment(0, 0)
         self._partitions = partitions
         self.tokens = tokens or TokenSource()
@@ -160,8 +160,8 @@ class Engine:
                     group.append(work)
         if works:
             _GROUP.observe(len(works))
-        now_ms = self._clock.now_ms()
-        self.moment = Moment(now_ms, self.supervision.at(now_ms))
+        clock = self._clock
+        self.moment = Moment(clock.now_ms(), self.supervision.at(clock.steady_ms()))
         for account_id, group in groups.items():
             self._advance(self._accounts.entry(account_id), group)
 

@@ -42,7 +42,8 @@ _TURNS_WAITED = Counter(
 _EXPIRED = Counter("ocs_charging_sessions_expired_total", "Sessions closed by supervision (Tcc).")
 _FAULTS = Counter("ocs_charging_faults_total", "Decisions that ended in a fault of ours.")
 
-_USER_UNKNOWN: Final = Outcome.USER_UNKNOWN
+# What an account says of a request that belongs to another one.
+_WRONG_ACCOUNT: Final = frozenset({Outcome.USER_UNKNOWN, Outcome.UNKNOWN_SESSION})
 _OTHER_CONTENT: Final = Outcome.REPEATED_WITH_OTHER_CONTENT
 _LOCATOR_LIFETIME_MS: Final = limits.LOCATOR_LIFETIME_S * 1000
 _replace = msgspec.structs.replace
@@ -148,6 +149,9 @@ class Group:
             return
         if decision.is_repeat:
             _REPEATS.inc()
+            if work.is_new and session is not None and session.state is _OPEN:
+                # A worker that took the number for another account's may have led the session's locator there.
+                self._locate(session)
         self._account = decision.account
         self._events += events
         if decision.session is not session and decision.session is not None:
@@ -161,16 +165,18 @@ class Group:
             now_ms = self._engine.moment.now_ms
             if session.located_until_ms - now_ms < _LOCATOR_LIFETIME_MS // 2:
                 session = _replace(session, located_until_ms=now_ms + _LOCATOR_LIFETIME_MS)
-                location = keys.encode_location(session.account_id, session.subscriber_id)
-                self._engine.store.write_hint(
-                    keys.locator_key(session.session_id), location, _LOCATOR_LIFETIME_MS
-                )
+                self._locate(session)
             if not was_open:
                 session = _replace(session, scheduled_ms=session.deadline_ms)
                 self._schedule(session, session.deadline_ms)
         elif was_open:
             self._schedule(session, None)
         copy.decided = session
+
+    def _locate(self, session: Session) -> None:
+        """Have the session found by its Session-Id alone."""
+        location = keys.encode_location(session.account_id, session.subscriber_id)
+        self._engine.store.write_hint(keys.locator_key(session.session_id), location, _LOCATOR_LIFETIME_MS)
 
     def _schedule(self, session: Session, score_ms: int | None) -> None:
         member = keys.deadline_member(session.account_id, session.session_id)
@@ -214,7 +220,7 @@ class Group:
                 self._remember()
                 self._log_faults()
                 for work, answer in self._replies:
-                    if answer.outcome == _USER_UNKNOWN and work.is_hinted:
+                    if answer.outcome in _WRONG_ACCOUNT and work.is_hinted:
                         engine.look_up_again(work)
                         continue
                     if answer.outcome == _OTHER_CONTENT:

@@ -34,9 +34,9 @@ class Supervisor:
     def _beaten(self, beat: Heartbeat | Unavailable) -> None:
         if isinstance(beat, Unavailable):
             return
-        now_ms = self._clock.now_ms()
-        self._engine.supervision.adjust(beat, now_ms)
-        until_ms = self._engine.supervision.at(now_ms)
+        steady_ms = self._clock.steady_ms()
+        self._engine.supervision.adjust(beat, steady_ms)
+        until_ms = self._engine.supervision.at(steady_ms)
         for partition in range(self._partitions):
             self._store.due(partition, until_ms, limits.EXPIRIES_PER_SWEEP, self._due)
 

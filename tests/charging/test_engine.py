@@ -501,6 +501,19 @@ async def test_update_puts_supervision_off(lab: Lab):
     assert lab.reserved() == 0
 
 
+@pytest.mark.parametrize("leap_ms", [-7_200_000, 7_200_000])
+async def test_wall_clock_that_is_set_neither_closes_a_session_nor_keeps_it(lab: Lab, leap_ms: int):
+    """Between two heartbeats, and with the sweep right after it."""
+    worker = lab.worker()
+    worker.supervisor.sweep()
+    worker.run()
+    lab.clock.leap_ms(leap_ms)
+    worker.ask(initial(mscc(1)))
+    (deadline_ms,) = [score for members in lab.store.deadlines.values() for score in members.values()]
+    earliest_ms = (MORNING_S + SETTINGS.supervision_time_s) * 1000
+    assert earliest_ms <= deadline_ms <= earliest_ms + 600_000
+
+
 async def test_our_own_outage_does_not_count_against_a_gateway(lab: Lab):
     worker = lab.worker()
     pass_time(lab, 4, worker)

@@ -4,12 +4,12 @@ from ocs.balance.store import Heartbeat
 from ocs.charging.supervision_clock import SupervisionClock
 
 
-def test_before_the_first_heartbeat_it_is_our_wall_clock() -> None:
-    clock = SupervisionClock()
-    assert clock.at(5_000) == clock.store_time_of(5_000) == 5_000
+def test_before_the_first_heartbeat_the_store_s_clock_is_thought_to_be_ours() -> None:
+    clock = SupervisionClock(4_000)
+    assert clock.at(1_000) == clock.store_time_of(5_000) == 5_000
 
 
-def test_a_wall_clock_that_is_wrong_does_not_matter() -> None:
+def test_store_s_clock_counts_and_not_ours() -> None:
     clock = SupervisionClock()
     clock.adjust(Heartbeat(100_000, 0), 70_000)
     assert clock.at(71_000) == 101_000

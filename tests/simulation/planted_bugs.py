@@ -31,7 +31,7 @@ from ocs.messages import ChargingAnswer, ChargingRequest, Outcome
 from tests.simulation.reader import Reader
 from tests.simulation.replicated_store import Call, StoreConnection
 from tests.simulation.sites import Sites
-from tests.simulation.worker import Worker
+from tests.simulation.worker import Worker, WorkerClock
 from tests.simulation.world import World, simulate
 from tests.support.history import AuditError
 
@@ -72,7 +72,8 @@ def token_from_a_counter(patch: pytest.MonkeyPatch) -> None:
 
 
 def expiry_without_the_store_s_clock(patch: pytest.MonkeyPatch) -> None:
-    """What a worker thinks the time is decides alone whether a session is silent for too long."""
+    """What a worker's wall clock says decides alone whether a session is silent for too long."""
+    patch.setattr(WorkerClock, "steady_ms", WorkerClock.now_ms)
     apply = MemoryStore.apply
     patch.setattr(
         MemoryStore,
@@ -93,8 +94,9 @@ def events_written_apart(patch: pytest.MonkeyPatch) -> None:
 
 
 def turn_without_an_end(patch: pytest.MonkeyPatch) -> None:
-    """A worker that has died keeps its turn on an account for ever."""
+    """A worker that lost a race, and has died, keeps its turn on an account for ever."""
     patch.setattr(limits, "TURN_MS", 1 << 50)
+    patch.setattr(limits, "LOST_RACES_BEFORE_TURN", 0)
 
 
 # --- The barrier --------------------------------------------------------------------------------------------

@@ -50,6 +50,9 @@ class SiteClock:
     def now_ms(self) -> int:
         return self._true.now_ms() + self.skew_ms if self.played_ms is None else self.played_ms
 
+    def steady_ms(self) -> int:
+        return self.now_ms()
+
 
 class Site:
     """One store.

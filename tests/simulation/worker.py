@@ -31,6 +31,9 @@ class WorkerClock:
     def now_ms(self) -> int:
         return self._true.now_ms() + self.off_ms
 
+    def steady_ms(self) -> int:
+        return self._true.steady_ms()
+
 
 class Worker:
     """One worker."""
@@ -85,7 +88,7 @@ class Worker:
         """How far its idea of supervision time is behind the store's; deadlines that it sets are early by that."""
         site = self.connection.site
         store_ms = site.clock.now_ms() - site.data._outage_ms
-        return max(0, store_ms - self.engine.supervision.at(self.clock.now_ms()))
+        return max(0, store_ms - self.engine.supervision.at(self.clock.steady_ms()))
 
     def come_to_rest_without_store(self) -> None:
         """The store is out of reach for longer than anything waits for it."""
