@@ -308,7 +308,8 @@ class Pump:
             elif (account := pop_waiting(hop_by_hop, -1)) >= 0:
                 result = result_code(data, position, end, expected_at=self._expected_at)
                 self._answer(account, result, received_ns)
-                if not self._answered % _GRANT_SAMPLE and self._kind is not Kind.CLOSE:
+                is_sampled = result == templates.SUCCESS and not self._answered % _GRANT_SAMPLE
+                if is_sampled and self._kind is not Kind.CLOSE:
                     self._without_grant += not has_grant(data, position, end)
             position = end
         connection.rest = data[position:]
@@ -334,7 +335,9 @@ class Pump:
     def _refill(self, connection: Connection) -> None:
         """Send new requests until the connection's window is full."""
         free, waiting = self._free, connection.waiting
-        room = min(connection.window - len(waiting), len(free))
+        # What was refused and waits to be sent again keeps its place, or a refusal would call for the next at once.
+        again = 0 if self._rate_per_s else -(-len(self._again) // len(self._connections))
+        room = min(connection.window - len(waiting) - again, len(free))
         if room <= 0 or not self._sending or not connection.is_open:
             return
         places, reports_usage = self._places, self._kind is not Kind.OPEN

@@ -44,7 +44,7 @@ class PeerLoad:
 
     Attributes:
         in_flight: requests without answer; octets: their length together.
-        refused: requests refused since the peer last rested.
+        refused: requests refused in this interval, or since the peer last rested.
     """
 
     __slots__ = ("connections", "in_flight", "name", "octets", "refused")
@@ -87,6 +87,7 @@ class Overload:
         self._octets_max = octets_max
         self._note_bound = note_bound
         self._peers: dict[str, PeerLoad] = {}
+        self._refused: list[PeerLoad] = []
         self._active = 0
         self._store_s = 0.0
         self._late_intervals = 0
@@ -124,6 +125,8 @@ class Overload:
         bound = self.bound if request_type is CCRequestType.UPDATE else self.bound // 2
         if self._has_room(self.in_flight, load.in_flight, bound):
             return True
+        if not load.refused:
+            self._refused.append(load)
         load.refused += 1
         return False
 
@@ -164,7 +167,7 @@ class Overload:
         """Whether a peer's next octets may be read.
 
         Not when memory is full of requests and the peer holds its share of it, and not when so much was refused to
-        the peer of late that refusing alone would eat the time of the others; then it rests for
+        the peer in one interval that refusing alone would eat the time of the others; then it rests for
         limits.OVERLOAD_INTERVAL_S, and :meth:`rested` says that it has.
         """
         return load.refused < REFUSALS_BEFORE_REST and self._has_room(
@@ -188,6 +191,9 @@ class Overload:
         self._elapsed_s = 0.0
         self._fastest_s = 1e9
         self._peak = self.in_flight
+        for load in self._refused:
+            load.refused = 0
+        self._refused.clear()
 
     def _judge(self, now_s: float) -> None:
         """End an interval: cut the bound, or let it grow."""
