@@ -8,7 +8,7 @@ the software can.
 import os
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +16,14 @@ from bench.accounts import audit_accounts, create_accounts
 from bench.figures import Figure
 from bench.gy import BenchError
 from bench.load import LoadGenerator
-from bench.processes import ProcessUse, family, pin, spent
+from bench.processes import ProcessUse, family, pin, process_use, spent
 from bench.pump import PhaseResult
 from bench.templates import LoadPlan
 from simulators.system import RunningSystem, lab_config, running_system
+from tests.support.store_servers import cluster
 
-_WORKERS: Final = (1, 2)
+# Workers and store nodes.
+_SHAPES: Final = ((1, 1), (2, 1), (1, 3), (2, 3))
 _COST_IN_FLIGHT: Final = 64
 # As many as a worker always admits (limits.REQUESTS_ADMITTED_MIN): more could be refused, and are no capacity.
 _CAPACITY_IN_FLIGHT: Final = 64
@@ -48,29 +50,39 @@ def run_scale(folder: Path, *, duration_s: float, accounts: int, say: Say) -> li
         BenchError: an answer that no load explains, or the audit found a difference.
     """
     figures: list[Figure] = []
-    for workers in _WORKERS:
-        figures += _measure_cost(folder, workers, duration_s=duration_s, accounts=accounts, say=say)
+    for workers, nodes in _SHAPES:
+        figures += _measure_cost(folder, workers, nodes, duration_s=duration_s, accounts=accounts, say=say)
     figures += _measure_overload(folder, duration_s=duration_s, accounts=accounts, say=say)
     return figures + _measure_pool(folder, duration_s=duration_s, accounts=accounts, say=say)
 
 
 @contextmanager
 def _loaded(
-    folder: Path, name: str, plan_of: Callable[[str, int], LoadPlan], *, workers: int, say: Say
+    folder: Path,
+    name: str,
+    plan_of: Callable[[str, int], LoadPlan],
+    *,
+    workers: int,
+    say: Say,
+    store_url: str = "",
 ) -> Generator[tuple[RunningSystem, LoadGenerator]]:
     """A fresh system with a session open for each account; in the end they are closed and the books compared."""
     data_dir = folder / name
-    overrides = {"OCS_CHARGING__WORKERS": str(workers), "OCS_STORE__DURABILITY": "fsync"}
+    overrides = {
+        "OCS_CHARGING__WORKERS": str(workers),
+        "OCS_STORE__DURABILITY": "fsync",
+        "OCS_STORE__URL": store_url,
+    }
     with running_system(config=lab_config(), data_dir=data_dir, overrides=overrides) as system:
         plan = plan_of(*system.address("diameter"))
         say(f"scale: {name}: creating {plan.accounts} subscribers")
-        create_accounts(data_dir, plan, plan.accounts)
+        create_accounts(data_dir, plan, plan.accounts, store_url)
         with LoadGenerator(plan) as load:
             _check(f"{name}: opening", load.open_sessions())
             yield system, load
             _check(f"{name}: closing", load.close_sessions())
             tally = load.tally()
-        differences = audit_accounts(data_dir, plan, tally.acknowledged_octets)
+        differences = audit_accounts(data_dir, plan, tally.acknowledged_octets, store_url)
     if differences:
         raise BenchError(f"{name}: {len(differences)} differences, the first: {differences[0]}")
 
@@ -82,15 +94,31 @@ def _plan(workers: int, accounts: int, *, pool: bool = False) -> Callable[[str, 
     )
 
 
-def _measure_cost(folder: Path, workers: int, *, duration_s: float, accounts: int, say: Say) -> list[Figure]:
-    name = f"scale_workers{workers}_nodes1"
-    with _loaded(folder, name, _plan(workers, accounts), workers=workers, say=say) as (system, load):
-        _spread(family(system.pid), load.pid)
-        before = family(system.pid)
+def _measure_cost(
+    folder: Path, workers: int, nodes: int, *, duration_s: float, accounts: int, say: Say
+) -> list[Figure]:
+    name = f"scale_workers{workers}_nodes{nodes}"
+    with ExitStack() as stack:
+        stores = (
+            stack.enter_context(cluster(folder / f"{name}_store", primaries=nodes)) if nodes > 1 else None
+        )
+        url = "" if stores is None else stores.url
+        loaded = _loaded(folder, name, _plan(workers, accounts), workers=workers, say=say, store_url=url)
+        system, load = stack.enter_context(loaded)
+
+        def processes() -> dict[int, ProcessUse]:
+            own = [] if stores is None else [server.process.pid for server in stores.nodes]
+            return family(system.pid) | {pid: process_use(pid) for pid in own}
+
+        _spread(processes(), load.pid)
+        before = processes()
         phase = load.update(in_flight=_COST_IN_FLIGHT * workers, duration_s=duration_s)
-        use = spent(before, family(system.pid))
+        use = spent(before, processes())
         _check(name, phase)
-    note = f"{workers} workers on one core, the store and the generator on another; {phase.requests} requests"
+    note = (
+        f"workers ({workers}) on one core, store nodes ({nodes}) and generator on another;"
+        f" {phase.requests} requests"
+    )
     return [
         _figure(f"{name}_ccr_per_s", phase.requests / phase.elapsed_s, "1/s", note),
         _figure(f"{name}_worker_cpu_us", use.others_cpu_s / phase.requests * 1e6, "us", note),

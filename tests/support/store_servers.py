@@ -1,6 +1,6 @@
 """Real stores on loopback: one server, replicated ones, Sentinel groups, clusters; and what can happen to them.
 
-Everything here blocks (under trio: ``trio.to_thread.run_sync``), lives in a folder of the test, listens on free ports of
+Everything here blocks (under trio: ``trio.to_thread.run_sync``), lives in a folder of the caller, listens on free ports of
 127.0.0.1 and ends with its ``with`` block::
 
     with cluster(tmp_path, primaries=3, replicas=1) as nodes:
