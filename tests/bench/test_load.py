@@ -158,7 +158,7 @@ def test_offered_load_leaves_by_the_clock_and_what_was_refused_goes_again(server
         server.reply = lambda request: 2001
         load.close_sessions()
         tally = load.tally()
-    assert 0 < phase.requests <= phase.offered <= 101
+    assert 0 < phase.requests <= phase.offered <= 110  # 100 and what making the requests took
     assert 0 < phase.refused <= phase.offered
     assert phase.unanswered == 0
     for account, requests in enumerate(tally.requests):
