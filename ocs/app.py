@@ -30,7 +30,7 @@ from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.rating import load_catalogue
 from ocs.reload import Reloader, reload_on_signal
 from ocs.settings import Settings
-from ocs.settings_file import load_settings, resolve_path
+from ocs.settings_file import load_settings, resolve_path, snapshot_settings
 from ocs.store_setup import PreparedStore, prepare_store, publish_catalogue, store_url
 from ocs.worker import Worker, stop_on_signal
 from ocs.worker_channel import WorkerChannel, WorkerSilentError, serve_worker_channel
@@ -119,9 +119,9 @@ async def _keep_store(store: EmbeddedStore, watching: trio.CancelScope) -> None:
         await store.keep_running()
 
 
-def _prepare(settings: Settings, url: str) -> tuple[PreparedStore, Tariffs]:
+def _prepare(settings: Settings, url: str, *, may_create: bool = True) -> tuple[PreparedStore, Tariffs]:
     """Check and set up the store, publish the catalogue; blocks."""
-    prepared = prepare_store(settings, url, SystemClock())
+    prepared = prepare_store(settings, url, SystemClock(), may_create=may_create)
     catalogue = load_catalogue(resolve_path(settings, settings.catalogue.path))
     return prepared, publish_catalogue(settings, url, catalogue)
 
@@ -138,7 +138,7 @@ async def _care_for_streams(settings: Settings, prepared: PreparedStore) -> None
 async def _run_children(settings: Settings, launch: Launch, listeners: list[Listener], url: str) -> None:
     """Start the workers and the HTTP process and say that all is ready; cancelled, end them in order."""
     family = _Family(launch, listeners, url)
-    http, crew = family.http(), Crew()
+    http, crew = family.http(settings), Crew()
     read_settings = partial(_read_settings, launch)
     reloader = Reloader(settings, crew, read_settings=read_settings, make_workers=family.successors)
     add_process_metrics("up")
@@ -189,37 +189,40 @@ def _read_settings(launch: Launch) -> Settings:
 
 
 class _Family:
-    """Makes the children of one ``ocs up``; none is started."""
+    """Makes the children of one ``ocs up``; none is started.
+
+    Each is given the settings it is made for: started again after a crash it runs with them, whatever somebody is just
+    writing into the file.
+    """
 
     def __init__(self, launch: Launch, listeners: list[Listener], url: str) -> None:
         self._environment = {**os.environ, "OCS_STORE__URL": url}
-        self._common = ["--data-dir", str(launch.data_dir), "--log", launch.log_style]
-        if launch.config is not None:
-            self._common += ["--config", str(launch.config)]
+        self._common = ["--data-dir", str(launch.data_dir), "--log", launch.log_style, "--settings-stdin"]
         descriptors = [(listener.socket.fileno(), "t" if listener.is_tls else "") for listener in listeners]
         self._inherited = [descriptor for descriptor, _ in descriptors]
         self._handed = ",".join(f"{descriptor}{mark}" for descriptor, mark in descriptors)
 
     def workers(self, settings: Settings) -> list[Child]:
         """The workers, on our listeners."""
-        return [self._worker(number) for number in range(settings.charging.workers)]
+        return [self._worker(settings, number) for number in range(settings.charging.workers)]
 
     def successors(self, settings: Settings) -> list[Child]:
         """Those that take the places of workers that run."""
-        return [self._worker(number, "--takes-over") for number in range(settings.charging.workers)]
+        return [self._worker(settings, number, "--takes-over") for number in range(settings.charging.workers)]
 
-    def _worker(self, number: int, *options: str) -> Child:
+    def _worker(self, settings: Settings, number: int, *options: str) -> Child:
         arguments = ["--number", str(number), "--listen-fds", self._handed, *options]
         return Child(
             f"worker-{number}",
             ["charging", *self._common, *arguments],
             self._environment,
             self._inherited,
+            snapshot_settings(settings),
         )
 
-    def http(self) -> Child:
+    def http(self, settings: Settings) -> Child:
         """The HTTP process."""
-        return Child("http", ["http", *self._common], self._environment)
+        return Child("http", ["http", *self._common], self._environment, given=snapshot_settings(settings))
 
 
 def _ready_line(listeners: list[Listener], http: str = "") -> str:
@@ -249,7 +252,7 @@ async def run_charging(settings: Settings, launch: Launch, place: WorkerPlace) -
     listen_fds = place.listen_fds
     listeners = _inherited(listen_fds) if listen_fds else bind_listeners(settings.diameter)
     url = await trio.to_thread.run_sync(store_url, settings, launch.data_dir)
-    prepared, tariffs = await _prepare_patiently(settings, url)
+    prepared, tariffs = await _prepare_patiently(settings, url, may_create=not listen_fds)
     number = place.number if place.takes_over else await _free_number(launch.data_dir, place.number)
     structlog.contextvars.bind_contextvars(process=f"worker-{number}")
     run = launch.data_dir / "run"
@@ -283,12 +286,14 @@ async def _free_number(data_dir: Path, wanted: int | None) -> int:
     )
 
 
-async def _prepare_patiently(settings: Settings, url: str) -> tuple[PreparedStore, Tariffs]:
+async def _prepare_patiently(
+    settings: Settings, url: str, *, may_create: bool
+) -> tuple[PreparedStore, Tariffs]:
     """Prepare the store; a worker that starts again while the store does too waits for it a little."""
     give_up_at = trio.current_time() + _STORE_WAIT_S
     while True:
         try:
-            return await trio.to_thread.run_sync(_prepare, settings, url)
+            return await trio.to_thread.run_sync(partial(_prepare, settings, url, may_create=may_create))
         except StoreUnreachableError:
             if trio.current_time() > give_up_at:
                 raise

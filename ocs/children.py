@@ -7,8 +7,8 @@ and holds its ports.
 import os
 import signal
 import stat
-import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -46,6 +46,7 @@ class Child:
         arguments: of the ``ocs`` command.
         environment: complete; may be changed for the next start.
         inherited: file descriptors that it gets under the same numbers.
+        given: what it reads from stdin, at every start the same.
 
     Attributes:
         ready_text: what it said when it was ready.
@@ -57,12 +58,14 @@ class Child:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         inherited: Sequence[int] = (),
+        given: bytes = b"",
     ) -> None:
         self.name = name
         self.environment = dict(environment)
         self.ready_text = ""
         self._command: tuple[str, ...] = (sys.executable, "-m", "ocs", *arguments)
         self._inherited = tuple(inherited)
+        self._given = given
         self._process: trio.Process | None = None
         self._lifeline: int | None = None
 
@@ -103,13 +106,17 @@ class Child:
         ready_read, ready_write = os.pipe()
         pipes = ("--lifeline-fd", str(life_read), "--ready-fd", str(ready_write))
         try:
-            self._process = await trio.lowlevel.open_process(
-                [*self._command, *pipes],
-                stdin=subprocess.DEVNULL,
-                env=self.environment,
-                pass_fds=(life_read, ready_write, *self._inherited),
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the children in order
-            )
+            # A file without a name: a pipe would hold but so much, and nothing is left behind.
+            with tempfile.TemporaryFile() as given:
+                given.write(self._given)
+                given.seek(0)
+                self._process = await trio.lowlevel.open_process(
+                    [*self._command, *pipes],
+                    stdin=given,
+                    env=self.environment,
+                    pass_fds=(life_read, ready_write, *self._inherited),
+                    start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the children in order
+                )
         except BaseException:
             os.close(life_write)
             os.close(ready_read)
@@ -134,7 +141,7 @@ class Child:
             began_s = trio.current_time()
             try:
                 await self.start()
-            except ChildFailedError as error:
+            except (ChildFailedError, OSError) as error:
                 log.error("process_not_restarted", name=self.name, reason=str(error))  # noqa: TRY400
 
     async def stop(self) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -29,8 +29,9 @@ from ocs.log import configure_logging
 from ocs.peer_notices import NoticesUnavailableError
 from ocs.process_commands import NotRunningError
 from ocs.rating import CatalogueError
+from ocs.reload import ignore_reload_signal
 from ocs.settings import Settings
-from ocs.settings_file import SecretFileError, SettingsError, load_settings, resolve_path
+from ocs.settings_file import SecretFileError, SettingsError, load_settings, resolve_path, restore_settings
 from ocs.subscribers.operations import OperationError
 from ocs.units import AmountError, CurrencyMismatchError
 
@@ -175,6 +176,7 @@ def _log_options() -> _Parser:
 def _child_options() -> _Parser:
     options = _Parser(add_help=False)
     options.add_argument("--lifeline-fd", type=int, default=None, help=argparse.SUPPRESS)
+    options.add_argument("--settings-stdin", action="store_true", help=argparse.SUPPRESS)
     options.add_argument("--ready-fd", type=int, default=None, help=argparse.SUPPRESS)
     return options
 
@@ -184,15 +186,20 @@ def _open(options: argparse.Namespace) -> tuple[Settings, Launch]:
     config: Path | None = options.config
     if config is None and Path("config/ocs.toml").is_file():
         config = Path("config/ocs.toml")
-    settings = load_settings(config, os.environ)
-    if options.data_dir is not None:
-        data_dir: Path = options.data_dir.absolute()
-        settings = msgspec.structs.replace(
-            settings, store=msgspec.structs.replace(settings.store, data_dir=str(data_dir))
-        )
+    if getattr(options, "settings_stdin", False):
+        settings = restore_settings(sys.stdin.buffer.read(), os.environ)
+    else:
+        settings = load_settings(config, os.environ)
+    named: Path | None = options.data_dir
+    data_dir = resolve_path(settings, settings.store.data_dir) if named is None else named
+    # As a whole path, so that a reload finds the same words whichever way the folder was named.
+    data_dir = data_dir.resolve()
+    settings = msgspec.structs.replace(
+        settings, store=msgspec.structs.replace(settings.store, data_dir=str(data_dir))
+    )
     launch = Launch(
         config=None if config is None else config.absolute(),
-        data_dir=resolve_path(settings, settings.store.data_dir).resolve(),
+        data_dir=data_dir,
         log_style=getattr(options, "log", "json"),
         lifeline_fd=getattr(options, "lifeline_fd", None),
         ready_fd=getattr(options, "ready_fd", None),
@@ -200,11 +207,21 @@ def _open(options: argparse.Namespace) -> tuple[Settings, Launch]:
     return settings, launch
 
 
-def _serve(options: argparse.Namespace, service: Callable[..., object], process: str, *rest: object) -> None:
+def _serve(
+    options: argparse.Namespace, service: Callable[..., Awaitable[object]], process: str, *rest: object
+) -> None:
     settings, launch = _open(options)
     configure_logging(settings.log, style=launch.log_style)  # type: ignore[arg-type]
     structlog.contextvars.bind_contextvars(process=process)
-    trio.run(partial(service, settings, launch, *rest))  # type: ignore[arg-type]
+    trio.run(_run_service, partial(service, settings, launch, *rest))
+
+
+async def _run_service(service: Callable[[], Awaitable[object]]) -> None:
+    """Run a service that a hangup signal does not end."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(ignore_reload_signal)
+        await service()
+        nursery.cancel_scope.cancel()
 
 
 def _up(options: argparse.Namespace) -> None:

@@ -9,6 +9,12 @@ MESSAGE_OCTETS_MAX: Final = 65_536
 AVP_DEPTH_MAX: Final = 8
 # A 64 KiB message could hold 8,000 empty AVPs; a real one holds under 150.
 AVPS_PER_MESSAGE_MAX: Final = 1_024
+# AVPs in one Multiple-Services-Credit-Control: a report in three units and a handful of Service-Identifiers are ten.
+# They stay in the session, whose value is written with every request.
+AVPS_PER_SERVICE_MAX: Final = 64
+# Longer messages are read without being remembered: usual ones have under 1,500 octets, and the codec's memory, which
+# is bounded in entries, holds these octets.
+REMEMBERED_OCTETS_MAX: Final = 2_048
 
 # A DiameterIdentity is a domain name: RFC 1035 section 2.3.4.
 IDENTITY_OCTETS_MAX: Final = 255
@@ -145,6 +151,8 @@ STORE_TOPOLOGY_ASKED_MAX: Final = 12
 # how long it rests between two such questions while something does: a failover takes seconds.
 STORE_TOPOLOGY_INTERVAL_S: Final = 5.0
 STORE_TOPOLOGY_PAUSE_S: Final = 0.1
+# How often a worker asks the store whether it is the same, and for Origin-State-Id; what seems absent asks at once.
+STORE_IDENTITY_INTERVAL_S: Final = 5.0
 # How often it is noted how much of a primary's history is durable, to recognise a successor that lacks some of it.
 STORE_OFFSET_INTERVAL_S: Final = 1.0
 # While replicas are missing, how long after one question for them the next one is asked.

@@ -39,8 +39,10 @@ _HEARD = Counter("ocs_notices_heard_total", "Notices heard from other processes,
 _LOST = Counter("ocs_notices_connections_lost_total", "Connections for notices that ended or were refused.")
 
 CHANNEL: Final = "ocs:peers"
-# The one kind so far: every connection of the peer is closed by Disconnect-Peer. The body is a Disconnect-Cause.
+# Every connection of the peer is closed by Disconnect-Peer. The body is a Disconnect-Cause.
 DISCONNECT_PEER: Final = "disconnect_peer"
+# For every worker: the store has lost sessions. The body is the Origin-State-Id from now on.
+ORIGIN_STATE: Final = "origin_state"
 
 _RECEIVE_OCTETS: Final = 65_536
 _BACKOFF_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)

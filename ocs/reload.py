@@ -169,10 +169,22 @@ class _Asker:
         self.outcome = ReloadOutcome()
 
 
+async def ignore_reload_signal(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """Say on SIGHUP that nothing is reloaded, which would else end a process that does not listen to it (yet)."""
+    with trio.open_signal_receiver(signal.SIGHUP) as signals:
+        task_status.started()
+        async for _ in signals:
+            log.warning(
+                "reload_ignored",
+                reason="this process reloads nothing, or not yet",
+                remedy="once it is ready, `ocs up` reloads; a worker that was started by hand is restarted",
+            )
+
+
 async def reload_on_signal(
     request: Callable[[], None], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Call ``request`` on SIGHUP; started when the signal does not end the process any more."""
+    """Call ``request`` on SIGHUP, which nobody else hears meanwhile; started when it does."""
     with trio.open_signal_receiver(signal.SIGHUP) as signals:
         task_status.started()
         async for _ in signals:

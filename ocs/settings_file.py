@@ -79,19 +79,51 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: with one clear line.
     """
-    document = _read_document(path)
+    directory = Path.cwd() if path is None else path.resolve().parent
+    return _settle(_read_document(path), environ, directory, str(path or "defaults"))
+
+
+def snapshot_settings(settings: Settings) -> bytes:
+    """Put settings that were loaded into octets for a child that is to run with them, whatever the file says by then.
+
+    Addresses with passwords are left out: they come from the environment, and the child has it too.
+    """
+    store, sql = settings.store, settings.sql
+    if store.url and parse_store_url(store.url).password:
+        store = msgspec.structs.replace(store, url="")
+    if urlsplit(sql.url).password:
+        sql = msgspec.structs.replace(sql, url="")
+    return msgspec.json.encode(msgspec.structs.replace(settings, store=store, sql=sql), enc_hook=str)
+
+
+def restore_settings(snapshot: bytes, environ: Mapping[str, str]) -> Settings:
+    """Read what :func:`snapshot_settings` made; the environment's variables come before it.
+
+    Raises:
+        SettingsError: with one clear line; also when it was made by another release.
+    """
+    where = "the settings of the process that started this one"
+    try:
+        document = msgspec.json.decode(snapshot, type=dict[str, Any])
+        directory = Path(document.pop("directory"))
+    except (msgspec.DecodeError, KeyError, TypeError):
+        raise SettingsError(f"{where}: they are not readable") from None
+    return _settle(document, environ, directory, where)
+
+
+def _settle(document: dict[str, Any], environ: Mapping[str, str], directory: Path, where: str) -> Settings:
+    """Settings of a document with the environment's overrides, checked."""
     origins = _apply_environment(document, environ)
     try:
         settings = _convert(document)
         _check(settings)
         _check_secrets(settings, url_is_written="store.url" not in origins)
-        directory = Path.cwd() if path is None else path.resolve().parent
         settings = msgspec.structs.replace(settings, directory=directory)
         _check_files(settings)
     except _KeyError as error:
         variable = _origin_of(error.key, origins)
-        where = variable if variable is not None else f"{path or 'defaults'}: {error.key}"
-        raise SettingsError(f"{where}: {error.expectation}") from None
+        place = variable if variable is not None else f"{where}: {error.key}"
+        raise SettingsError(f"{place}: {error.expectation}") from None
     return settings
 
 

@@ -15,8 +15,10 @@ from ocs.balance.keys import CATALOGUES, catalogue_key
 from ocs.balance.replicas import check_replicas, refuse_uncoverable
 from ocs.balance.store_address import StoreAddress, StoreAddressError, make_tls_context, read_store_address
 from ocs.balance.store_admin import (
+    LOST_IDENTITY,
     StoreMeta,
     StoreRefusedError,
+    advance_origin_state_id,
     check_store,
     connect,
     explain,
@@ -73,8 +75,12 @@ def store_address(settings: Settings, url: str) -> StoreAddress:
     return address
 
 
-def prepare_store(settings: Settings, url: str, clock: Clock) -> PreparedStore:
+def prepare_store(settings: Settings, url: str, clock: Clock, *, may_create: bool = True) -> PreparedStore:
     """Check a store and set it up; blocks.
+
+    Args:
+        may_create: whether an empty store is made ours. Not by a worker that is started again: the store was set up,
+            and should it be empty now, its money is in a backup.
 
     Raises:
         StoreRefusedError: one line with the remedy.
@@ -83,6 +89,8 @@ def prepare_store(settings: Settings, url: str, clock: Clock) -> PreparedStore:
     client = connect(address)
     try:
         check_store(client, settings.store)
+        if not may_create and read_meta(client) is None:
+            raise StoreRefusedError(f"{address}: {LOST_IDENTITY}")
         meta = set_up_store(
             client,
             partitions=settings.store.partitions,
@@ -105,10 +113,13 @@ def prepare_store(settings: Settings, url: str, clock: Clock) -> PreparedStore:
     return PreparedStore(address, meta)
 
 
-def reload_library(address: StoreAddress) -> int:
+def reload_library(address: StoreAddress, known: StoreMeta) -> int:
     """Load the functions that commit into every primary that has not got them; blocks.
 
     For a primary that was promoted or joined without them.
+
+    Args:
+        known: what the store said of itself at the start; a server that came back empty is not made ours by the way.
 
     Returns:
         How many primaries needed it.
@@ -118,7 +129,25 @@ def reload_library(address: StoreAddress) -> int:
     """
     client = connect(address)
     try:
+        meta = read_meta(client)
+        if meta is None or meta.created_s != known.created_s:
+            raise StoreRefusedError(f"{address}: {LOST_IDENTITY}")
         return load_library(client, _library())
+    except redis.RedisError as error:
+        raise explain(address, error) from None
+    finally:
+        client.close()
+
+
+def advance_origin_state(address: StoreAddress, clock: Clock, known: int, history: str) -> int:
+    """Raise the store's Origin-State-Id for a loss, or find what another worker made of it; blocks.
+
+    Raises:
+        StoreRefusedError: one line with the remedy.
+    """
+    client = connect(address)
+    try:
+        return advance_origin_state_id(client, known=known, history=history, now_s=clock.now_ms() // 1000)
     except redis.RedisError as error:
         raise explain(address, error) from None
     finally:

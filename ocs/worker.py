@@ -1,5 +1,6 @@
 """One charging worker: Diameter server, engine, supervision and store connection in one trio thread."""
 
+import dataclasses
 import gc
 import signal
 from collections.abc import Callable, Sequence
@@ -17,7 +18,8 @@ from ocs.balance.redis_store import RedisStore
 from ocs.balance.redis_stream import StoreServers
 from ocs.balance.replica_watch import watched_by
 from ocs.balance.store_address import StoreAddress
-from ocs.balance.store_admin import StoreRefusedError
+from ocs.balance.store_admin import StoreMeta, StoreRefusedError
+from ocs.balance.store_identity import StoreIdentity
 from ocs.charging.engine import Engine
 from ocs.charging.supervisor import Supervisor
 from ocs.charging.tariffs import Tariffs
@@ -27,9 +29,10 @@ from ocs.diameter_gy.connection_shares import ConnectionShares
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.server import DiameterServer, Listener, ServerPolicy
 from ocs.metrics import REGISTRY, add_process_metrics
-from ocs.peer_notices import DISCONNECT_PEER, Notice, PeerNotices, notice_opener
+from ocs.origin_state import OriginState
+from ocs.peer_notices import DISCONNECT_PEER, ORIGIN_STATE, Notice, PeerNotices, notice_opener
 from ocs.settings import Settings
-from ocs.store_setup import PreparedStore, reload_library
+from ocs.store_setup import PreparedStore, advance_origin_state, reload_library
 from ocs.worker_channel import serve_worker_channel
 
 log = structlog.get_logger()
@@ -67,8 +70,10 @@ class Worker:
             StoreServers(address),
             partitions=partitions,
             barrier=Barrier.from_settings(settings.store),
-            reload_library=partial(_reload_library, address),
+            reload_library=partial(_reload_library, address, prepared.meta),
+            identity=StoreIdentity(prepared.meta, self._adopt_origin_state),
             on_promotion=self._server_was_promoted,
+            on_topology=None if self._replica_watch is None else self._replica_watch.look_now,
         )
         self._engine = Engine(self._store, tariffs, settings.charging, clock, partitions=partitions)
         self._supervisor = Supervisor(self._engine, self._store, clock, partitions=partitions)
@@ -89,7 +94,15 @@ class Worker:
             shares=None if shares is None else ConnectionShares(shares),
         )
         self._notices = PeerNotices(
-            notice_opener(address), channel.stem, {DISCONNECT_PEER: self._disconnect_peer}
+            notice_opener(address),
+            channel.stem,
+            {DISCONNECT_PEER: self._disconnect_peer, ORIGIN_STATE: self._hear_origin_state},
+        )
+        self._origin_state = OriginState(
+            prepared.meta.origin_state_id,
+            advance=partial(advance_origin_state, address, clock),
+            use=self._use_origin_state,
+            publish=self._notices.publish,
         )
 
     def request_stop(self) -> None:
@@ -111,6 +124,7 @@ class Worker:
                 return
             nursery.start_soon(self._engine.run)
             nursery.start_soon(self._supervisor.run)
+            nursery.start_soon(self._origin_state.run)
             if self._replica_watch is not None:
                 nursery.start_soon(self._replica_watch.run)
             add_process_metrics(self._channel.stem)
@@ -131,13 +145,33 @@ class Worker:
         return {
             "metrics": REGISTRY.snapshot,
             "peers": self._server.peers,
-            "health": lambda: {"store": self._store.is_connected, "requests": self._engine.in_flight},
+            "health": self._health,
         }
 
-    def _server_was_promoted(self, _is_lossy: bool) -> None:  # noqa: FBT001 - the store's callback
+    def _health(self) -> dict[str, Any]:
+        return {
+            "store": self._store.is_connected,
+            "store_fault": self._store.fault,
+            "requests": self._engine.in_flight,
+        }
+
+    def _server_was_promoted(self, history: str, is_lossy: bool) -> None:  # noqa: FBT001 - the store's callback
         self._supervisor.sweep()  # its idea of our outages may be another
         if self._replica_watch is not None:
             self._replica_watch.look_now()
+        if is_lossy:
+            self._origin_state.sessions_were_lost(history)
+
+    # Both may be called only while the worker runs, when all its parts exist.
+
+    def _adopt_origin_state(self, state_id: int) -> None:
+        self._origin_state.adopt(state_id)
+
+    def _hear_origin_state(self, notice: Notice) -> int:
+        return self._origin_state.hear(notice)
+
+    def _use_origin_state(self, state_id: int) -> None:
+        self._server.identity = dataclasses.replace(self._server.identity, origin_state_id=state_id)
 
     def _disconnect_peer(self, notice: Notice) -> int:
         try:
@@ -147,10 +181,10 @@ class Worker:
         return self._server.disconnect_peer(notice.origin_host, cause)
 
 
-async def _reload_library(address: StoreAddress) -> None:
+async def _reload_library(address: StoreAddress, known: StoreMeta) -> None:
     """Have the functions loaded where the store lacks them; raises OSError when that fails."""
     try:
-        await trio.to_thread.run_sync(reload_library, address, abandon_on_cancel=True)
+        await trio.to_thread.run_sync(reload_library, address, known, abandon_on_cancel=True)
     except StoreRefusedError as error:
         raise ConnectionError(str(error)) from None
 

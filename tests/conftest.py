@@ -4,10 +4,13 @@
 ``.ci/run``, where every outside program is installed) turns a skipped test into a failed one.
 """
 
+import functools
 import os
 from collections.abc import Generator
+from inspect import iscoroutinefunction
 
 import pytest
+import trio
 from hypothesis import HealthCheck, settings
 
 SKIPS_FORBIDDEN = os.environ.get("OCS_FORBID_SKIPS", "") not in ("", "0")
@@ -18,6 +21,23 @@ settings.register_profile(
 )
 settings.register_profile("explore", settings.get_profile("ci"), derandomize=False, max_examples=1_000)
 settings.load_profile(os.environ.get("OCS_HYPOTHESIS", "ci"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bound tests that ask for it; a fixture could not, for it runs in a task of its own."""
+    for item in items:
+        marker = item.get_closest_marker("bounded")
+        if marker is not None and isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
+            item.obj = _bounded(item.obj, *marker.args)
+
+
+def _bounded(test, seconds: float):
+    @functools.wraps(test)
+    async def run(**fixtures) -> None:
+        with trio.fail_after(seconds):
+            await test(**fixtures)
+
+    return run
 
 
 def _forbid(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -231,6 +231,41 @@ def test_bad_configuration_is_one_line_at_a_reload_and_changes_nothing(tmp_path:
     assert nothing_runs_on(data_dir)
 
 
+def test_worker_that_dies_while_the_configuration_is_edited_comes_back_with_what_it_had(
+    tmp_path: Path,
+) -> None:
+    config, data_dir = write_config(tmp_path, '[log]\nlevel = "debug"'), tmp_path / "data"
+    with running("up", data_dir=data_dir, config=config) as ocs:
+        first = [ocs.child("charging"), ocs.child("http")]
+        config.write_text("[half")
+        for pid in first:
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not any(is_alive(pid) for pid in first if pid), "their end")
+        wait_until(lambda: is_ready(ocs), "a system that is ready again")
+        assert not log_lines(ocs, "process_not_restarted")
+        assert ocs.end() == 0
+    assert nothing_runs_on(data_dir)
+
+
+@pytest.mark.parametrize("command", ["up", "charging", "http"])
+def test_hangup_signal_ends_no_process(up: Ocs, tmp_path: Path, tls_config: Path, command: str) -> None:
+    """The parent reloads; a worker of ours, or started by hand, and the HTTP process say that they do not."""
+    if command == "up":
+        pid = up.child("charging")
+        assert pid is not None
+        before = len(log_lines(up, "reload_ignored"))
+        os.kill(pid, signal.SIGHUP)
+        wait_until(lambda: len(log_lines(up, "reload_ignored")) > before, "a line")
+        assert is_alive(pid)
+        return
+    with running(command, data_dir=up.data_dir, config=tls_config) as alone:
+        alone.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: log_lines(alone, "reload_ignored"), "a line")
+        assert alone.process.poll() is None
+        assert alone.end() == 0
+
+
 # --- ends --------------------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,8 @@ from ocs import children
 from ocs.children import Child, ChildFailedError, say_failed, say_ready
 from tests.support.processes import is_alive, wait_until
 
+pytestmark = pytest.mark.bounded(60)
+
 PRELUDE = """
 import os, signal, sys, time
 from pathlib import Path
@@ -21,12 +23,6 @@ life = int(sys.argv[sys.argv.index("--lifeline-fd") + 1])
 ready = int(sys.argv[sys.argv.index("--ready-fd") + 1])
 """
 SERVE = PRELUDE + "say_ready(ready, f'pid={os.getpid()}')\nos.read(life, 1)\n"
-
-
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(60):
-        yield
 
 
 @pytest.fixture
@@ -132,6 +128,18 @@ async def test_changed_environment_counts_from_the_next_start(make, nursery: tri
     nursery.start_soon(child.keep_running)
     os.kill(child.pid, signal.SIGKILL)
     await until(lambda: child.ready_text == "green", "the new environment")
+    nursery.cancel_scope.cancel()
+
+
+async def test_child_reads_what_it_is_given_at_every_start(make, nursery: trio.Nursery) -> None:
+    given = b"x" * 1_000_000  # more than a pipe holds
+    child = make(PRELUDE + "say_ready(ready, f'{len(sys.stdin.read())} {os.getpid()}')\nos.read(life, 1)")
+    child._given = given
+    assert await child.start() == f"1000000 {child.pid}"
+    nursery.start_soon(child.keep_running)
+    first = child.pid
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: child.pid != first and child.ready_text == f"1000000 {child.pid}", "a second life")
     nursery.cancel_scope.cancel()
 
 

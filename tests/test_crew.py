@@ -14,6 +14,8 @@ from ocs.crew import Crew
 from tests.support.processes import is_alive, wait_until
 
 # Writes what happens to it into a file that all of them share.
+pytestmark = pytest.mark.bounded(60)
+
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
@@ -40,12 +42,6 @@ if fate == "serves":
 while True:
     signal.pause()
 """
-
-
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(60):
-        yield
 
 
 @pytest.fixture

@@ -21,13 +21,9 @@ from ocs.peer_notices import (
     PeerNotices,
 )
 
+pytestmark = pytest.mark.bounded(60)
+
 PEER = "pgw.example"
-
-
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(60):
-        yield
 
 
 @pytest.fixture

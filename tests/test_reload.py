@@ -1,5 +1,6 @@
 """Reloading: what is read anew, what only a restart changes, who waits for which reload, and what failed."""
 
+import argparse
 import os
 import signal
 from functools import partial
@@ -8,17 +9,21 @@ import msgspec
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
+from ocs import app, cli
 from ocs.children import Child, ChildFailedError
-from ocs.reload import Reloader, ReloadOutcome, check_reloadable, reload_on_signal
+from ocs.reload import (
+    Reloader,
+    ReloadOutcome,
+    check_reloadable,
+    ignore_reload_signal,
+    reload_on_signal,
+)
 from ocs.settings import ChargingSettings, DiameterSettings, HttpSettings, Settings, StoreSettings
 from ocs.settings_file import SettingsError
 
-
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(30):
-        yield
+pytestmark = pytest.mark.bounded(30)
 
 
 def with_workers(count: int) -> Settings:
@@ -198,3 +203,35 @@ async def test_hangup_signal_asks_for_a_reload_and_ends_nothing(nursery: trio.Nu
     os.kill(os.getpid(), signal.SIGHUP)
     await asked.wait()
     nursery.cancel_scope.cancel()
+
+
+async def test_hangup_signal_is_told_and_ignored_but_while_somebody_reloads(nursery: trio.Nursery) -> None:
+    asked = trio.Event()
+    with capture_logs() as lines:
+        await nursery.start(ignore_reload_signal)
+        os.kill(os.getpid(), signal.SIGHUP)
+        while not lines:
+            await trio.lowlevel.checkpoint()
+        async with trio.open_nursery() as reloading:
+            await reloading.start(partial(reload_on_signal, asked.set))
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asked.wait()
+            reloading.cancel_scope.cancel()
+        os.kill(os.getpid(), signal.SIGHUP)
+        while len(lines) < 3:
+            await trio.lowlevel.checkpoint()
+    assert [line["event"] for line in lines] == ["reload_ignored", "reloading", "reload_ignored"]
+    assert lines[0]["reason"] and lines[0]["remedy"]
+    nursery.cancel_scope.cancel()
+
+
+async def test_data_folder_named_by_a_relative_path_of_the_file_is_no_change(tmp_path, monkeypatch) -> None:
+    """What `make up` does: no --data-dir, and a file that says `../data`."""
+    config = tmp_path / "config" / "ocs.toml"
+    config.parent.mkdir()
+    config.write_text('[store]\ndata_dir = "../data"\n')
+    monkeypatch.delenv("OCS_STORE__DATA_DIR", raising=False)
+    options = argparse.Namespace(config=config, data_dir=None)
+    settings, launch = cli._open(options)
+    assert launch.data_dir == (tmp_path / "data").resolve()
+    check_reloadable(settings, app._read_settings(launch))

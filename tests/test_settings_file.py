@@ -13,6 +13,8 @@ from ocs.settings_file import (
     load_settings,
     read_secret_file,
     resolve_path,
+    restore_settings,
+    snapshot_settings,
 )
 
 LAB = Path(__file__).parent.parent / "config" / "ocs.toml"
@@ -306,3 +308,41 @@ def test_empty_secret_is_refused(tmp_path: Path):
     path.chmod(0o600)
     with pytest.raises(SecretFileError, match="empty"):
         read_secret_file(path)
+
+
+# --- What a child is given ---------------------------------------------------------------------------------------
+
+
+def test_child_runs_with_what_its_parent_had_read_whatever_the_file_says_by_then(write, tmp_path: Path):
+    path = write(
+        '[diameter]\nwatchdog_interval_s = 7.0\nhosts = ["::1"]\n'
+        '[[diameter.peers]]\norigin_host = "pgw.example"\ntls = true\n[log]\nlevel = "debug"\n'
+    )
+    settings = load_settings(path, {"OCS_CHARGING__WORKERS": "3"})
+    snapshot = snapshot_settings(settings)
+    path.write_text("[half")
+    assert restore_settings(snapshot, {}) == settings
+    assert restore_settings(snapshot, {}).directory == tmp_path
+    changed = restore_settings(snapshot, {"OCS_HTTP__PORT": "99", "OCS_STORE__URL": "redis://h:1"})
+    assert (changed.http.port, changed.store.url) == (99, "redis://h:1")
+
+
+def test_snapshot_holds_no_password():
+    environ = {"OCS_STORE__URL": "redis://:hush@h:1", "OCS_SQL__URL": "postgresql://u:hush@h/db"}
+    settings = load_settings(None, environ)
+    snapshot = snapshot_settings(settings)
+    assert b"hush" not in snapshot
+    assert restore_settings(snapshot, environ) == settings
+
+
+@pytest.mark.parametrize("snapshot", [b"", b"{", b"[]", b"5", b"{}", b'{"directory": 5}'])
+def test_snapshot_that_cannot_be_read_is_one_line(snapshot: bytes):
+    with pytest.raises(
+        SettingsError, match=r"^the settings of the process that started this one: they are not"
+    ):
+        restore_settings(snapshot, {})
+
+
+def test_snapshot_of_another_release_names_its_key():
+    with pytest.raises(SettingsError, match=r"started this one: diameter\.colour: unknown key"):
+        restore_settings(b'{"directory": ".", "diameter": {"colour": 1}}', {})

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ import trio
 
 from ocs.balance.embedded import EmbeddedStore
 from ocs.balance.store_address import plain_address
-from ocs.balance.store_admin import StoreRefusedError, StoreUnreachableError, connect
+from ocs.balance.store_admin import StoreMeta, StoreRefusedError, StoreUnreachableError, connect
 from ocs.clock import ManualClock
 from ocs.messages import Service
 from ocs.rating import load_catalogue
 from ocs.settings import Settings, StoreSettings
 from ocs.store_setup import (
+    advance_origin_state,
     open_client,
     prepare_store,
     publish_catalogue,
@@ -25,13 +27,9 @@ from ocs.store_setup import (
 from tests.support.processes import CATALOGUE
 from tests.support.store_servers import Cluster, SentinelGroup, cluster, sentinel_group
 
+pytestmark = pytest.mark.bounded(60)
+
 CLOCK = ManualClock(1_790_000_000_000)
-
-
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(60):
-        yield
 
 
 @pytest.fixture
@@ -163,7 +161,7 @@ async def test_cluster_is_prepared_published_to_and_opened(nodes: Cluster, tmp_p
     assert await in_thread(client.account, "A1") is None
     client._store.close()
     nodes.nodes[0].admin.execute_command("FUNCTION FLUSH")
-    assert await in_thread(reload_library, prepared.address) == 1
+    assert await in_thread(reload_library, prepared.address, prepared.meta) == 1
 
 
 async def test_store_whose_replicas_can_never_cover_is_refused(group: SentinelGroup) -> None:
@@ -175,6 +173,40 @@ async def test_store_whose_replicas_can_never_cover_is_refused(group: SentinelGr
         await in_thread(prepare_store, named, group.url, CLOCK)
 
 
+META = StoreMeta(1, 64, 1, 1)
+
+
 async def test_library_of_a_store_that_is_away_cannot_be_loaded() -> None:
     with pytest.raises(StoreUnreachableError, match="start the store"):
-        await in_thread(reload_library, plain_address("redis://127.0.0.1:1"))
+        await in_thread(reload_library, plain_address("redis://127.0.0.1:1"), META)
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+async def test_store_that_came_back_as_another_is_not_made_ours_by_the_way(url: str, is_empty: bool) -> None:
+    client = connect(url)
+    if not is_empty:
+        await in_thread(prepare_store, settings(), url, CLOCK)
+        client.function_flush()
+    with pytest.raises(StoreRefusedError, match=r"that it is ours: restore the newest backup"):
+        await in_thread(reload_library, plain_address(url), META)
+    assert client.function_list() == []
+    client.close()
+
+
+async def test_worker_that_is_started_again_does_not_make_an_empty_store_ours(url: str) -> None:
+    with pytest.raises(StoreRefusedError, match=r"that it is ours: restore the newest backup"):
+        await in_thread(partial(prepare_store, settings(), url, CLOCK, may_create=False))
+    client = connect(url)
+    assert client.dbsize() == 0
+    client.close()
+    first = await in_thread(prepare_store, settings(), url, CLOCK)
+    again = await in_thread(partial(prepare_store, settings(), url, CLOCK, may_create=False))
+    assert first.meta == again.meta
+
+
+async def test_origin_state_id_is_raised_in_the_store(url: str) -> None:
+    first = await in_thread(prepare_store, settings(), url, CLOCK)
+    known = first.meta.origin_state_id
+    later = ManualClock(CLOCK.now_ms() + 10_000)
+    assert await in_thread(advance_origin_state, first.address, later, known, "a" * 40) == known + 10
+    assert (await in_thread(prepare_store, settings(), url, CLOCK)).meta.origin_state_id == known + 10

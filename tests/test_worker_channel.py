@@ -19,11 +19,7 @@ from ocs.worker_channel import (
     serve_worker_channel,
 )
 
-
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(10):
-        yield
+pytestmark = pytest.mark.bounded(60)
 
 
 def _fail() -> None:

@@ -116,5 +116,6 @@ def _worker_check(name: str, answer: bytes | WorkerSilentError) -> CheckView:
     except msgspec.DecodeError:
         return CheckView(name, ok=False, detail=f"{name}: it speaks another release's language")
     if not health.get("store", True):
-        return CheckView(name, ok=False, detail=f"{name}: it has no connection to the store")
+        fault = health.get("store_fault") or "it has no connection to the store"
+        return CheckView(name, ok=False, detail=f"{name}: {fault}")
     return CheckView(name, ok=True)

@@ -29,6 +29,7 @@ from ocs.balance.scan import next_cursor, parse_cursor
 from ocs.balance.store import (
     ABSENT,
     Commit,
+    CommitResult,
     Committed,
     Conflict,
     NotYourTurn,
@@ -45,6 +46,11 @@ _SCAN_COUNT: Final = 1_000
 
 class StoreBusyError(Exception):
     """An account changed under us too often, or the store did not confirm: nothing is known to be written."""
+
+
+def _unconfirmed(account_id: str, result: CommitResult) -> str:
+    reason = result.reason if isinstance(result, Unavailable) else "the store gave no clear answer"
+    return f"account {account_id}: {reason}: it may have been done all the same; do it again with the same reference"
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -182,7 +188,7 @@ class BalanceClient:
                 case NotYourTurn():
                     time.sleep(limits.TURN_MS / 1000)
                 case _:
-                    raise StoreBusyError(f"account {account_id}: {result}")
+                    raise StoreBusyError(_unconfirmed(account_id, result))
         raise StoreBusyError(f"account {account_id} changed under us {limits.COMMIT_ATTEMPTS_MAX} times")
 
     def _commit_of(
@@ -229,7 +235,7 @@ class BalanceClient:
             results = self._sender.send([commit for _, commit in commits])
             for (account_id, _), result in zip(commits, results, strict=True):
                 if isinstance(result, Unavailable):
-                    raise StoreBusyError(f"account {account_id}: {result}")
+                    raise StoreBusyError(_unconfirmed(account_id, result))
                 if not isinstance(result, Committed):
                     yield account_id
             commits.clear()

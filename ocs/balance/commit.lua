@@ -34,7 +34,24 @@ local function commit(keys, argv)
       return 2
     end
   end
-  local at = 6 + values
+  -- Lua does not roll back. What can fail here (a key of a wrong type, a user without the right) comes first, and what
+  -- moves money last: a deadline without its session is taken off by the next sweep, an event is known by its id.
+  local first = 6 + values
+  local at = first + 3 * writes + events
+  for _ = 1, deadlines do
+    if argv[at + 2] == '' then
+      redis.call('ZREM', keys[2], argv[at + 1])
+    else
+      redis.call('ZADD', keys[2], argv[at + 2], argv[at + 1])
+    end
+    at = at + 2
+  end
+  at = first + 3 * writes
+  for _ = 1, events do
+    redis.call('XADD', keys[1], '*', 'e', argv[at + 1])
+    at = at + 1
+  end
+  at = first
   local lasting, n = {}, 0
   for _ = 1, writes do
     local key, value, ttl = keys[2 + tonumber(argv[at + 1])], argv[at + 2], argv[at + 3]
@@ -48,18 +65,6 @@ local function commit(keys, argv)
   end
   if n > 0 then
     redis.call('MSET', unpack(lasting))
-  end
-  for _ = 1, events do
-    redis.call('XADD', keys[1], '*', 'e', argv[at + 1])
-    at = at + 1
-  end
-  for _ = 1, deadlines do
-    if argv[at + 2] == '' then
-      redis.call('ZREM', keys[2], argv[at + 1])
-    else
-      redis.call('ZADD', keys[2], argv[at + 2], argv[at + 1])
-    end
-    at = at + 2
   end
   if holder then
     redis.call('DEL', turn)

@@ -14,7 +14,7 @@ import trio
 
 from ocs import limits
 from ocs.balance.barrier import Barrier
-from ocs.balance.keys import CLOCK, deadlines_key, events_key, turn_key
+from ocs.balance.keys import CLOCK, META, deadlines_key, events_key, turn_key
 from ocs.balance.redis_connection import Reply, StoreError
 from ocs.balance.redis_node import RedisNode
 from ocs.balance.redis_stream import StoreServers, pack_command
@@ -33,6 +33,7 @@ from ocs.balance.store import (
     Unavailable,
 )
 from ocs.balance.store_history import ReplicationState, StoreHistory, Verdict
+from ocs.balance.store_identity import QUESTION, StoreIdentity
 from ocs.balance.topology import Topology
 from ocs.metrics import Counter
 from ocs.store_url import Endpoint
@@ -117,6 +118,16 @@ def _decode_heartbeat(reply: Reply) -> Heartbeat | Unavailable:
     return Heartbeat(int(reply[0]), int(reply[1])) if isinstance(reply, list) else _unavailable(reply)
 
 
+def _as_it_is(reply: Reply) -> Reply:
+    return reply
+
+
+def _says_nothing_is_there(reply: Reply) -> bool:
+    return reply is None or (
+        isinstance(reply, list) and bool(reply) and all(value is None for value in reply)
+    )
+
+
 def _unavailable(reply: Reply) -> Unavailable:
     return reply if isinstance(reply, Unavailable) else Unavailable(f"store answered {reply!r}")
 
@@ -164,7 +175,7 @@ class _Detour:
         """Take the reply, unless it says to look elsewhere."""
         if reply.__class__ is StoreError and self._store.handle_error(self, str(reply)):
             return
-        self._done(self._decode(reply))
+        self._store.hand_out(reply, self._decode, self._done)
 
 
 class RedisStore:
@@ -175,8 +186,11 @@ class RedisStore:
         barrier: what replicas must have before a commit is told; None asks nothing of them.
         reload_library: puts the functions that commit where they are missing, as on a server that has just joined;
             one runs at a time. May raise OSError.
-        on_promotion: told that another server has taken the place of one we knew, and whether it lacks something that
-            was acknowledged.
+        identity: what the store said of itself at the start: that something is absent counts from that one alone; None
+            believes whatever answers.
+        on_promotion: told that another server has taken the place of one we knew: the history that it writes, and
+            whether it lacks something that was acknowledged.
+        on_topology: told that servers came, went or changed places.
     """
 
     def __init__(
@@ -186,12 +200,17 @@ class RedisStore:
         partitions: int,
         barrier: Barrier | None = None,
         reload_library: Callable[[], Awaitable[None]] | None = None,
-        on_promotion: Callable[[bool], None] | None = None,
+        identity: StoreIdentity | None = None,
+        on_promotion: Callable[[str, bool], None] | None = None,
+        on_topology: Callable[[], None] | None = None,
     ) -> None:
         self._servers = servers
         self._barrier = barrier
         self._reload_library = reload_library
+        self._identity = identity
+        self._identity_doubted = trio.Event()
         self._on_promotion = on_promotion
+        self._on_topology = on_topology
         self._history = StoreHistory()
         self._topology: Topology | None = None
         self._nodes: dict[Endpoint, RedisNode] = {}
@@ -211,9 +230,14 @@ class RedisStore:
 
     @property
     def is_connected(self) -> bool:
-        """Whether every primary that owns something can be called."""
+        """Whether every primary that owns something can be called, and the store is the one that we know."""
         owners = {self._only} if self._only is not None else set(self._owners)
-        return all(node is not None and node.is_connected for node in owners)
+        return not self.fault and all(node is not None and node.is_connected for node in owners)
+
+    @property
+    def fault(self) -> str:
+        """Why the store is not the one that we were started on; empty while it is."""
+        return "" if self._identity is None else self._identity.fault
 
     # --- BalanceStore -----------------------------------------------------------------------------------
 
@@ -231,7 +255,9 @@ class RedisStore:
         self._send(slot_of(key), pack_command(("GET", key)), _decode_hint, done)
 
     def write_hint(self, key: str, value: bytes, ttl_ms: int) -> None:
-        """Write a directory or locator entry."""
+        """Write a directory or locator entry; nothing is written into a store that is not ours."""
+        if self.fault:
+            return
         packed = pack_command(("SET", key, value, "PX", ttl_ms) if ttl_ms else ("SET", key, value))
         self._send(slot_of(key), packed, _ignore, _ignore)
 
@@ -249,6 +275,9 @@ class RedisStore:
         In a cluster it is the primary that holds the one clock which speaks for all: their clocks are to agree within
         seconds, as deadlines are minutes away.
         """
+        if self.fault:
+            done(Unavailable(self.fault))
+            return
         packed = pack_command(("FCALL", "ocs_heartbeat", 1, CLOCK, limits.OUTAGE_THRESHOLD_MS))
         self._send(slot_of(CLOCK), packed, _decode_heartbeat, done)
 
@@ -272,6 +301,8 @@ class RedisStore:
         def replied(reply: Reply) -> None:
             if reply.__class__ is StoreError:
                 _Detour(self, node, slot, packed, decode, done, is_commit=is_commit)(reply)
+            elif reply is None or reply.__class__ is list:
+                self.hand_out(reply, decode, done)
             else:
                 done(decode(reply))
 
@@ -279,6 +310,31 @@ class RedisStore:
             node.send_commit(packed, replied)
         else:
             node.send(packed, replied)
+
+    def hand_out(self, reply: Reply, decode: Callable[[Reply], Any], done: Callable[[Any], None]) -> None:
+        """Tell a reply; that nothing is there, only when the store is the one that we know.
+
+        The question follows the call that it is about: a store that is ours then was ours before.
+        """
+        if self._identity is None or decode is _as_it_is or not _says_nothing_is_there(reply):
+            done(decode(reply))
+            return
+        identity = self._identity
+
+        def answered(answer: Reply) -> None:
+            done(decode(identity.take(answer) or reply))
+
+        self._send(slot_of(META), pack_command(QUESTION), _as_it_is, answered)
+
+    async def _watch_identity(self, identity: StoreIdentity) -> None:
+        """Look now and then, and at once when a connection was made, whether the store is the one that we know."""
+        question = pack_command(QUESTION)
+        while True:
+            self._identity_doubted = trio.Event()
+            self._send(slot_of(META), question, _as_it_is, lambda reply: _ignore(identity.take(reply)))
+            with trio.move_on_after(limits.STORE_IDENTITY_INTERVAL_S):
+                await self._identity_doubted.wait()
+            await trio.sleep(limits.STORE_TOPOLOGY_PAUSE_S)
 
     def _send_detour(self, call: _Detour) -> None:
         node = self._only or self._owners[call.slot]
@@ -364,6 +420,8 @@ class RedisStore:
                 await self._find(patient=True)
                 nursery.start_soon(self._send_what_waits)
                 nursery.start_soon(self._reload_libraries)
+                if self._identity is not None:
+                    nursery.start_soon(self._watch_identity, self._identity)
                 if not self._servers.is_fixed:
                     nursery.start_soon(self._follow_topology)
                 await self._first_connection.wait()
@@ -413,7 +471,10 @@ class RedisStore:
         """Connect to primaries that are new, let go of those that are none any more."""
         if topology == self._topology and not self._is_ahead:
             return
+        is_change = self._topology is not None and topology != self._topology
         self._topology, self._is_ahead = topology, False
+        if is_change and self._on_topology is not None:
+            self._on_topology()
         gone = self._nodes.keys() - {primary.endpoint for primary in topology.primaries}
         owners: list[RedisNode | None] = [None] * SLOTS
         for primary in topology.primaries:
@@ -459,6 +520,7 @@ class RedisStore:
     def node_met(self, node: RedisNode, state: ReplicationState) -> None:
         """A connection stands: is that the server that we knew?"""
         self._first_connection.set()
+        self._identity_doubted.set()
         verdict = self._history.judge(node.endpoint, state, node.predecessor)
         if verdict is Verdict.PROMOTED:
             log.warning("store_promoted", server=str(node.endpoint))
@@ -474,21 +536,27 @@ class RedisStore:
         is_lossy = verdict is not Verdict.PROMOTED
         _PROMOTIONS.inc("yes" if is_lossy else "no")
         if self._on_promotion is not None:
-            self._on_promotion(is_lossy)
+            self._on_promotion(state.history, is_lossy)
 
     async def _reload_libraries(self) -> None:
         """Have the functions put where a server lacks them."""
+        told = ""
         while True:
             await self._library_missed.wait()
-            log.error("store_lacks_functions", remedy="none: they are loaded again")
+            if not told:
+                log.error("store_lacks_functions", remedy="none: they are loaded again")
             if self._reload_library is not None:
                 try:
                     await self._reload_library()
                 except OSError as error:
-                    log.warning("store_functions_not_loaded", reason=str(error))
+                    if told != str(error):  # once, however many calls miss them
+                        log.warning("store_functions_not_loaded", reason=str(error))
+                    told = str(error)
+                else:
+                    told = ""
             await trio.sleep(limits.STORE_TOPOLOGY_PAUSE_S)
             self._library_missed = trio.Event()
 
 
 def _ignore(_reply: Any) -> None:
-    """A hint that could not be written is found again the long way."""
+    """Nobody waits for it: a hint that could not be written is found again the long way."""

@@ -70,7 +70,7 @@ class ReplicaBarrier:
     def refusal(self) -> Unavailable | None:
         """What a commit is answered while it is refused without being sent."""
         if self.is_degraded and self._barrier.is_required:
-            return Unavailable(f"replicas of {self._name} are missing")
+            return Unavailable(f"replicas of {self._name} are missing", is_unsent=True)
         return None
 
     def set_partitions(self, partitions: tuple[int, ...]) -> None:

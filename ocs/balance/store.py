@@ -87,9 +87,14 @@ class NotYourTurn(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unavailable(msgspec.Struct, frozen=True, gc=False):
-    """No answer, or an error: a commit may or may not have happened. Forget what was cached and look again."""
+    """No answer, or an error: a commit may or may not have happened. Forget what was cached and look again.
+
+    Attributes:
+        is_unsent: it was not even sent, as it would have been refused: nothing happened, and waiting brings nothing.
+    """
 
     reason: str
+    is_unsent: bool = False
 
 
 CommitResult = Committed | Conflict | TooEarly | NotYourTurn | Unavailable

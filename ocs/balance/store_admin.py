@@ -16,10 +16,17 @@ from ocs.balance.keys import META
 from ocs.balance.store_address import StoreAddress, StoreAddressError, plain_address
 from ocs.balance.store_client import StoreClient
 from ocs.balance.topology import TopologyError, find_topology_blocking
+from ocs.limits import COMMIT_ATTEMPTS_MAX
 from ocs.settings import StoreSettings
 from ocs.store_url import Endpoint, StoreKind
 
 SCHEMA_VERSION: Final = 1
+
+LOST_IDENTITY: Final = (
+    "the store does not say (any more) that it is ours: restore the newest backup,"
+    " or start `ocs up` on one that is empty"
+)  # Field of the store's description beside those of StoreMeta: the loss for which Origin-State-Id rose last.
+_STATE_CAUSE: Final = "origin_state_cause"
 
 _LOWEST: Final = {"redis": (7, 0), "valkey": (8, 0)}
 # What servers say while they agree on who is primary.
@@ -233,6 +240,47 @@ def read_meta(client: StoreClient) -> StoreMeta | None:
         raise StoreRefusedError(
             f"{client.address}: key {META!r} is not ours ({error}): give the OCS a store of its own"
         ) from None
+
+
+def advance_origin_state_id(client: StoreClient, *, known: int, history: str, now_s: int) -> int:
+    """Raise Origin-State-Id because sessions were lost, once for each loss (RFC 6733 section 8.16); blocks.
+
+    Workers notice a loss one after the other: the first raises it, the others find what it wrote. Should that be lost
+    as well, the next one who notices raises it above what it knows.
+
+    Args:
+        known: what this worker has told gateways so far.
+        history: the replication history of the server that lacks something: it names the loss.
+        now_s: seconds since 1970 UTC.
+
+    Returns:
+        What every worker is to tell gateways from now on.
+
+    Raises:
+        StoreUnreachableError: no answer, or others are always faster.
+        StoreRefusedError: the store is not set up (any more).
+    """
+    try:
+        connection: Any = client.holder(META)
+        for _ in range(COMMIT_ATTEMPTS_MAX):
+            with connection.pipeline(transaction=True) as transaction:
+                transaction.watch(META)
+                found, cause = transaction.hmget(META, "origin_state_id", _STATE_CAUSE)
+                if found is None:
+                    raise StoreRefusedError(f"{client.address}: {LOST_IDENTITY}")
+                if int(found) > known or (int(found) == known and cause == history.encode()):
+                    return int(found)
+                state_id = max(now_s, known + 1)
+                transaction.multi()
+                transaction.hset(META, mapping={"origin_state_id": state_id, _STATE_CAUSE: history})
+                try:
+                    transaction.execute()
+                except redis.WatchError:
+                    continue
+                return state_id
+    except redis.RedisError as error:
+        raise explain(client.address, error) from None
+    raise StoreUnreachableError(f"{client.address}: Origin-State-Id changes all the time: try again")
 
 
 def load_library(client: StoreClient, library: str) -> int:

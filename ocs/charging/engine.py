@@ -196,7 +196,8 @@ class Engine:
             if isinstance(value, Unavailable):
                 self._stall(work)
             elif value is not None:
-                work.account_id, work.subscriber_id = keys.decode_location(value)
+                if not self._locate(work, value):
+                    return
                 assert work.request is not None  # noqa: S101 - an expiry knows its account
                 self._hints.put(work.request.subscription_ids, work.account_id, work.subscriber_id)
                 self._again(work)
@@ -206,6 +207,16 @@ class Engine:
                 self._not_in_directory(work)
 
         self.store.read_hint(keys.identity_key(identities[0]), found)
+
+    def _locate(self, work: Work, location: bytes) -> bool:
+        """Set a work's account from a hint; one that cannot be read fails its request alone."""
+        try:
+            work.account_id, work.subscriber_id = keys.decode_location(location)
+        except UnicodeDecodeError:
+            log.exception("hint_unreadable", session_id=work.session_id, remedy="run `ocs verify`")
+            self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_COMPLY))
+            return False
+        return True
 
     def _not_in_directory(self, work: Work) -> None:
         if work.is_new or work.is_located:
@@ -222,8 +233,8 @@ class Engine:
                 work.is_located = False
                 self._stall(work)
             elif value is not None:
-                work.account_id, work.subscriber_id = keys.decode_location(value)
-                self._again(work)
+                if self._locate(work, value):
+                    self._again(work)
             elif work.account_id:
                 self._again(work)
             else:
@@ -265,14 +276,18 @@ class Engine:
     def _commit(self, entry: Entry, works: list[Work]) -> None:
         try:
             Group(self, entry, works).commit()
-        except Exception:
-            _GROUP_FAULTS.inc()
-            log.exception("group_failed", account_id=entry.account_id)
-            entry.is_busy = False
-            entry.forget()
-            for work in works:
-                self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_COMPLY))
-            self.free(entry)
+        except Exception as error:  # noqa: BLE001 - likewise
+            self.fail(entry, works, error)
+
+    def fail(self, entry: Entry, works: list[Work], error: Exception) -> None:
+        """Something about an account cannot be read or decided, a fault of ours or of its values: it fails alone."""
+        _GROUP_FAULTS.inc()
+        log.error("group_failed", account_id=entry.account_id, remedy="run `ocs verify`", exc_info=error)
+        entry.is_busy = False
+        entry.forget()
+        for work in works:
+            self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_COMPLY))
+        self.free(entry)
 
     def _missing(self, entry: Entry, works: list[Work]) -> list[Copy]:
         """Values that the decisions need and nobody here has looked at."""
@@ -303,8 +318,12 @@ class Engine:
             if isinstance(values, Unavailable):
                 self.stall(works)
             else:
-                for copy, stored in zip(missing, values, strict=True):
-                    entry.put(copy, stored)
+                try:
+                    for copy, stored in zip(missing, values, strict=True):
+                        entry.put(copy, stored)
+                except Exception as error:  # noqa: BLE001 - told by `fail`: such an account fails alone
+                    self.fail(entry, works, error)
+                    return
                 self._pending += works
             self.free(entry)
 
@@ -391,6 +410,11 @@ class Engine:
         _RETRIES.inc(by=len(works))
         for work in works:
             self._stall(work)
+
+    def give_up(self, works: list[Work]) -> None:
+        """Tell gateways at once to try another node: the store refuses, and will for a while."""
+        for work in works:
+            self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_DELIVER))
 
     def wait_for_turn(self, works: list[Work]) -> None:
         """Have work wait for an account that another worker has for itself; its turn is over in milliseconds."""

@@ -229,8 +229,12 @@ class Group:
             case Conflict(current):
                 _CONFLICTS.inc()
                 entry.lost_races += 1
-                for copy, stored in zip(self._reads, current, strict=True):
-                    entry.put(copy, stored)
+                try:
+                    for copy, stored in zip(self._reads, current, strict=True):
+                        entry.put(copy, stored)
+                except Exception as error:  # noqa: BLE001 - told by `fail`: such an account fails alone
+                    engine.fail(entry, self._works, error)
+                    return
                 engine.decide_again(self._works)
             case TooEarly():
                 engine.decide_again([work for work in self._works if work.request is not None])
@@ -238,6 +242,8 @@ class Group:
             case NotYourTurn():
                 _TURNS_WAITED.inc()
                 engine.wait_for_turn(self._works)
+            case Unavailable(is_unsent=True):
+                engine.give_up(self._works)
             case Unavailable():
                 entry.forget()
                 engine.stall(self._works)

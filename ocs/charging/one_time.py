@@ -127,7 +127,7 @@ class _Event:
         return self._settle(ChargingAnswer(Outcome.SUCCESS, tuple(answers), cost=cost))
 
     def _refund_one(self, asked: MultipleServicesCreditControl, rate: Rate, units: int) -> int | None:
-        """Credit one service; say how much money came back, None when no account can hold so much."""
+        """Credit one service; say how much money came back, None when the account has no place for it."""
         billed = billable_units(rate, units)
         bucket_id = _allowance_for(self._draft, rate)
         fee = 0
@@ -139,7 +139,8 @@ class _Event:
             amount = price_micro(rate, 0, billed) + fee
             parts = (Hold(_money_bucket(self._draft), amount),)
         if (
-            billed > limits.REPORTED_UNITS_MAX
+            not parts[0].bucket_id
+            or billed > limits.REPORTED_UNITS_MAX
             or self._draft.money_balance + amount > limits.BALANCE_MICRO_MAX
         ):
             return None
@@ -269,6 +270,6 @@ def _allowance_for(purse: Purse, rate: Rate) -> str:
 
 
 def _money_bucket(purse: Purse) -> str:
-    """The money bucket that keeps what comes back: the one that is drawn last."""
+    """The money bucket that keeps what comes back: the one that is drawn last, or nothing when none is valid."""
     valid = [b for b in purse.buckets if b.unit_type == UnitType.MONEY and is_valid(b, purse.now_ms)]
-    return valid[-1].bucket_id
+    return valid[-1].bucket_id if valid else ""

@@ -40,6 +40,7 @@ from ocs.diameter_gy.grammar import (
     describe_code,
     fault_of,
     missing,
+    too_many,
     wrong_length,
 )
 from ocs.diameter_gy.layouts import Content, KindRanges, LayoutMemory, steps_of
@@ -53,7 +54,13 @@ from ocs.diameter_gy.service_information import (
 from ocs.diameter_gy.service_units import ServiceUnitDecoder
 from ocs.diameter_gy.subscription import subscriptions_of, subscriptions_of_user_name
 from ocs.diameter_gy.survey import Survey, UnitSpan
-from ocs.limits import CODEC_MEMO_ENTRIES, SERVICES_PER_REQUEST_MAX, SESSION_ID_OCTETS_MAX
+from ocs.limits import (
+    AVPS_PER_MESSAGE_MAX,
+    CODEC_MEMO_ENTRIES,
+    REMEMBERED_OCTETS_MAX,
+    SERVICES_PER_REQUEST_MAX,
+    SESSION_ID_OCTETS_MAX,
+)
 from ocs.messages import (
     CCRequestType,
     ChargingRequest,
@@ -196,24 +203,41 @@ class CreditControlRequestDecoder:
         tolerated: names of TOLERANT_CONTAINERS in which unknown AVPs with the M bit pass.
         currency: ISO 4217 code of CC-Money without Currency-Code.
         check_routing: raises for requests that are not for this node, before anything else in them is judged.
+        remembers: False reads every request as if it were the first: memory is bounded by the number of what is
+            remembered, so that long messages have such a decoder of their own.
     """
 
-    def __init__(self, tolerated: frozenset[str], currency: str, check_routing: RoutingCheck | None) -> None:
+    def __init__(
+        self,
+        tolerated: frozenset[str],
+        currency: str,
+        check_routing: RoutingCheck | None,
+        *,
+        remembers: bool = True,
+    ) -> None:
+        self._for_long = (
+            CreditControlRequestDecoder(tolerated, currency, check_routing, remembers=False)
+            if remembers
+            else None
+        )
+        entries = CODEC_MEMO_ENTRIES if remembers else 0
         self._check_routing = check_routing
         self._table = ShapeTable(
             COMMAND, _KINDS, tolerates_unknown=COMMAND in tolerated, not_allowed=_NOT_ALLOWED
         )
         self._units = ServiceUnitDecoder(
-            tolerates_unknown=service_units.CONTAINER in tolerated, currency=currency
+            tolerates_unknown=service_units.CONTAINER in tolerated, currency=currency, entries=entries
         )
         self._layouts = LayoutMemory(self._table, _LISTS)
         self._familiar = FamiliarRequests()
         information = ServiceInformationDecoder(tolerates_unknown=service_information.CONTAINER in tolerated)
-        self._information: Callable[[bytes], ServiceInformation] = _memo(information.decode)
-        self._subscriptions: Callable[[bytes], tuple[str, ...]] = _memo(subscriptions_of)
-        self._service: Callable[[bytes], Service] = _memo(_service_of)
-        self._origin: Callable[[bytes, bytes], tuple[str, str]] = _memo(_origin_of)
-        self._routing: Callable[[bytes | None, bytes | None, bytes], Routing] = _memo(self._routing_of)
+        self._information: Callable[[bytes], ServiceInformation] = _memo(information.decode, entries)
+        self._subscriptions: Callable[[bytes], tuple[str, ...]] = _memo(subscriptions_of, entries)
+        self._service: Callable[[bytes], Service] = _memo(_service_of, entries)
+        self._origin: Callable[[bytes, bytes], tuple[str, str]] = _memo(_origin_of, entries)
+        self._routing: Callable[[bytes | None, bytes | None, bytes], Routing] = _memo(
+            self._routing_of, entries
+        )
 
     def decode(self, message: bytes, header: Header) -> CreditControlRequest:
         """Read one request.
@@ -221,12 +245,15 @@ class CreditControlRequestDecoder:
         Raises:
             DiameterError: the request cannot be charged; the error says why and what to answer.
         """
+        if len(message) > REMEMBERED_OCTETS_MAX and self._for_long is not None:
+            return self._for_long.decode(message, header)
         request = self._familiar.read(message, header)
         if request is None:
             content = self._scan(message)
             request = self._request_of(content, message, header)
             # Of a session's requests only UPDATEs come again and again.
-            if request.charging.request_type is CCRequestType.UPDATE and not content.tolerated:
+            is_update = request.charging.request_type is CCRequestType.UPDATE
+            if self._for_long is not None and is_update and not content.tolerated:
                 self._familiar.remember(message, request, self._survey)
         return request
 
@@ -298,7 +325,7 @@ class CreditControlRequestDecoder:
         content = self._layouts.read(message)
         if content is None:
             content = self._step_through(message)
-            if content.fault is None and not content.tolerated:
+            if self._for_long is not None and content.fault is None and not content.tolerated:
                 self._layouts.learn(message)
         return content
 
@@ -316,7 +343,11 @@ class CreditControlRequestDecoder:
         content = Content(places, services, used, b"")
         digested: list[bytes] = []
         run, start, end = HEADER_OCTETS, HEADER_OCTETS, len(message)
+        room = AVPS_PER_MESSAGE_MAX
         while start < end:
+            room -= 1
+            if room < 0:
+                raise too_many(message, start, AVPS_PER_MESSAGE_MAX)
             kind, header_octets, length, step = table[message[start : start + 8]]
             if kind == VENDOR:
                 kind, header_octets, length, step = table[message[start : start + 12]]
@@ -472,9 +503,9 @@ _Key = ParamSpec("_Key")
 _Value = TypeVar("_Value")
 
 
-def _memo(function: Callable[_Key, _Value]) -> Callable[_Key, _Value]:
+def _memo(function: Callable[_Key, _Value], entries: int) -> Callable[_Key, _Value]:
     """Remember results by argument, within the bound; errors are worked out each time."""
-    return cast("Callable[_Key, _Value]", lru_cache(CODEC_MEMO_ENTRIES)(function))
+    return cast("Callable[_Key, _Value]", lru_cache(entries)(function))
 
 
 # --- Single values -------------------------------------------------------------------------------------

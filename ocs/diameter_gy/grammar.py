@@ -19,7 +19,14 @@ from ocs.diameter_gy.avp import (
     unpack_header,
 )
 from ocs.diameter_gy.dictionary import DEFINITIONS
-from ocs.diameter_gy.errors import AvpNotAllowed, AvpUnsupported, DiameterError, InvalidAvpLength, MissingAvp
+from ocs.diameter_gy.errors import (
+    AvpNotAllowed,
+    AvpOccursTooManyTimes,
+    AvpUnsupported,
+    DiameterError,
+    InvalidAvpLength,
+    MissingAvp,
+)
 from ocs.limits import CODEC_MEMO_ENTRIES
 
 # Kinds under this number are places for one value; a table's own kinds follow.
@@ -148,6 +155,13 @@ def example_avp(code: int, vendor_id: int = 0) -> bytes:
 def missing(code: int) -> MissingAvp:
     """The error for an AVP of the IETF that is required and absent (RFC 6733 section 7.1.5, 5005)."""
     return MissingAvp(f"{describe_code(0, code)} is missing", example_avp(code))
+
+
+def too_many(buffer: bytes, start: int, most: int) -> AvpOccursTooManyTimes:
+    """There are more AVPs than anyone needs; the one at ``start`` is the first too many."""
+    return AvpOccursTooManyTimes(
+        f"more than {most} AVPs in one message or group", avp_at(buffer, start).encoded
+    )
 
 
 def wrong_length(code: int) -> InvalidAvpLength:

@@ -166,12 +166,15 @@ class Overload:
     def may_read(self, load: PeerLoad) -> bool:
         """Whether a peer's next octets may be read.
 
-        Not when memory is full of requests and the peer holds its share of it, and not when so much was refused to
+        Not when memory, or the queue that TERMINATION always enters, is full of requests and the peer holds its
+        share of it, and not when so much was refused to
         the peer in one interval that refusing alone would eat the time of the others; then it rests for
         limits.OVERLOAD_INTERVAL_S, and :meth:`rested` says that it has.
         """
-        return load.refused < REFUSALS_BEFORE_REST and self._has_room(
-            self.octets, load.octets, self._octets_max // 2
+        return (
+            load.refused < REFUSALS_BEFORE_REST
+            and self._has_room(self.octets, load.octets, self._octets_max // 2)
+            and self._has_room(self.in_flight, load.in_flight, REQUESTS_ADMITTED_MAX)
         )
 
     def rested(self, load: PeerLoad) -> None:

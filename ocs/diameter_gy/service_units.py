@@ -18,12 +18,18 @@ from ocs.diameter_gy.grammar import (
     describe_code,
     fault_of,
     missing,
+    too_many,
     wrong_length,
 )
 from ocs.diameter_gy.group_layouts import GroupLayouts, Span
 from ocs.diameter_gy.layouts import steps_of
 from ocs.diameter_gy.survey import Survey, UnitSpan
-from ocs.limits import CODEC_MEMO_ENTRIES, UNIT_VALUE_EXPONENT_MAX, UNITS_PER_REPORT_MAX
+from ocs.limits import (
+    AVPS_PER_SERVICE_MAX,
+    CODEC_MEMO_ENTRIES,
+    UNIT_VALUE_EXPONENT_MAX,
+    UNITS_PER_REPORT_MAX,
+)
 from ocs.messages import MultipleServicesCreditControl, ServiceUnit
 from ocs.units import CURRENCY_ALPHA, Money
 
@@ -75,16 +81,17 @@ class ServiceUnitDecoder:
     Args:
         tolerates_unknown: let unknown AVPs with the M bit pass.
         currency: ISO 4217 code of CC-Money without Currency-Code.
+        entries: how many Requested-Service-Units are remembered.
     """
 
-    def __init__(self, *, tolerates_unknown: bool, currency: str) -> None:
+    def __init__(self, *, tolerates_unknown: bool, currency: str, entries: int = CODEC_MEMO_ENTRIES) -> None:
         self._currency = currency
         self._services_table = ShapeTable(CONTAINER, _SERVICES_KINDS, tolerates_unknown=tolerates_unknown)
         self._unit_table = ShapeTable(CONTAINER, _UNIT_KINDS, tolerates_unknown=tolerates_unknown)
         self._services_layouts = GroupLayouts(len(_SERVICES_KINDS))
         self._unit_layouts = GroupLayouts(len(_UNIT_KINDS) - 1)
         # Gateways ask for the same size again and again; what was used differs each time.
-        self.requested: Callable[[bytes], ServiceUnit] = lru_cache(CODEC_MEMO_ENTRIES)(self._requested)
+        self.requested: Callable[[bytes], ServiceUnit] = lru_cache(entries)(self._requested)
 
     def services(self, data: bytes, tolerated: list[ToleratedAvp]) -> MultipleServicesCreditControl:
         """Read the data of one Multiple-Services-Credit-Control.
@@ -118,7 +125,11 @@ class ServiceUnitDecoder:
         spans: list[Span] = []
         tolerated_before = len(tolerated)
         start, end = 0, len(data)
+        room = AVPS_PER_SERVICE_MAX
         while start < end:
+            room -= 1
+            if room < 0:
+                raise too_many(data, start, AVPS_PER_SERVICE_MAX)
             kind, header_octets, length, step = table[data[start : start + 8]]
             if kind == VENDOR:
                 kind, header_octets, length, step = table[data[start : start + 12]]

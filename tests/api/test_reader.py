@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import redis
-import trio
 
 from ocs.api.reader import CursorError, ReaderUnavailableError, StoreBalanceReader
 from ocs.balance import keys
@@ -15,14 +14,10 @@ from ocs.balance.store_client import StoreClient
 from ocs.messages import Service
 from tests.support.store_servers import Cluster, cluster, slot_of
 
+pytestmark = pytest.mark.bounded(30)
+
 PARTITIONS = 4
 TOKEN = b"t" * 12
-
-
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(30):
-        yield
 
 
 @pytest.fixture

@@ -6,18 +6,13 @@ from urllib.parse import quote
 import httpx
 import msgspec
 import pytest
-import trio
 
 from ocs.api.server import create_app
 from ocs.api.workers import WorkerOverview
 from ocs.clock import ManualClock
 from ocs.metrics import Registry
 
-
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(20):
-        yield
+pytestmark = pytest.mark.bounded(20)
 
 
 @pytest.fixture

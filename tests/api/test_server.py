@@ -17,11 +17,7 @@ from ocs.metrics import Registry
 from ocs.settings import HttpSettings, Settings
 from ocs.worker_channel import WorkerChannel
 
-
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(20):
-        yield
+pytestmark = pytest.mark.bounded(20)
 
 
 async def start(nursery: trio.Nursery, reader, channels, http: HttpSettings, **arguments) -> str:

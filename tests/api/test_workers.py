@@ -13,11 +13,7 @@ from ocs.clock import ManualClock
 from ocs.metrics import Counter, Gauge, Registry
 from ocs.worker_channel import WorkerChannel, serve_worker_channel
 
-
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(10):
-        yield
+pytestmark = pytest.mark.bounded(10)
 
 
 def overview(channels, reader) -> WorkerOverview:
@@ -93,6 +89,12 @@ async def test_not_ready_while_a_worker_has_no_store(reader, tmp_path: Path, nur
     odd = await odd_worker(tmp_path, nursery, health={"store": False})
     readiness = await overview([odd], reader).readiness()
     assert [check.detail for check in readiness.checks] == ["", "worker-8: it has no connection to the store"]
+
+
+async def test_not_ready_while_a_worker_finds_another_store(reader, tmp_path: Path, nursery: trio.Nursery):
+    health = {"store": False, "store_fault": "the store is empty"}
+    readiness = await overview([await odd_worker(tmp_path, nursery, health=health)], reader).readiness()
+    assert (readiness.ready, readiness.checks[1].detail) == (False, "worker-8: the store is empty")
 
 
 async def test_not_ready_while_the_store_does_not_answer(channels, reader):

@@ -16,12 +16,6 @@ from ocs.balance import embedded
 from ocs.balance.embedded import DataFolderInUseError, EmbeddedStore, EmbeddedStoreError, find_store
 
 
-@pytest.fixture(autouse=True)
-async def _bounded():
-    with trio.fail_after(60):
-        yield
-
-
 def client(store: EmbeddedStore) -> redis.Redis:
     return redis.Redis.from_url(store.address.url)
 
@@ -37,6 +31,8 @@ def is_alive(pid: int) -> bool:
         return False
     return True
 
+
+pytestmark = pytest.mark.bounded(60)
 
 OWNER = """
 import sys, trio

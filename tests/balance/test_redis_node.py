@@ -149,7 +149,12 @@ async def test_promoted_replica_is_recognised_and_so_is_what_it_lacks(
         set_up(group.primary.url)
         old, (new,) = group.primary, group.replicas
         name = MovingName(old)
-        store = RedisStore(name, partitions=PARTITIONS, barrier=FSYNC, on_promotion=promotions.append)
+        store = RedisStore(
+            name,
+            partitions=PARTITIONS,
+            barrier=FSYNC,
+            on_promotion=lambda _, is_lossy: promotions.append(is_lossy),
+        )
         await nursery.start(store.run)
         change = write_of(3, b"one")
         assert await commit(store, change) == COMMITTED

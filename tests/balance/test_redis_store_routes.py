@@ -216,7 +216,7 @@ async def test_demoted_primary_is_left_for_the_one_that_took_its_place(
     old, new = FakeServer(7, Kept()), FakeServer(8, Kept())
     servers = FakeServers(nursery, topology_of(n7=(0, 16_383)), old, new)
     promotions: list[bool] = []
-    store = store_of(servers, on_promotion=promotions.append)
+    store = store_of(servers, on_promotion=lambda _, is_lossy: promotions.append(is_lossy))
     with trio.fail_after(60):
         await nursery.start(store.run)
         old.replication |= {"role": "slave"}
@@ -290,7 +290,7 @@ async def test_promotion_is_recognised_and_so_is_what_it_lost(
     server.replication["master_repl_offset"] = "100"
     promotions: list[bool] = []
     servers = FakeServers(nursery, topology_of(n7=(0, 16_383)), server, fixed=True)
-    store = store_of(servers, on_promotion=promotions.append)
+    store = store_of(servers, on_promotion=lambda _, is_lossy: promotions.append(is_lossy))
     before = counted("ocs_store_promotions_total", "yes" if is_lossy else "no")
     with trio.fail_after(60), capture_logs() as lines:
         await nursery.start(store.run)
@@ -310,13 +310,29 @@ async def test_promotion_is_recognised_and_so_is_what_it_lost(
     nursery.cancel_scope.cancel()
 
 
+async def test_change_of_the_topology_is_told_once_and_the_first_one_is_none(
+    nursery: trio.Nursery, autojump_clock: MockClock
+):
+    servers = FakeServers(nursery, topology_of(n7=(0, 16_383)), FakeServer(7, Kept()), FakeServer(8, Kept()))
+    changes: list[int] = []
+    store = store_of(servers, on_topology=lambda: changes.append(1))
+    with trio.fail_after(60):
+        await nursery.start(store.run)
+        await trio.sleep(3 * limits.STORE_TOPOLOGY_INTERVAL_S)
+        assert changes == []
+        servers.topology = HALVES
+        await trio.sleep(3 * limits.STORE_TOPOLOGY_INTERVAL_S)
+        assert changes == [1]
+    nursery.cancel_scope.cancel()
+
+
 async def test_slots_that_move_to_a_server_that_we_never_met_are_no_promotion(
     nursery: trio.Nursery, autojump_clock: MockClock
 ):
     seven, eight = FakeServer(7, Kept()), FakeServer(8, Kept())
     servers = FakeServers(nursery, topology_of(n7=(0, 16_383)), seven, eight)
     promotions: list[bool] = []
-    store = store_of(servers, on_promotion=promotions.append)
+    store = store_of(servers, on_promotion=lambda _, is_lossy: promotions.append(is_lossy))
     with trio.fail_after(60):
         await nursery.start(store.run)
         servers.topology = HALVES
@@ -331,7 +347,7 @@ async def test_server_in_a_lost_ones_place_that_continues_nothing_is_lossy(
 ):
     servers = FakeServers(nursery, topology_of(n7=(0, 16_383)), FakeServer(7, Kept()), FakeServer(8, Kept()))
     promotions: list[bool] = []
-    store = store_of(servers, on_promotion=promotions.append)
+    store = store_of(servers, on_promotion=lambda _, is_lossy: promotions.append(is_lossy))
     with trio.fail_after(60):
         await nursery.start(store.run)
         servers.topology = topology_of(n8=(0, 16_383))

@@ -17,7 +17,9 @@ async def test_successor_is_found_while_the_old_primary_still_answers(tmp_path: 
     promotions: list[bool] = []
     with sentinel_group(tmp_path, replicas=1) as group, trio.fail_after(120):
         set_up(group.url)
-        store = open_store(group.url, barrier=BARRIER, on_promotion=promotions.append)
+        store = open_store(
+            group.url, barrier=BARRIER, on_promotion=lambda _, is_lossy: promotions.append(is_lossy)
+        )
         await nursery.start(store.run)
         change = write_of(3, b"before")
         assert await commit(store, change) == COMMITTED
@@ -36,7 +38,9 @@ async def test_lost_primary_is_replaced_and_nothing_acknowledged_is_missing(
     promotions: list[bool] = []
     with sentinel_group(tmp_path, replicas=1) as group, trio.fail_after(120):
         set_up(group.url)
-        store = open_store(group.url, barrier=BARRIER, on_promotion=promotions.append)
+        store = open_store(
+            group.url, barrier=BARRIER, on_promotion=lambda _, is_lossy: promotions.append(is_lossy)
+        )
         await nursery.start(store.run)
         token, last = ABSENT, b""
         for number in range(20):

@@ -19,6 +19,7 @@ from ocs.balance.store_admin import (
     StoreRefusedError,
     StoreUnreachableError,
     _check_server,
+    advance_origin_state_id,
     check_store,
     connect,
     explain,
@@ -229,6 +230,55 @@ def test_workers_that_set_up_at_once_agree(server: Server):
         thread.join()
     assert len(results) == 8
     assert len(set(results)) == 1
+
+
+# --- Origin-State-Id ---------------------------------------------------------------------------------------------
+
+ONE_LOSS, ANOTHER_LOSS = "a" * 40, "b" * 40
+
+
+def test_origin_state_id_rises_once_for_a_loss_however_many_workers_notice_it(server: Server):
+    client = server(*SAFE)
+    set_up_store(client, partitions=64, now_s=1000, library=LIBRARY)
+    raised = advance_origin_state_id(client, known=1000, history=ONE_LOSS, now_s=2000)
+    assert raised == 2000
+    # One that has not heard of it, and one that has before it noticed the loss itself.
+    for known in (1000, raised):
+        assert advance_origin_state_id(client, known=known, history=ONE_LOSS, now_s=3000) == raised
+    assert advance_origin_state_id(client, known=raised, history=ANOTHER_LOSS, now_s=3000) == 3000
+    meta = read_meta(client)
+    assert meta is not None and (meta.origin_state_id, meta.created_s) == (3000, 1000)
+
+
+def test_origin_state_id_never_falls_when_the_clock_or_the_store_is_behind(server: Server):
+    client = server(*SAFE)
+    set_up_store(client, partitions=64, now_s=1000, library=LIBRARY)
+    assert advance_origin_state_id(client, known=1000, history=ONE_LOSS, now_s=5) == 1001
+    # What another worker was told was lost with the store.
+    assert advance_origin_state_id(client, known=7000, history=ANOTHER_LOSS, now_s=5) == 7001
+
+
+def test_workers_that_notice_a_loss_at_once_agree(server: Server):
+    client = server(*SAFE)
+    set_up_store(client, partitions=64, now_s=1000, library=LIBRARY)
+    results: list[int] = []
+
+    def work(now_s: int) -> None:
+        results.append(advance_origin_state_id(client, known=1000, history=ONE_LOSS, now_s=now_s))
+
+    threads = [threading.Thread(target=work, args=(now_s,)) for now_s in range(2000, 2008)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 8 and len(set(results)) == 1
+
+
+def test_origin_state_id_of_a_store_that_is_empty_is_not_raised(server: Server):
+    client = server(*SAFE)
+    with pytest.raises(StoreRefusedError, match="that it is ours: restore the newest backup"):
+        advance_origin_state_id(client, known=1000, history=ONE_LOSS, now_s=2000)
+    assert client.dbsize() == 0
 
 
 def test_other_number_of_partitions_is_refused_with_the_right_one(server: Server):

@@ -12,7 +12,7 @@ import trio.testing
 
 from ocs import limits
 from ocs.balance.client import BalanceClient
-from ocs.balance.keys import CLOCK, account_key, deadline_member, events_key, session_key
+from ocs.balance.keys import CLOCK, account_key, deadline_member, deadlines_key, events_key, session_key
 from ocs.balance.memory_store import MemoryStore
 from ocs.balance.redis_store import RedisStore
 from ocs.balance.redis_stream import StoreServers
@@ -429,6 +429,18 @@ async def test_error_reply_is_an_unknown_outcome(failing: Failing, server: Serve
     server.admin.lpush(events_key(PARTITION), "not a stream")
     result = await failing.commit((B,), (ABSENT,), writes=(Write(0, b"b"),), events=(b"e",))
     assert isinstance(result, Unavailable) and "WRONGTYPE" in result.reason
+    assert await failing.load(B) == (NOTHING,)  # no money moves without its event
+
+
+async def test_deadline_that_cannot_be_written_leaves_the_commit_undone(failing: Failing, server: Server):
+    server.admin.set(deadlines_key(PARTITION), "no sorted set")
+    deadlines = (DeadlineChange("A\nS", 5),)
+    result = await failing.commit(
+        (B,), (ABSENT,), writes=(Write(0, b"b"),), events=(b"e",), deadlines=deadlines
+    )
+    assert isinstance(result, Unavailable)
+    assert await failing.load(B) == (NOTHING,)
+    assert server.admin.xlen(events_key(PARTITION)) == 0
 
 
 async def test_store_that_stops_answering_is_given_up_after_its_time(

@@ -18,7 +18,14 @@ from ocs.balance.store_client import StoreClient
 from ocs.clock import ManualClock
 from ocs.rating import load_catalogue
 from ocs.settings import Settings, StoreSettings
-from ocs.store_setup import open_client, prepare_store, publish_catalogue, reload_library, store_address
+from ocs.store_setup import (
+    advance_origin_state,
+    open_client,
+    prepare_store,
+    publish_catalogue,
+    reload_library,
+    store_address,
+)
 from tests.support.processes import CATALOGUE, ROOT
 from tests.support.store_servers import Server, debian_redis, free_port, single
 
@@ -96,7 +103,9 @@ def test_store_is_set_up_and_used_in_tls_with_the_least_rights(lab: Lab):
     named = lab.settings()
     prepared = prepare_store(named, named.store.url, CLOCK)
     publish_catalogue(named, named.store.url, load_catalogue(CATALOGUE))
-    assert reload_library(prepared.address) == 0
+    assert reload_library(prepared.address, prepared.meta) == 0
+    known = prepared.meta.origin_state_id
+    assert advance_origin_state(prepared.address, CLOCK, known, "a" * 40) == known + 1
     client = open_client(named, lab.folder)
     with client._store as store:
         account = Account("a", "EUR", LifecycleState.ACTIVE, 1, (), ())

@@ -10,7 +10,7 @@ import trio.testing
 from ocs import limits
 from ocs.balance import keys
 from ocs.balance.model import Account, LifecycleState, SessionState, Subscriber, decode_session, encode_value
-from ocs.balance.store import ABSENT, Commit, Committed, TokenSource, Write
+from ocs.balance.store import ABSENT, Commit, Committed, Stored, TokenSource, Write
 from ocs.charging import group as group_module
 from ocs.charging.engine import Engine
 from ocs.charging.supervisor import Supervisor
@@ -560,6 +560,20 @@ async def test_decision_that_raises_harms_only_its_request(lab: Lab, monkeypatch
     worker.run()
     assert worker.outcomes == [Outcome.SUCCESS, Outcome.UNABLE_TO_COMPLY, Outcome.SUCCESS]
     assert lab.balance() == 820_000
+
+
+async def test_value_that_cannot_be_read_fails_its_account_alone(lab: Lab):
+    worker = lab.worker()
+    key = keys.account_key(lab.partition("a"), "a")
+    lab.store.values[key] = Stored(b"t" * 12, b"\xc1 no account")
+    lab.store.hints[keys.identity_key("e164:1")] = b"\xff\xfe"
+    assert worker.ask(initial(mscc(1))).outcome == Outcome.UNABLE_TO_COMPLY
+    assert worker.ask(initial(mscc(1), identities=("e164:1",))).outcome == Outcome.UNABLE_TO_COMPLY
+    assert worker.ask(initial(mscc(1), identities=(BERT,))).outcome == Outcome.SUCCESS
+    key = keys.account_key(lab.partition("b"), "b")
+    lab.store.values[key] = Stored(b"t" * 12, b"\xc1 no account any more")
+    used = update(1, mscc(1, used=octets(1)), identities=(BERT,))
+    assert worker.ask(used).outcome == Outcome.UNABLE_TO_COMPLY
 
 
 async def test_expiry_that_raises_harms_no_request(lab: Lab, monkeypatch: pytest.MonkeyPatch):

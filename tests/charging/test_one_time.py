@@ -1,10 +1,11 @@
 """EVENT requests: direct debiting, refund, balance check, price enquiry (RFC 8506 section 6)."""
 
+import msgspec
 import pytest
 
 from ocs.messages import Outcome, RequestedAction, Service, ServiceUnit
 from ocs.units import Money
-from tests.support.ledger import Ledger, money, pack, texts
+from tests.support.ledger import MORNING_S, Ledger, money, pack, texts
 from tests.support.requests import copy_of, event, events, mscc, octets
 
 DEBIT, REFUND, CHECK, PRICE = RequestedAction
@@ -116,6 +117,16 @@ def test_repeated_refund_is_given_once():
     first = ledger.ask(sent).answer
     assert ledger.ask(copy_of(sent)).answer == first
     assert ledger.balance == SMS
+
+
+def test_refund_that_no_bucket_can_take_is_denied_and_its_repeat_hears_the_same():
+    expired = msgspec.structs.replace(money(0), valid_until_ms=MORNING_S * 1000)
+    for ledger in (Ledger(), Ledger(expired)):
+        sent = event(mscc(None), action=REFUND)
+        decision = ledger.ask(sent)
+        assert decision.answer.outcome == Outcome.END_USER_SERVICE_DENIED
+        assert ledger.balance == 0 and not decision.events
+        assert ledger.ask(copy_of(sent)).answer == decision.answer
 
 
 # --- Enquiries --------------------------------------------------------------------------------------------

@@ -35,7 +35,12 @@ from ocs.diameter_gy.errors import (
 from ocs.diameter_gy.message import encode_message, parse_header
 from ocs.diameter_gy.policy import GyPolicy
 from ocs.diameter_gy.routing import RoutingPolicy
-from ocs.limits import SERVICES_PER_REQUEST_MAX, SESSION_ID_OCTETS_MAX
+from ocs.limits import (
+    AVPS_PER_MESSAGE_MAX,
+    AVPS_PER_SERVICE_MAX,
+    SERVICES_PER_REQUEST_MAX,
+    SESSION_ID_OCTETS_MAX,
+)
 from ocs.messages import CCRequestType, RequestedAction, Service, ServiceUnit
 from ocs.units import Money
 
@@ -522,3 +527,23 @@ def test_money_is_asked_for_and_reported():
     money = grouped(413, grouped(445, integer64(447, 150), integer32(429, -2)), unsigned32(425, 978))
     found = event(grouped(437, money)).services[0].requested
     assert found == ServiceUnit(money=Money(1_500_000, "EUR"))
+
+
+def test_more_avps_than_anyone_needs_are_refused():
+    with pytest.raises(AvpOccursTooManyTimes, match="1024 AVPs"):
+        decode(ccr(*[utf8(282, "relay.example")] * AVPS_PER_MESSAGE_MAX))
+    crowded = grouped(
+        SERVICES, unsigned32(432, 10), *[unsigned32(439, n) for n in range(AVPS_PER_SERVICE_MAX)]
+    )
+    with pytest.raises(AvpOccursTooManyTimes, match="64 AVPs"):
+        decode(ccr(crowded))
+
+
+def test_long_request_is_read_like_a_short_one_and_not_remembered():
+    policy = GyPolicy()
+    decoder = policy.decoder
+    message = ccr(MSCC, encode_avp(999_999, b"x" * 3_000, 4_242, flags=0x80))
+    first = decoder.decode(message, parse_header(message))
+    assert first.charging.services == decode(ccr(MSCC)).charging.services
+    assert not decoder._familiar._known
+    assert decoder._subscriptions.cache_info().currsize == 0  # type: ignore[attr-defined]

@@ -150,6 +150,18 @@ def test_memory_full_of_terminations_stops_reading_from_those_who_fill_it():
     assert overload.octets <= 2_000_000
 
 
+def test_flood_of_terminations_is_not_read_past_the_queue_that_all_share():
+    overload = Overload()
+    flood, quiet = overload.join("flood.example"), overload.join("quiet.example")
+    overload.begin(quiet, 500)
+    taken = 0
+    while overload.may_read(flood):
+        overload.begin(flood, 500)
+        taken += 1
+    assert taken <= REQUESTS_ADMITTED_MAX
+    assert overload.may_read(quiet)
+
+
 # --- the bound follows time ---
 
 
