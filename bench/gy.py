@@ -77,21 +77,22 @@ def measure(
     figures: list[Figure] = []
     with LoadGenerator(plan) as load:
         say(f"gy: opening {plan.accounts} sessions")
-        _check("opening", load.open_sessions())
+        check_phase("opening", load.open_sessions())
         for in_flight in IN_FLIGHT:
             before = family(system.pid) if system else {}
             phase = load.update(in_flight=in_flight, duration_s=duration_s)
             after = family(system.pid) if system else {}
-            _check(f"{in_flight} in flight", phase)
+            check_phase(f"{in_flight} in flight", phase)
             figures += _phase_figures(in_flight, phase)
             if in_flight == _COST_IN_FLIGHT:
                 figures += _cost_figures(phase, before, after)
             say(f"gy: {in_flight} in flight: {phase.requests / phase.elapsed_s:,.0f}/s, {phase.latencies_ms}")
-        _check("closing", load.close_sessions())
+        check_phase("closing", load.close_sessions())
         return figures, load.tally().acknowledged_octets
 
 
-def _check(what: str, phase: PhaseResult) -> None:
+def check_phase(what: str, phase: PhaseResult) -> None:
+    """Raise BenchError unless every request was answered, with success or in the end so, and granted something."""
     # 3004 under more load than a node takes is an answer too: the request was sent again until it was taken.
     failed = {code: count for code, count in phase.results.items() if code not in {2001, 3004}}
     if failed or phase.unanswered or phase.without_grant:
@@ -151,8 +152,8 @@ def measure_million_accounts(
         with LoadGenerator(plan) as load:
             phase = load.open_sessions()
             use: Spent = spent(before, family(system.pid))
-            _check("opening", phase)
-            _check("closing", load.close_sessions())
+            check_phase("opening", phase)
+            check_phase("closing", load.close_sessions())
     note = f"{count} accounts, {plan.accounts} sessions open"
     return [
         _figure("gy_million_accounts_store_mib", use.store_resident_octets / _MIB, "MiB", note),

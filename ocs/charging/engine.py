@@ -276,7 +276,7 @@ class Engine:
     def _commit(self, entry: Entry, works: list[Work]) -> None:
         try:
             Group(self, entry, works).commit()
-        except Exception as error:  # noqa: BLE001 - likewise
+        except Exception as error:  # noqa: BLE001 - told by `fail`: one account fails alone
             self.fail(entry, works, error)
 
     def fail(self, entry: Entry, works: list[Work], error: Exception) -> None:
@@ -285,8 +285,7 @@ class Engine:
         log.error("group_failed", account_id=entry.account_id, remedy="run `ocs verify`", exc_info=error)
         entry.is_busy = False
         entry.forget()
-        for work in works:
-            self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_COMPLY))
+        self.refuse(works, Outcome.UNABLE_TO_COMPLY)
         self.free(entry)
 
     def _missing(self, entry: Entry, works: list[Work]) -> list[Copy]:
@@ -411,10 +410,10 @@ class Engine:
         for work in works:
             self._stall(work)
 
-    def give_up(self, works: list[Work]) -> None:
-        """Tell gateways at once to try another node: the store refuses, and will for a while."""
+    def refuse(self, works: list[Work], outcome: Outcome) -> None:
+        """Let work leave the engine with the same bare answer, at once."""
         for work in works:
-            self.answer(work, ChargingAnswer(Outcome.UNABLE_TO_DELIVER))
+            self.answer(work, ChargingAnswer(outcome))
 
     def wait_for_turn(self, works: list[Work]) -> None:
         """Have work wait for an account that another worker has for itself; its turn is over in milliseconds."""

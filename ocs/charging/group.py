@@ -243,7 +243,7 @@ class Group:
                 _TURNS_WAITED.inc()
                 engine.wait_for_turn(self._works)
             case Unavailable(is_unsent=True):
-                engine.give_up(self._works)
+                engine.refuse(self._works, Outcome.UNABLE_TO_DELIVER)  # the gateway can try another node
             case Unavailable():
                 entry.forget()
                 engine.stall(self._works)

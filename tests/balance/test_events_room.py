@@ -8,15 +8,9 @@ import structlog
 from ocs.balance import events_room, keys
 from ocs.balance.events_room import EventsKept, EventsRoom, seconds_left
 from ocs.metrics import REGISTRY
-from tests.support.charged_store import NOW_MS, PARTITIONS, ChargedStore, started_server
+from tests.support.charged_store import NOW_MS, PARTITIONS, ChargedStore
 
 MIB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    with started_server(tmp_path_factory.mktemp("store")) as url:
-        yield url
 
 
 @pytest.fixture

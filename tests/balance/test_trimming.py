@@ -1,6 +1,5 @@
 """Events go when everybody has acknowledged them, together with what they came to; whatever is killed between."""
 
-from collections.abc import Generator
 from typing import Any
 
 import msgspec
@@ -15,21 +14,6 @@ from ocs.balance.trimming import Trimmer, parse_id, successor
 from ocs.balance.verify import verify_store
 from ocs.events import BILLING_GROUP, decode_event, encode_event
 from tests.support.charged_store import PARTITIONS, ChargedStore, started_server
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    with started_server(tmp_path_factory.mktemp("store")) as url:
-        yield url
-
-
-@pytest.fixture
-def store(url: str) -> Generator[ChargedStore]:
-    store = ChargedStore(url)
-    store.set_up()
-    store.fill()
-    yield store
-    store.close()
 
 
 class Reader:

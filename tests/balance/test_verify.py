@@ -1,7 +1,7 @@
 """An audit of a real store (verify, partition_reader): clean while it is charged against, and every kind of damage found and named."""
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ from ocs.balance.store import TOKEN_OCTETS
 from ocs.balance.trimming import Trimmer
 from ocs.balance.verify import Report, verify_store
 from ocs.events import BILLING_GROUP, ChargeEvent, EventKind, decode_event, encode_event
-from tests.support.charged_store import PARTITIONS, ChargedStore, started_server
+from tests.support.charged_store import PARTITIONS, ChargedStore
 
 HAND = b"by hand 0123"[:TOKEN_OCTETS]
 ACCOUNT = "a1"
@@ -33,21 +33,6 @@ P = keys.partition_of(ACCOUNT, PARTITIONS)
 ACCOUNT_KEY = keys.account_key(P, ACCOUNT)
 OPEN_KEY, ENDED_KEY = (keys.session_key(P, ACCOUNT, name) for name in (OPEN, ENDED))
 MEMBER = keys.deadline_member(ACCOUNT, OPEN)
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    with started_server(tmp_path_factory.mktemp("store")) as url:
-        yield url
-
-
-@pytest.fixture
-def store(url: str) -> Generator[ChargedStore]:
-    store = ChargedStore(url)
-    store.set_up()
-    store.fill()
-    yield store
-    store.close()
 
 
 def audit(store: ChargedStore) -> Report:
