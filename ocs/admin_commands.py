@@ -508,5 +508,5 @@ def _time(epoch_ms: int) -> str:
 
 
 def _print_json(value: Any) -> None:
-    json.dump(value, sys.stdout, indent=2)
+    json.dump(value, sys.stdout, default=msgspec.structs.asdict, indent=2)
     sys.stdout.write("\n")

@@ -235,14 +235,24 @@ def credit_bar(left: int, full: int) -> Text:
     return bar
 
 
-_NOUNS: Final = {Service.DATA: "data", Service.VOICE: "a call", Service.SMS: "messages"}
+_NOUNS: Final = {
+    Service.DATA: "data",
+    Service.VOICE: "a call",
+    Service.SMS: "messages",
+    Service.MMS: "messages",
+}
 _EVENTS: Final = {
     RequestedAction.DIRECT_DEBITING: "sent a message",
     RequestedAction.REFUND_ACCOUNT: "got a message refunded",
     RequestedAction.CHECK_BALANCE: "asked for the balance",
     RequestedAction.PRICE_ENQUIRY: "asked for a price",
 }
-_PLURALS: Final = {Service.DATA: "data", Service.VOICE: "calls", Service.SMS: "messages"}
+_PLURALS: Final = {
+    Service.DATA: "data",
+    Service.VOICE: "calls",
+    Service.SMS: "messages",
+    Service.MMS: "messages",
+}
 _NAMES: Final = {character.subscriber.msisdn: character.name for character in CAST}
 
 
@@ -261,7 +271,7 @@ def describe_grant(service: Service, result: ServiceResult) -> str:
             return f"{amount / _MIB:.1f} MiB"
         case Service.VOICE:
             return f"{amount} s"
-        case Service.SMS:
+        case Service.SMS | Service.MMS:
             return f"{amount} message{'s' if amount > 1 else ''}"
 
 

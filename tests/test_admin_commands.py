@@ -15,7 +15,7 @@ from ocs.balance.client import BalanceClient, Change
 from ocs.balance.model import Hold, RememberedAnswer, Session, SessionService, SessionState
 from ocs.balance.store_admin import connect
 from ocs.events import SCHEMA_VERSION, BucketMovement, ChargeEvent, EventKind, PriceTrace
-from ocs.messages import Service
+from ocs.messages import NO_CONTEXT, Service
 from ocs.units import UnitType
 from tests.support.processes import ROOT, run_ocs, write_config
 
@@ -206,6 +206,8 @@ def test_account_is_shown_with_its_subscriber(run, read) -> None:
         "state": "active",
         "identities": ["e164:491710000088", "imsi:262010000000088"],
         "offers": ["prepaid-basic"],
+        "profile": {"currency": "", "favourites": [], "groups": []},
+        "counters": [],
     }
     shown = run("account", "show", "whole")
     assert "subscriber whole (active): prepaid-basic" in shown
@@ -397,7 +399,7 @@ def put_session(client: BalanceClient, account_id: str, session_id: str, state=S
         10, (), "v1", "prepaid-basic/browsing", 100, 0, False, 5_000, (Hold("main", 40_000),)
     )
     session = Session(
-        session_id, account_id, account_id, state, Service.DATA, "", "pgw.example", "example",
+        session_id, account_id, account_id, state, Service.DATA, NO_CONTEXT, "pgw.example", "example",
         1_790_000_000_000, 1_790_003_600_000, (service,), 90_000,
         (RememberedAnswer(1, 0, b"fingerprint", b"\x90"),),  # type: ignore[arg-type]
         opening_fingerprint=b"\x0a\x0b",

@@ -13,7 +13,7 @@ from ocs.balance.embedded import EmbeddedStore
 from ocs.balance.store_address import plain_address
 from ocs.balance.store_admin import StoreMeta, StoreRefusedError, StoreUnreachableError, connect
 from ocs.clock import ManualClock
-from ocs.messages import Service
+from ocs.messages import NO_CONTEXT, Service
 from ocs.rating import load_catalogue
 from ocs.settings import Settings, StoreSettings
 from ocs.store_setup import (
@@ -113,7 +113,7 @@ async def test_catalogues_stay_for_the_grants_made_under_them(url: str, tmp_path
     later = load_catalogue(folder)
     await in_thread(publish_catalogue, settings(), url, first)
     tariffs = await in_thread(publish_catalogue, settings(), url, later)
-    rate = first.rate(("prepaid-basic",), Service.DATA, 10, (), "", CLOCK.now_ms() // 1000)
+    rate = first.rate(("prepaid-basic",), Service.DATA, 10, (), NO_CONTEXT, CLOCK.now_ms() // 1000)
     assert rate is not None
     assert tariffs.current.version.startswith("2031-01-01.")
     held = tariffs.held_rate(first.version, rate.path)

@@ -190,7 +190,7 @@ def session_view(session: Session) -> SessionView:
         session.subscriber_id,
         session.state.name.lower(),
         str(session.service),
-        session.called_party,
+        session.context.called_party,
         session.origin_host,
         session.origin_realm,
         iso_time(session.opened_ms),

@@ -9,16 +9,24 @@ from typing import Final
 
 import msgspec
 
-from ocs.messages import Service
+from ocs.messages import NO_PROFILE, Profile, Service, UsageContext
 from ocs.units import UnitType
 
 
 class LifecycleState(IntEnum):
-    """Whether an account or a subscriber may use services."""
+    """Whether an account or a subscriber may use services.
+
+    A created one becomes active with its first use or top-up; a one-way barred one may be reached and may top up, but
+    not originate; an expired one can still be topped up; a recycled one has given its numbers back.
+    """
 
     ACTIVE = 1
     SUSPENDED = 2
     CLOSED = 3
+    CREATED = 4
+    ONE_WAY_BARRED = 5
+    EXPIRED = 6
+    RECYCLED = 7
 
 
 class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -74,6 +82,21 @@ class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
     credit_limit_micro: int = 0
 
 
+class Counter(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How much a subscriber has used or spent of something in a period: what tiers, caps and limits look at.
+
+    Attributes:
+        counter_id: as the catalogue (or a member's limit) names it.
+        period_start_ms: epoch milliseconds at which the counted period began; a later period starts from nothing.
+        value: units, or micro-units where money is counted. reserved: what open grants may add to it.
+    """
+
+    counter_id: str
+    period_start_ms: int
+    value: int = 0
+    reserved: int = 0
+
+
 class Subscriber(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who uses services and which account pays; it stands in the account's partition.
 
@@ -85,6 +108,8 @@ class Subscriber(msgspec.Struct, frozen=True, array_like=True, gc=False):
     state: LifecycleState
     identities: tuple[str, ...]
     offers: tuple[str, ...]
+    profile: Profile = NO_PROFILE
+    counters: tuple[Counter, ...] = ()
 
 
 class Hold(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -154,7 +179,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
     subscriber_id: str
     state: SessionState
     service: Service
-    called_party: str
+    context: UsageContext
     origin_host: str
     origin_realm: str
     opened_ms: int

@@ -19,6 +19,7 @@ from ocs.charging.tariffs import Tariffs
 from ocs.charging.usage import amount_of, debit_use
 from ocs.events import EventKind, PriceTrace
 from ocs.messages import (
+    NO_PROFILE,
     ChargingAnswer,
     ChargingRequest,
     MultipleServicesCreditControl,
@@ -63,7 +64,7 @@ def _event_session(state: State, request: ChargingRequest, moment: Moment) -> Se
         state.subscriber.subscriber_id if state.subscriber else "",
         SessionState.CLOSED,
         request.service,
-        request.called_party,
+        request.context,
         request.origin_host,
         request.origin_realm,
         moment.now_ms,
@@ -221,8 +222,9 @@ class _Event:
             self._request.service,
             asked.rating_group,
             asked.service_identifiers,
-            self._request.called_party,
+            self._request.context,
             self._now_s,
+            subscriber.profile if subscriber else NO_PROFILE,
         )
         if rate is None:
             return None, 0

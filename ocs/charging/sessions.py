@@ -20,6 +20,7 @@ from ocs.charging.quota import reserve_grant
 from ocs.charging.tariffs import Tariffs
 from ocs.charging.usage import debit_use, is_zero, measured
 from ocs.messages import (
+    NO_PROFILE,
     CCRequestType,
     ChargingAnswer,
     ChargingRequest,
@@ -74,7 +75,7 @@ class SessionDecision:
             subscriber.subscriber_id if subscriber else "",
             SessionState.OPEN,
             request.service,
-            request.called_party,
+            request.context,
             request.origin_host,
             request.origin_realm,
             moment.now_ms,
@@ -239,8 +240,9 @@ class SessionDecision:
             session.service,
             asked.rating_group,
             asked.service_identifiers,
-            session.called_party,
+            session.context,
             self._moment.now_ms // 1000,
+            subscriber.profile if subscriber else NO_PROFILE,
         )
 
     def _settle_and_close(self, session: Session, outcome: Outcome) -> Decision:

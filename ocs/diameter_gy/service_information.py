@@ -24,6 +24,7 @@ from ocs.diameter_gy.grammar import (
 )
 from ocs.diameter_gy.subscription import party_of, subscriptions_of
 from ocs.limits import AVP_DEPTH_MAX
+from ocs.messages import NO_CONTEXT, UsageContext
 
 # Places for one value each, first come first kept; _SUBSCRIPTION is a list; _GROUP and above are walked into.
 (
@@ -73,10 +74,7 @@ CONTAINER: Final = "Service-Information"
 class ServiceInformation(msgspec.Struct, frozen=True):
     """The findings; empty where the request does not say."""
 
-    called_party: str = ""
-    calling_party: str = ""
-    access_point_name: str = ""
-    serving_network: str = ""
+    context: UsageContext = NO_CONTEXT
     subscription_ids: tuple[str, ...] = ()
     tolerated: tuple[ToleratedAvp, ...] = ()
 
@@ -108,10 +106,12 @@ class ServiceInformationDecoder:
         if not self._tolerates_unknown:
             split_tree(avps, _check_known)
         return ServiceInformation(
-            called_party=_party(codes.CALLED_PARTY_ADDRESS, found[_CALLED] or found[_REQUESTED]),
-            calling_party=_party(codes.CALLING_PARTY_ADDRESS, found[_CALLING]),
-            access_point_name=found[_ACCESS_POINT].decode("utf-8", "replace").lower(),
-            serving_network=_serving_network(found),
+            context=UsageContext(
+                called_party=_party(codes.CALLED_PARTY_ADDRESS, found[_CALLED] or found[_REQUESTED]),
+                calling_party=_party(codes.CALLING_PARTY_ADDRESS, found[_CALLING]),
+                access_point_name=found[_ACCESS_POINT].decode("utf-8", "replace").lower(),
+                serving_network=_serving_network(found),
+            ),
             subscription_ids=subscriptions_of(found[_SUBSCRIPTION]) or _imsi(found[_IMSI]),
             tolerated=tuple(tolerated),
         )

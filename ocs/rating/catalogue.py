@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from ocs.limits import RATES_REMEMBERED, TARIFF_CHANGE_HORIZON_DAYS
-from ocs.messages import Service
+from ocs.messages import NO_PROFILE, Profile, Service, UsageContext
 from ocs.rating.compiler import compile_tariff
 from ocs.rating.errors import CatalogueError, ExpectationError
 from ocs.rating.offers import Allowance, Offer, Price
@@ -128,8 +128,9 @@ class Catalogue:
         service: Service,
         rating_group: int | None,
         service_identifiers: tuple[int, ...],
-        called_party: str,
+        context: UsageContext,
         at_s: int,
+        profile: Profile = NO_PROFILE,  # noqa: ARG002 - part 3 prices by it
     ) -> Rate | None:
         """Find the price of a use.
 
@@ -138,13 +139,15 @@ class Catalogue:
             service: what is used.
             rating_group: of the Multiple-Services-Credit-Control, None when it has none.
             service_identifiers: of the same; a price for any one of them applies.
-            called_party: digits; empty where there is none.
+            context: the circumstances of the use.
             at_s: the moment, in epoch seconds.
+            profile: of the subscriber.
 
         Returns:
             The rate with ``changes_at_s``, or None when no price applies (DIAMETER_RATING_FAILED, RFC 8506
             section 9.2).
         """
+        called_party = context.called_party
         zone = self._tariff.destinations.zone_of(called_party) if called_party else None
         key = (offers, service, rating_group, service_identifiers, zone)
         remembered = self._remembered.get(key)

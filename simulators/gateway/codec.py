@@ -134,6 +134,11 @@ def _service_information(request: CreditRequest) -> grouped.ServiceInformation:
             recipient = grouped.RecipientInfo(recipient_address=[address])
             short_message = grouped.SmsInformation(recipient_info=[recipient])
             return grouped.ServiceInformation(sms_information=short_message)
+        case Service.MMS:
+            recipient = grouped.RecipientAddress(address_type=1, address_data=request.called_party)
+            return grouped.ServiceInformation(
+                mms_information=grouped.MmsInformation(recipient_address=[recipient])
+            )
 
 
 def decode_answer(frame: bytes) -> CreditAnswer:

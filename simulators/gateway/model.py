@@ -40,7 +40,7 @@ class Units(msgspec.Struct, frozen=True, omit_defaults=True):
                 return (self.input_octets or 0) + (self.output_octets or 0)
             case Service.VOICE:
                 return self.time_s or 0
-            case Service.SMS:
+            case Service.SMS | Service.MMS:
                 return self.service_specific_units or 0
 
 

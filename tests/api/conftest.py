@@ -18,7 +18,7 @@ from ocs.balance.model import (
     SessionService,
     SessionState,
 )
-from ocs.messages import Service
+from ocs.messages import NO_CONTEXT, Service
 from ocs.metrics import Counter, Histogram, Registry
 from ocs.units import UnitType
 from ocs.worker_channel import WorkerChannel, serve_worker_channel
@@ -32,7 +32,7 @@ def account(account_id: str) -> Account:
 
 def session(session_id: str) -> Session:
     return Session(
-        session_id, "a1", "s1", SessionState.OPEN, Service.DATA, "", "pgw.example", "example", 1_000, 5_000,
+        session_id, "a1", "s1", SessionState.OPEN, Service.DATA, NO_CONTEXT, "pgw.example", "example", 1_000, 5_000,
         (SessionService(10, (), "v1", "offer/data", 100, 100, False, 2_000),), 90_000,
         (RememberedAnswer(1, 0, b"fingerprint", b"\x90"),),  # type: ignore[arg-type]
     )  # fmt: skip

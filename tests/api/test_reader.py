@@ -11,7 +11,7 @@ from ocs.balance.embedded import EmbeddedStore
 from ocs.balance.model import Account, LifecycleState, Session, SessionState, encode_value
 from ocs.balance.store_admin import connect
 from ocs.balance.store_client import StoreClient
-from ocs.messages import Service
+from ocs.messages import NO_CONTEXT, Service
 from tests.support.store_servers import Cluster, cluster, slot_of
 
 pytestmark = pytest.mark.bounded(30)
@@ -40,7 +40,7 @@ def put_account(connection: redis.Redis, account_id: str) -> None:
 
 def put_session(connection: redis.Redis, session_id: str, account_id: str, state=SessionState.OPEN) -> None:
     partition = keys.partition_of(account_id, PARTITIONS)
-    session = Session(session_id, account_id, "s", state, Service.DATA, "", "h", "r", 0, 1)
+    session = Session(session_id, account_id, "s", state, Service.DATA, NO_CONTEXT, "h", "r", 0, 1)
     connection.set(keys.session_key(partition, account_id, session_id), TOKEN + encode_value(session))
     connection.set(keys.locator_key(session_id), keys.encode_location(account_id, "s"))
     if state is SessionState.OPEN:

@@ -13,7 +13,7 @@ from ocs.api.views import (
     status_view,
 )
 from ocs.balance.model import Account, Bucket, LifecycleState, Session, SessionState
-from ocs.messages import Service
+from ocs.messages import Service, UsageContext
 from ocs.metrics import Counter, Histogram, Registry, Snapshot
 from ocs.units import UnitType
 
@@ -42,7 +42,7 @@ def test_account_shows_its_money_in_sum_and_each_bucket():
 
 def test_session_does_not_show_remembered_answers_or_fingerprints():
     session = Session(
-        "gw;1", "a", "s", SessionState.CLOSED, Service.VOICE, "4930", "h", "r", 0, 1_500, charged_micro=90_000,
+        "gw;1", "a", "s", SessionState.CLOSED, Service.VOICE, UsageContext("4930"), "h", "r", 0, 1_500, charged_micro=90_000,
         opening_fingerprint=b"secret",
     )  # fmt: skip
     text = msgspec.json.encode(session_view(session))

@@ -6,7 +6,7 @@ from ocs.balance.model import Account, Bucket, Hold, LifecycleState, Session, Se
 from ocs.charging.draft import Draft, operation_of
 from ocs.charging.tariffs import money_rate
 from ocs.events import ChargeEvent, EventKind, PriceTrace
-from ocs.messages import ChargingRequest, Service
+from ocs.messages import NO_CONTEXT, ChargingRequest, Service
 from ocs.units import UnitType
 from tests.support.catalogue import lab_catalogue
 from tests.support.requests import SESSION, event, initial, mscc, octets, termination, update
@@ -26,7 +26,7 @@ def draft(operation: str, *buckets: Bucket, opened_by: bytes = b"\x01") -> Draft
 
 def session(opened_by: bytes = b"\x01") -> Session:
     return Session(
-        SESSION, "A1", "S1", SessionState.OPEN, Service.DATA, "", "smf.example", "example", 0, 0,
+        SESSION, "A1", "S1", SessionState.OPEN, Service.DATA, NO_CONTEXT, "smf.example", "example", 0, 0,
         opening_fingerprint=opened_by,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from ocs import limits
 from ocs.balance.model import Session, SessionState
 from ocs.charging.memory import Recall, earlier_lives, opening_of, recall, remember
-from ocs.messages import ChargingAnswer, ChargingRequest, Outcome, Service
+from ocs.messages import NO_CONTEXT, ChargingAnswer, ChargingRequest, Outcome, Service
 from tests.support.requests import SESSION, copy_of, initial, mscc, octets, termination, update
 
 FIRST = initial(mscc(1))
@@ -15,13 +15,13 @@ FIRST = initial(mscc(1))
 def session_after(*requests: ChargingRequest) -> Session:
     """A session that answered each request with a cost that tells it."""
     session = Session(
-        SESSION, "A1", "S1", SessionState.OPEN, Service.DATA, "", "smf.example", "example", 0, 0,
+        SESSION, "A1", "S1", SessionState.OPEN, Service.DATA, NO_CONTEXT, "smf.example", "example", 0, 0,
         opening_fingerprint=opening_of(FIRST),
     )  # fmt: skip
     for request in requests:
         answers, forgotten = remember(session, request, answer_to(request))
         session = Session(
-            SESSION, "A1", "S1", SessionState.OPEN, Service.DATA, "", "smf.example", "example", 0, 0,
+            SESSION, "A1", "S1", SessionState.OPEN, Service.DATA, NO_CONTEXT, "smf.example", "example", 0, 0,
             answers=answers, forgotten_number=forgotten, opening_fingerprint=opening_of(FIRST),
         )  # fmt: skip
     return session

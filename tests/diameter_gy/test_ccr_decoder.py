@@ -278,8 +278,8 @@ def test_3gpp_avps_at_the_top_level_are_read():
     found = charging(
         utf8(18, "26201", TGPP), utf8(30, "Internet"), utf8(1, "262010000000001", TGPP), subscription=b""
     )
-    assert found.serving_network == "26201"
-    assert found.access_point_name == "internet"
+    assert found.context.serving_network == "26201"
+    assert found.context.access_point_name == "internet"
     assert found.subscription_ids == ("imsi:262010000000001",)
 
 
@@ -511,7 +511,7 @@ def test_voice_request_names_its_parties():
         vendor_id=TGPP,
     )
     found = charging(grouped(873, parties, vendor_id=TGPP), context=utf8(461, "ext.1.2.8.32260@3gpp.org"))
-    assert (found.calling_party, found.called_party) == ("491511", "49301234")
+    assert (found.context.calling_party, found.context.called_party) == ("491511", "49301234")
 
 
 def test_sms_request_names_its_recipient():
@@ -520,7 +520,7 @@ def test_sms_request_names_its_recipient():
         2000, address(2010, "10.0.0.1", TGPP), grouped(2026, recipient, vendor_id=TGPP), vendor_id=TGPP
     )
     found = event(grouped(873, sms, vendor_id=TGPP), context=utf8(461, "32274@3gpp.org"))
-    assert (found.service, found.called_party) == (Service.SMS, "49151777")
+    assert (found.service, found.context.called_party) == (Service.SMS, "49151777")
 
 
 def test_money_is_asked_for_and_reported():

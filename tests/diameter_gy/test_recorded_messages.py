@@ -90,7 +90,7 @@ def test_magma_session_opens_with_four_rating_groups():
     assert request.services == tuple(
         MultipleServicesCreditControl(number, (), size, ()) for number in (9, 3, 2, 1)
     )
-    assert (request.access_point_name, request.serving_network) == ("internet", "00101")
+    assert (request.context.access_point_name, request.context.serving_network) == ("internet", "00101")
     assert request.event_time_s == 1_620_246_598
 
 
@@ -123,7 +123,10 @@ def test_ericsson_update_leaves_the_quota_to_us():
     request = decode(message)
     assert request.charging.services == (MultipleServicesCreditControl(1000, (), ServiceUnit(), ()),)
     assert request.charging.subscription_ids == ("e164:15100000078", "imsi:302510400000090")
-    assert (request.charging.access_point_name, request.charging.serving_network) == ("media.ng", "302510")
+    assert (request.charging.context.access_point_name, request.charging.context.serving_network) == (
+        "media.ng",
+        "302510",
+    )
     assert (request.destination_host, request.destination_realm) == ("ddrs2gy.videotron.com", "videotron.com")
     assert request.route_records == ("c2-10-217-32-2-lbepg201.vl.ca",)
     assert request.charging.service is Service.DATA
@@ -144,7 +147,7 @@ def test_unknown_vendor_avp_with_m_bit_at_the_top_level_is_refused_unless_tolera
         (666, 22833),
     ]
     assert request.charging.subscription_ids == ("e164:3240000088",)
-    assert request.charging.serving_network == "20620"
+    assert request.charging.context.serving_network == "20620"
 
 
 BROKEN = [row for row in QUBERSHIP if row["note"]]

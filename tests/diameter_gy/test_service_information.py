@@ -32,13 +32,13 @@ def location(octets: str) -> bytes:
 
 
 def test_access_point_is_case_blind():
-    assert ps(utf8(30, "Internet.MNC001")).access_point_name == "internet.mnc001"
+    assert ps(utf8(30, "Internet.MNC001")).context.access_point_name == "internet.mnc001"
 
 
 def test_network_of_the_serving_node_wins():
     sgsn, ggsn = utf8(18, "302510", TGPP), utf8(9, "26201", TGPP)
-    assert ps(sgsn, ggsn, location("0162f21000000000")).serving_network == "302510"
-    assert ps(ggsn, sgsn).serving_network == "302510"
+    assert ps(sgsn, ggsn, location("0162f21000000000")).context.serving_network == "302510"
+    assert ps(ggsn, sgsn).context.serving_network == "302510"
 
 
 @pytest.mark.parametrize(
@@ -51,29 +51,29 @@ def test_network_of_the_serving_node_wins():
     ],
 )
 def test_network_of_the_cell_comes_next(octets, network):
-    assert ps(utf8(9, "99999", TGPP), location(octets)).serving_network == network
+    assert ps(utf8(9, "99999", TGPP), location(octets)).context.serving_network == network
 
 
 @pytest.mark.parametrize("octets", ["", "01", "0562f210", "01ffffff", b"0102F60200FC0417".hex()])
 def test_malformed_location_is_passed_over(octets):
-    assert ps(utf8(9, "26202", TGPP), location(octets)).serving_network == "26202"
+    assert ps(utf8(9, "26202", TGPP), location(octets)).context.serving_network == "26202"
 
 
 @pytest.mark.parametrize("text", ["1234", "1234567", "26 01", "abcde"])
 def test_what_is_no_network_is_passed_over(text):
-    assert ps(utf8(18, text, TGPP)).serving_network == ""
+    assert ps(utf8(18, text, TGPP)).context.serving_network == ""
 
 
 def test_call_names_its_parties():
     found = ims(
         utf8(831, "sip:+491511@x", TGPP), utf8(831, "tel:+491512", TGPP), utf8(832, "tel:+4930", TGPP)
     )
-    assert (found.calling_party, found.called_party) == ("491511", "4930")
+    assert (found.context.calling_party, found.context.called_party) == ("491511", "4930")
 
 
 def test_requested_party_stands_in_for_a_called_party():
-    assert ims(utf8(1251, "tel:+4930", TGPP)).called_party == "4930"
-    assert ims(utf8(1251, "tel:+4930", TGPP), utf8(832, "tel:+4931", TGPP)).called_party == "4931"
+    assert ims(utf8(1251, "tel:+4930", TGPP)).context.called_party == "4930"
+    assert ims(utf8(1251, "tel:+4930", TGPP), utf8(832, "tel:+4931", TGPP)).context.called_party == "4931"
 
 
 @pytest.mark.parametrize("code", [1201, 2028])
@@ -82,12 +82,12 @@ def test_message_names_its_recipient_and_originator(code):
         group(2027, enumerated(899, 1, TGPP), utf8(897, "+491511", TGPP)),
         group(2026, group(code, enumerated(899, 1, TGPP), utf8(897, "+4917", TGPP))),
     )
-    assert (found.called_party, found.calling_party) == ("4917", "491511")
+    assert (found.context.called_party, found.context.calling_party) == ("4917", "491511")
 
 
 def test_first_recipient_counts():
     recipients = [group(2026, group(1201, utf8(897, number, TGPP))) for number in ("1", "2")]
-    assert sms(*recipients).called_party == "1"
+    assert sms(*recipients).context.called_party == "1"
 
 
 def test_subscription_in_the_container_and_imsi_are_found():
@@ -100,7 +100,7 @@ def test_subscription_in_the_container_and_imsi_are_found():
 
 
 def test_malformed_content_of_what_is_not_needed_is_passed_over():
-    assert ps(encode_avp(1016, b"\xff\xff\xff", TGPP), utf8(30, "a")).access_point_name == "a"
+    assert ps(encode_avp(1016, b"\xff\xff\xff", TGPP), utf8(30, "a")).context.access_point_name == "a"
 
 
 def test_container_that_cannot_be_taken_apart_is_refused():
@@ -138,4 +138,4 @@ def test_unknown_avp_with_m_bit_is_refused_at_any_depth_where_nothing_is_tolerat
     with pytest.raises(AvpUnsupported) as caught:
         STRICT.decode(group(873, group(874, unknown)))
     assert caught.value.failed_avp == group(873, group(874, unknown))
-    assert STRICT.decode(group(873, group(874, utf8(30, "a")))).access_point_name == "a"
+    assert STRICT.decode(group(873, group(874, utf8(30, "a")))).context.access_point_name == "a"

@@ -11,6 +11,7 @@ from ocs.charging.engine import Engine
 from ocs.charging.tariffs import Tariffs
 from ocs.clock import ManualClock
 from ocs.messages import (
+    NO_CONTEXT,
     CCRequestType,
     ChargingAnswer,
     ChargingRequest,
@@ -37,8 +38,8 @@ async def opened_a_day_ago(ocs, session, msisdn):
     asked = MultipleServicesCreditControl(10, (), ServiceUnit(total_octets=1 << 20), ())
     request = ChargingRequest(
         session, CCRequestType.INITIAL, 0, "pgw.example", "example", Service.DATA, (f"e164:{msisdn}",), (asked,),
-        multiple_services=True, requested_action=None, event_time_s=None, called_party="", calling_party="",
-        access_point_name="", serving_network="", fingerprint=b"a day ago",
+        multiple_services=True, requested_action=None, event_time_s=None, context=NO_CONTEXT,
+        fingerprint=b"a day ago",
     )  # fmt: skip
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:

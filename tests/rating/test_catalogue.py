@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocs.limits import RATES_REMEMBERED
-from ocs.messages import Service
+from ocs.messages import NO_CONTEXT, Service, UsageContext
 from ocs.rating import Catalogue, CatalogueError, Rate
 from ocs.units import UnitType
 
@@ -200,13 +200,15 @@ def test_first_price_that_applies_is_taken(
     called_party: str,
     expected: str | None,
 ) -> None:
-    rate = catalogue.rate(offers, service, rating_group, service_identifiers, called_party, NOON)
+    rate = catalogue.rate(
+        offers, service, rating_group, service_identifiers, UsageContext(called_party), NOON
+    )
     without_period = None if rate is None else rate.path
     assert without_period == expected
 
 
 def test_rate_carries_everything_that_charging_needs(catalogue: Catalogue) -> None:
-    rate = catalogue.rate(("base",), Service.VOICE, None, (), "33123", NOON)
+    rate = catalogue.rate(("base",), Service.VOICE, None, (), UsageContext("33123"), NOON)
     assert rate is not None
     assert rate.unit_type == UnitType.TIME
     assert (rate.price_micro, rate.price_units, rate.first_units, rate.step_units) == (200_000, 60, 60, 1)
@@ -218,15 +220,15 @@ def test_rate_carries_everything_that_charging_needs(catalogue: Catalogue) -> No
 
 
 def test_service_that_need_not_be_metered_says_so(catalogue: Catalogue) -> None:
-    rate = catalogue.rate(("base",), Service.DATA, 8, (), "", NOON)
+    rate = catalogue.rate(("base",), Service.DATA, 8, (), NO_CONTEXT, NOON)
     assert rate is not None
     assert not rate.credit_control_applicable
     assert rate.is_free
 
 
 def test_equal_queries_get_the_same_object(catalogue: Catalogue) -> None:
-    one = catalogue.rate(("base",), Service.DATA, 1, (), "", NOON)
-    other = catalogue.rate(("base",), Service.DATA, 1, (), "", NOON + 5)
+    one = catalogue.rate(("base",), Service.DATA, 1, (), NO_CONTEXT, NOON)
+    other = catalogue.rate(("base",), Service.DATA, 1, (), NO_CONTEXT, NOON + 5)
     assert one is other
 
 
@@ -254,7 +256,7 @@ def test_rate_names_the_allowances_that_may_pay(
     at: str,
     expected: set[str],
 ) -> None:
-    rate = catalogue.rate(("base",), service, rating_group, (), called_party, local(at))
+    rate = catalogue.rate(("base",), service, rating_group, (), UsageContext(called_party), local(at))
     assert rate is not None
     assert rate.allowances == expected
 
@@ -296,17 +298,17 @@ def test_offer_tells_what_comes_with_it(catalogue: Catalogue) -> None:
 def test_rate_changes_when_the_first_other_rate_applies(
     catalogue: Catalogue, at: str, is_cheap: bool, changes_at: str
 ) -> None:
-    rate = catalogue.rate(("base",), Service.VOICE, None, (), "4930123", local(at))
+    rate = catalogue.rate(("base",), Service.VOICE, None, (), UsageContext("4930123"), local(at))
     assert rate is not None
     assert rate.path == ("base/german-cheap@evening+weekend>national" if is_cheap else "base/german>national")
     assert rate.changes_at_s == local(changes_at)
 
 
 def test_change_of_eligible_allowances_is_a_change_of_rate(catalogue: Catalogue) -> None:
-    rate = catalogue.rate(("base",), Service.DATA, None, (), "", NOON)
+    rate = catalogue.rate(("base",), Service.DATA, None, (), NO_CONTEXT, NOON)
     assert rate is not None
     assert rate.changes_at_s == local("2026-11-05T00:00:00")
-    night = catalogue.rate(("base",), Service.DATA, None, (), "", rate.changes_at_s)
+    night = catalogue.rate(("base",), Service.DATA, None, (), NO_CONTEXT, rate.changes_at_s)
     assert night is not None
     assert night.path == "base/data~night-data"
     assert night.price_micro == rate.price_micro
@@ -314,12 +316,12 @@ def test_change_of_eligible_allowances_is_a_change_of_rate(catalogue: Catalogue)
 
 def test_service_sold_at_night_only_cannot_be_rated_by_day(catalogue: Catalogue) -> None:
     offers = ("nights-only",)
-    assert catalogue.rate(offers, Service.SMS, None, (), "", NOON) is None
-    night = catalogue.rate(offers, Service.SMS, None, (), "", local("2026-11-05T00:00:00"))
+    assert catalogue.rate(offers, Service.SMS, None, (), NO_CONTEXT, NOON) is None
+    night = catalogue.rate(offers, Service.SMS, None, (), NO_CONTEXT, local("2026-11-05T00:00:00"))
     assert night is not None
     assert night.path == "nights-only/sms@night"
     assert night.changes_at_s == local("2026-11-05T06:00:00")
-    assert catalogue.rate(offers, Service.SMS, None, (), "", night.changes_at_s) is None
+    assert catalogue.rate(offers, Service.SMS, None, (), NO_CONTEXT, night.changes_at_s) is None
 
 
 def test_change_far_ahead_is_seen_when_it_comes_into_sight(load: Loader) -> None:
@@ -328,7 +330,7 @@ def test_change_far_ahead_is_seen_when_it_comes_into_sight(load: Loader) -> None
     catalogue = load(text)
 
     def allowances_and_change(at: str) -> tuple[bool, int]:
-        rate = catalogue.rate(("base",), Service.DATA, None, (), "", local(at))
+        rate = catalogue.rate(("base",), Service.DATA, None, (), NO_CONTEXT, local(at))
         assert rate is not None
         return "night-data" in rate.allowances, rate.changes_at_s
 
@@ -342,7 +344,7 @@ def test_change_far_ahead_is_seen_when_it_comes_into_sight(load: Loader) -> None
 def test_report_from_before_a_change_is_rated_as_of_then(catalogue: Catalogue) -> None:
     evening, noon = local("2026-11-04T20:00:00"), NOON
     for at, expected in [(evening, 50_000), (noon, 90_000), (evening, 50_000), (noon - 86_400, 90_000)]:
-        rate = catalogue.rate(("base",), Service.VOICE, None, (), "4930123", at)
+        rate = catalogue.rate(("base",), Service.VOICE, None, (), UsageContext("4930123"), at)
         assert rate is not None
         assert rate.price_micro == expected
 
@@ -360,7 +362,9 @@ queries = st.tuples(
     st.sampled_from(list(Service)),
     st.sampled_from([None, 1, 2, 3, 8, 9, 100, 4_000_000_000]),
     st.sampled_from([(), (1000,), (7,)]),
-    st.sampled_from(["", "4930123", "491711", "33612345678", "112", "88161234567", "alice"]),
+    st.sampled_from(["", "4930123", "491711", "33612345678", "112", "88161234567", "alice"]).map(
+        UsageContext
+    ),
 )
 # Minutes around the changes of clocks in October 2026 and March 2027, Christmas and an ordinary week.
 moments = st.builds(
@@ -376,7 +380,7 @@ moments = st.builds(
 @given(st.lists(st.tuples(queries, moments), min_size=1, max_size=20))
 def test_remembered_answers_equal_those_worked_out_anew(
     shipped: Catalogue,
-    asked: list[tuple[tuple[tuple[str, ...], Service, int | None, tuple[int, ...], str], int]],
+    asked: list[tuple[tuple[tuple[str, ...], Service, int | None, tuple[int, ...], UsageContext], int]],
 ) -> None:
     for query, at in asked:
         remembered = shipped.rate(*query, at)
@@ -387,7 +391,9 @@ def test_remembered_answers_equal_those_worked_out_anew(
 @settings(max_examples=60)
 @given(queries, moments)
 def test_rate_stays_until_it_says_and_changes_then(
-    shipped: Catalogue, query: tuple[tuple[str, ...], Service, int | None, tuple[int, ...], str], at: int
+    shipped: Catalogue,
+    query: tuple[tuple[str, ...], Service, int | None, tuple[int, ...], UsageContext],
+    at: int,
 ) -> None:
     rate = shipped.rate(*query, at)
     end = rate.changes_at_s if rate is not None and rate.changes_at_s else at + 3 * 86_400
@@ -404,7 +410,9 @@ def test_rate_stays_until_it_says_and_changes_then(
 @settings(max_examples=60)
 @given(queries, moments)
 def test_rate_is_found_again_by_its_path(
-    shipped: Catalogue, query: tuple[tuple[str, ...], Service, int | None, tuple[int, ...], str], at: int
+    shipped: Catalogue,
+    query: tuple[tuple[str, ...], Service, int | None, tuple[int, ...], UsageContext],
+    at: int,
 ) -> None:
     rate = shipped.rate(*query, at)
     if rate is None:
@@ -476,10 +484,10 @@ def test_published_catalogue_that_cannot_be_used_is_refused(catalogue: Catalogue
 def test_rating_groups_from_the_network_do_not_fill_the_memory(load: Loader) -> None:
     catalogue = load(OFFERS)
     for rating_group in range(RATES_REMEMBERED + 100):
-        catalogue.rate(("base",), Service.SMS, rating_group, (), "", NOON)
+        catalogue.rate(("base",), Service.SMS, rating_group, (), NO_CONTEXT, NOON)
     assert len(catalogue._remembered) <= RATES_REMEMBERED
     for rating_group in range(1_000):
-        catalogue.rate(("base",), Service.DATA, rating_group, (), "", NOON)
+        catalogue.rate(("base",), Service.DATA, rating_group, (), NO_CONTEXT, NOON)
     assert len(catalogue._rates) < 20
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ocs.messages import Service
+from ocs.messages import NO_CONTEXT, Service
 from ocs.rating import CatalogueError, load_catalogue
 
 HEADER = '[catalogue]\nname = "n"\ncurrency = "EUR"\ntime_zone = "UTC"\neffective = 2026-11-01\n'
@@ -40,7 +40,7 @@ def test_files_of_a_folder_are_one_catalogue_however_they_are_divided(tmp_path: 
 def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path, all=HEADER + QUOTA + OFFER.format(id="a"))
     (tmp_path / "README.md").write_text("not TOML")
-    rate = load_catalogue(tmp_path).rate(("a",), Service.SMS, None, (), "", 0)
+    rate = load_catalogue(tmp_path).rate(("a",), Service.SMS, None, (), NO_CONTEXT, 0)
     assert rate is not None
     assert rate.price_micro == 90_000
 

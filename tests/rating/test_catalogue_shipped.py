@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ocs.messages import FinalUnitAction, Service
+from ocs.messages import NO_CONTEXT, FinalUnitAction, Service, UsageContext
 from ocs.rating import Catalogue, billable_units, price_micro
 from ocs.units import UnitType
 
@@ -20,7 +20,7 @@ def cost(catalogue: Catalogue, offer: str, service: Service, units: int, **query
         service,
         query.get("rating_group"),  # type: ignore[arg-type]
         query.get("service_identifiers", ()),  # type: ignore[arg-type]
-        str(query.get("called_party", "")),
+        UsageContext(str(query.get("called_party", ""))),
         int(str(query.get("at_s", WORKDAY_NOON))),
     )
     assert rate is not None
@@ -98,7 +98,7 @@ def test_basic_messages_cost_what_the_destination_says(
 
 
 def test_data_offer_has_a_volume_then_money_then_a_page_for_topping_up(shipped: Catalogue) -> None:
-    rate = shipped.rate(("prepaid-basic", "prepaid-data-5g"), Service.DATA, 1, (), "", WORKDAY_NOON)
+    rate = shipped.rate(("prepaid-basic", "prepaid-data-5g"), Service.DATA, 1, (), NO_CONTEXT, WORKDAY_NOON)
     assert rate is not None
     assert rate.path == "prepaid-data-5g/data"
     assert rate.allowances == {"data"}
@@ -114,7 +114,9 @@ def test_data_offer_has_a_volume_then_money_then_a_page_for_topping_up(shipped: 
 
 
 def test_add_on_s_minutes_pay_for_calls_that_the_other_offer_prices(shipped: Catalogue) -> None:
-    rate = shipped.rate(("prepaid-basic", "talk-and-text"), Service.VOICE, None, (), "4930123", WORKDAY_NOON)
+    rate = shipped.rate(
+        ("prepaid-basic", "talk-and-text"), Service.VOICE, None, (), UsageContext("4930123"), WORKDAY_NOON
+    )
     assert rate is not None
     assert rate.path.startswith("prepaid-basic/voice-national")
     assert "minutes" in rate.allowances
@@ -131,14 +133,14 @@ def test_family_pays_by_invoice_up_to_its_limit(shipped: Catalogue) -> None:
     assert offer is not None
     assert (offer.opening_micro, offer.credit_limit_micro) == (0, 100_000_000)
     assert cost(shipped, "family-postpaid", Service.DATA, 10**9) == 2_000_000
-    rate = shipped.rate(("family-postpaid",), Service.DATA, 1, (), "", WORKDAY_NOON)
+    rate = shipped.rate(("family-postpaid",), Service.DATA, 1, (), NO_CONTEXT, WORKDAY_NOON)
     assert rate is not None
     assert rate.final_unit is not None
     assert rate.final_unit.action == FinalUnitAction.RESTRICT_ACCESS
 
 
 def test_sensor_never_costs_money(shipped: Catalogue) -> None:
-    rate = shipped.rate(("iot-sensor",), Service.DATA, 1, (), "", WORKDAY_NOON)
+    rate = shipped.rate(("iot-sensor",), Service.DATA, 1, (), NO_CONTEXT, WORKDAY_NOON)
     assert rate is not None
     assert rate.allowance_only
     assert not rate.is_free
@@ -146,8 +148,8 @@ def test_sensor_never_costs_money(shipped: Catalogue) -> None:
 
 
 def test_uncharged_traffic_is_metered_in_large_grants_or_not_at_all(shipped: Catalogue) -> None:
-    portal = shipped.rate(("prepaid-basic",), Service.DATA, 9, (), "", WORKDAY_NOON)
-    signalling = shipped.rate(("prepaid-basic",), Service.DATA, 8, (), "", WORKDAY_NOON)
+    portal = shipped.rate(("prepaid-basic",), Service.DATA, 9, (), NO_CONTEXT, WORKDAY_NOON)
+    signalling = shipped.rate(("prepaid-basic",), Service.DATA, 8, (), NO_CONTEXT, WORKDAY_NOON)
     assert portal is not None
     assert signalling is not None
     assert portal.quota.default_units == 2**30

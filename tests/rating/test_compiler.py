@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocs.messages import Service
+from ocs.messages import NO_CONTEXT, Service, UsageContext
 from ocs.rating import Catalogue, CatalogueError
 from ocs.rating.compiler import compile_tariff
 from ocs.rating.errors import ExpectationError
@@ -156,7 +156,7 @@ def prices(*extras: str) -> str:
 )
 def test_each_mistake_is_one_line_naming_file_key_and_expectation(load: Loader, text: str, line: str) -> None:
     if not line:
-        assert load(text).rate(("base",), Service.VOICE, None, (), "", 0) is not None
+        assert load(text).rate(("base",), Service.VOICE, None, (), NO_CONTEXT, 0) is not None
         return
     with pytest.raises(CatalogueError) as caught:
         load(text)
@@ -301,7 +301,7 @@ def test_the_most_specific_price_that_fits_is_picked(
         return
     assert len(best) <= 1, "an ambiguity that loading did not see"
     rate = catalogue.rate(
-        ("o",), Service.VOICE, rating_group, service_identifiers, called_party, hour * 3_600
+        ("o",), Service.VOICE, rating_group, service_identifiers, UsageContext(called_party), hour * 3_600
     )
     assert (rate.path.split("/")[1].split("@")[0].split(">")[0] if rate else None) == (
         best[0].id if best else None

@@ -1,7 +1,7 @@
 import msgspec
 
 from ocs.events import SCHEMA_VERSION, BucketMovement, ChargeEvent, EventKind, PriceTrace
-from ocs.messages import Service
+from ocs.messages import NO_CONTEXT, Service, UsageContext
 from ocs.rating import Catalogue, explain
 from ocs.units import UnitType
 
@@ -136,9 +136,11 @@ def test_event_without_a_price_has_one_sentence() -> None:
 
 
 def test_every_price_that_is_delivered_describes_itself(shipped: Catalogue) -> None:
-    free = shipped.rate(("prepaid-basic",), Service.DATA, 9, (), "", 1_790_000_000)
-    sensor = shipped.rate(("iot-sensor",), Service.DATA, 1, (), "", 1_790_000_000)
-    premium = shipped.rate(("prepaid-basic",), Service.VOICE, None, (), "4990012345", 1_790_000_000)
+    free = shipped.rate(("prepaid-basic",), Service.DATA, 9, (), NO_CONTEXT, 1_790_000_000)
+    sensor = shipped.rate(("iot-sensor",), Service.DATA, 1, (), NO_CONTEXT, 1_790_000_000)
+    premium = shipped.rate(
+        ("prepaid-basic",), Service.VOICE, None, (), UsageContext("4990012345"), 1_790_000_000
+    )
     assert free is not None
     assert sensor is not None
     assert premium is not None

@@ -69,8 +69,8 @@ def encode_credit_control(request: ChargingRequest) -> bytes:
         parts += [avp(456, _service(asked) + _rating_group(asked)) for asked in request.services]
     else:
         parts += [_service(asked) for asked in request.services]
-    if request.called_party:
-        party = avp(832, request.called_party.encode(), vendor=_VENDOR_3GPP)
+    if request.context.called_party:
+        party = avp(832, request.context.called_party.encode(), vendor=_VENDOR_3GPP)
         parts.append(
             avp(873, avp(876, unsigned32(829, 0, vendor=_VENDOR_3GPP) + party, vendor=_VENDOR_3GPP), vendor=_VENDOR_3GPP)
         )  # fmt: skip

@@ -11,6 +11,7 @@ from ocs.messages import (
     RequestedAction,
     Service,
     ServiceUnit,
+    UsageContext,
 )
 
 ANNA = "e164:491710000001"
@@ -57,7 +58,7 @@ def request(
     """A request whose fingerprint covers its content, as the decoder's does."""
     made = ChargingRequest(
         session_id, request_type, number, origin_host, "example", service, identities, services,
-        multiple_services, action, event_time_s, called_party, "", "", "", b"",
+        multiple_services, action, event_time_s, UsageContext(called_party), b"",
     )  # fmt: skip
     digest = blake2b(msgspec.msgpack.encode(made), digest_size=8).digest()
     return msgspec.structs.replace(made, fingerprint=digest)
