@@ -51,8 +51,8 @@ check: $(DEVELOPMENT)  ## format, lint, types and import contracts
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-logo
 
-bench: $(DEVELOPMENT)  ## measure; bench/results.json (ONLY=gy runs one group)
-	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+bench: $(DEVELOPMENT)  ## measure; bench/results.json (ONLY=gy runs one group; ONLY=soak MINUTES=30 RATE=1000)
+	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 clean:  ## remove what was built (not the data folder)
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis

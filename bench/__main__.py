@@ -14,10 +14,14 @@ from bench.accounts import StoreNotFoundError, create_accounts
 from bench.figures import Figure, print_figures, write_figures
 from bench.load import GeneratorError
 from bench.machine import measure_machine
+from bench.soak import run_soak
+from bench.startup import run_startup
 from bench.templates import LoadPlan
+from bench.topup import run_topup
 from simulators.system import SystemStartError
 
-GROUPS: Final = ("gy", "scale")
+# The last two take long and are run when they are asked for.
+GROUPS: Final = ("gy", "scale", "topup", "startup", "soak")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,6 +35,10 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--port", type=int, default=3868, help="its Diameter port")
     arguments.add_argument("--no-million", action="store_true", help="leave out the million accounts")
+    arguments.add_argument("--sessions", type=int, default=0, help="startup: sessions left open (0: a tenth)")
+    arguments.add_argument("--minutes", type=float, default=30.0, help="soak: how long")
+    arguments.add_argument("--rate", type=float, default=0.0, help="soak: requests per second (0: half load)")
+    arguments.add_argument("--samples", type=Path, default=Path(__file__).parent / "soak.json")
     arguments.add_argument("--results", type=Path, default=Path(__file__).parent / "results.json")
     return arguments
 
@@ -55,6 +63,20 @@ def run(options: argparse.Namespace, console: Console) -> list[Figure]:
         if options.only in {None, "scale"}:
             figures += scale.run_scale(
                 Path(folder), duration_s=options.seconds, accounts=options.accounts, say=say
+            )
+        if options.only in {None, "topup"}:
+            figures += run_topup(Path(folder), duration_s=options.seconds, accounts=options.accounts, say=say)
+        if options.only == "startup":
+            sessions = options.sessions or options.accounts // 10
+            figures += run_startup(Path(folder), accounts=options.accounts, sessions=sessions, say=say)
+        if options.only == "soak":
+            figures += run_soak(
+                Path(folder),
+                minutes=options.minutes,
+                rate_per_s=options.rate,
+                accounts=options.accounts,
+                samples=options.samples,
+                say=say,
             )
     return figures
 

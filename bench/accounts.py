@@ -1,4 +1,4 @@
-"""The accounts that a benchmark charges: the only place where ``bench`` reaches into the system under test."""
+"""The accounts that a benchmark charges, made and audited inside of the system under test."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +12,8 @@ from ocs.balance.client import BalanceClient
 from ocs.balance.model import Account
 from ocs.balance.purse import check_invariants, money_balance
 from ocs.balance.store_admin import StoreRefusedError
+from ocs.balance.store_client import StoreClient
+from ocs.balance.verify import Report, verify_store
 from ocs.clock import SystemClock
 from ocs.events import ChargeEvent, EventKind
 from ocs.rating import load_catalogue
@@ -46,6 +48,24 @@ def open_client(data_dir: Path, store_url: str = "") -> BalanceClient:
         raise StoreNotFoundError(str(error)) from None
 
 
+def open_store(data_dir: Path) -> tuple[StoreClient, int]:
+    """A connection to the running system's embedded store, and its number of partitions.
+
+    Raises:
+        StoreNotFoundError: there is none.
+    """
+    try:
+        client, meta = store_setup.open_store(Settings(), data_dir)
+    except StoreRefusedError as error:
+        raise StoreNotFoundError(str(error)) from None
+    return client, meta.partitions
+
+
+def verify(client: StoreClient, partitions: int) -> Report:
+    """What ``ocs verify`` says of the store."""
+    return verify_store(client, partitions=partitions)
+
+
 def account_id(plan: LoadPlan, account: int) -> str:
     """The id, in the store, of the account that pays; of a pool it is the first one's."""
     return f"L{msisdn(plan, 0 if plan.pool else account)}"
@@ -60,8 +80,16 @@ def _identities(plan: LoadPlan, account: int) -> tuple[str, str]:
     return f"e164:{msisdn(plan, account)}", f"imsi:{imsi(plan, account)}"
 
 
-def create_accounts(data_dir: Path, plan: LoadPlan, count: int, store_url: str = "") -> None:
-    """Create ``count`` prepaid accounts with ample balance in the running system's store, in bulk.
+def create_accounts(
+    data_dir: Path,
+    plan: LoadPlan,
+    count: int,
+    store_url: str = "",
+    *,
+    opening_micro: int = _OPENING_MICRO,
+    offer: str = OFFER,
+) -> None:
+    """Create ``count`` prepaid accounts in the running system's store, in bulk; by default with ample balance.
 
     Account ``i`` has one subscriber with the identities ``msisdn(plan, i)`` and ``imsi(plan, i)``; in a pool all
     these subscribers are on the first one's account.
@@ -74,13 +102,13 @@ def create_accounts(data_dir: Path, plan: LoadPlan, count: int, store_url: str =
     """
     catalogue = load_catalogue(lab_config().parent / "catalogue")
     service = SubscriberService(open_client(data_dir, store_url), catalogue, SystemClock())
-    opening = Money(_OPENING_MICRO, catalogue.currency)
+    opening = Money(opening_micro, catalogue.currency)
     for _existing in service.open_accounts(
         NewAccount(
             account_id(plan, account),
             subscriber_id(plan, account),
             _identities(plan, account),
-            (OFFER,),
+            (offer,),
             opening,
         )
         for account in range(1 if plan.pool else count)

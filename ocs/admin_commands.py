@@ -1,34 +1,33 @@
 """``ocs account|topup|session``: what an operator does by hand, on a running store."""
 
 import argparse
-import json
-import sys
-import textwrap
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
 from rich.console import Console
 from rich.table import Column, Table
 
+from ocs import session_commands
 from ocs.balance.client import BalanceClient
 from ocs.balance.model import Account, Bucket, Session, SessionService, SessionState
 from ocs.balance.purse import money_balance
+from ocs.catalogue_schedule import in_force, read_catalogue, read_schedule
 from ocs.clock import SystemClock
-from ocs.events import ChargeEvent, EventKind
-from ocs.rating import Catalogue, explain, load_catalogue
+from ocs.event_listing import event_lines, event_record, fields, print_json, shown
+from ocs.rating import Catalogue, load_catalogue
 from ocs.rating.unit_words import units_in_words
 from ocs.settings import Settings
 from ocs.settings_file import resolve_path
 from ocs.store_setup import open_client
-from ocs.subscribers.operations import NewAccount, NewSubscriber, OperationError
+from ocs.subscribers.operations import NewAccount, NewSubscriber, OperationError, account_rules
 from ocs.subscribers.service import SubscriberService
 from ocs.units import Money, UnitType, format_micro, parse_micro
 
 _LINE_WIDTH: Final = 80  # of what is no table: folded here, whatever the terminal
+_SUBSCRIBERS_SHOWN_MAX: Final = 100  # a pool of ten thousand SIMs is read over HTTP, by the page
 _INDENT: Final = " " * 6
 
 
@@ -38,19 +37,26 @@ class Desk:
     def __init__(self, options: argparse.Namespace) -> None:
         settings, launch = options.open(options)
         self.settings: Settings = settings
+        self.data_dir: Path = launch.data_dir
         self.client: BalanceClient = open_client(settings, launch.data_dir)
         # Literal: names come from the network, and a style in one of them is none of ours.
         self.console = Console(soft_wrap=True, markup=False, highlight=False, emoji=False)
 
     @property
     def catalogue(self) -> Catalogue:
-        """Offers and prices of today."""
+        """Offers and prices of today: what workers use, or the folder that they will when none has run yet."""
+        store = self.client.connection
+        publication = in_force(read_schedule(store), SystemClock().now_ms() // 1000)
+        if publication is not None:
+            return read_catalogue(store, publication.version)
         return load_catalogue(resolve_path(self.settings, self.settings.catalogue.path))
 
     @property
     def service(self) -> SubscriberService:
         """Opens accounts and tops them up."""
-        return SubscriberService(self.client, self.catalogue, SystemClock())
+        tell = session_commands.tell_at_once(self.settings, self.data_dir)
+        rules = account_rules(self.settings.accounts)
+        return SubscriberService(self.client, self.catalogue, SystemClock(), rules=rules, on_change=tell)
 
     def account(self, account_id: str) -> Account:
         """The account, or one clear line."""
@@ -63,8 +69,8 @@ class Desk:
 def add_commands(
     commands: "argparse._SubParsersAction[Any]",  # pyright: ignore[reportPrivateUsage] - argparse has no public name
     common: argparse.ArgumentParser,
-) -> None:
-    """Add ``account``, ``topup`` and ``session`` to the command line."""
+) -> "argparse._SubParsersAction[Any]":  # pyright: ignore[reportPrivateUsage] - likewise
+    """Add ``account``, ``topup`` and ``session`` to the command line; returns the actions of ``account``."""
     account = commands.add_parser("account", help="open, list and show accounts").add_subparsers(
         required=True, metavar="ACTION"
     )
@@ -116,6 +122,8 @@ def add_commands(
     one = session.add_parser("show", parents=[common], help="show one session")
     one.add_argument("session_id")
     one.set_defaults(run=_show_session)
+    session_commands.add_commands(session, common)
+    return account
 
 
 def _add_subscriber_options(parser: argparse.ArgumentParser) -> None:
@@ -151,16 +159,21 @@ def _offers_and_identities(
     if not offers:
         known = ", ".join(offer.offer_id for offer in catalogue.offers)
         raise OperationError(f"a subscriber needs an --offer; the catalogue has {known}")
-    identities = (
-        *(f"e164:{number.removeprefix('+')}" for number in options.msisdn),
-        *(f"imsi:{number}" for number in options.imsi),
-        *options.identity,
-    )
+    identities = identities_of(options)
     if not identities:
         raise OperationError(
             "a subscriber needs a name that requests can give: --msisdn, --imsi or --identity"
         )
     return offers, identities
+
+
+def identities_of(options: argparse.Namespace) -> tuple[str, ...]:
+    """The names that ``--msisdn``, ``--imsi`` and ``--identity`` give a subscriber."""
+    return (
+        *(f"e164:{number.removeprefix('+')}" for number in options.msisdn),
+        *(f"imsi:{number}" for number in options.imsi),
+        *options.identity,
+    )
 
 
 def _add(options: argparse.Namespace) -> None:
@@ -210,19 +223,19 @@ def _list_accounts(options: argparse.Namespace) -> None:
         if len(found) >= options.limit:
             break
     if options.json:
-        _print_json([_account_record(found[account_id]) for account_id in sorted(found)])
+        print_json([_account_record(found[account_id]) for account_id in sorted(found)])
         return
     table = Table(Column("account", overflow="fold"), "state", "money", "reserved", "allowances", "events")
     for account_id in sorted(found):
         account = found[account_id]
         record = _account_record(account)
         allowances = [
-            f"{units_in_words(bucket.value, bucket.unit_type)} ({_shown(bucket.allowance or bucket.bucket_id)})"
+            f"{units_in_words(bucket.value, bucket.unit_type)} ({shown(bucket.allowance or bucket.bucket_id)})"
             for bucket in account.buckets
             if not _is_money(bucket)
         ]
         table.add_row(
-            _shown(account.account_id),
+            shown(account.account_id),
             record["state"],
             f"{record['balance']} {account.currency}",
             record["reserved"],
@@ -236,17 +249,15 @@ def _show(options: argparse.Namespace) -> None:
     desk = Desk(options)
     account = desk.account(options.account_id)
     if options.json:
-        _print_json({**_account_record(account), "subscribers": _subscriber_records(desk, account)})
+        print_json({**_account_record(account), "subscribers": _subscriber_records(desk, account)})
     else:
         _print_account(desk, account)
 
 
 def _subscriber_records(desk: Desk, account: Account) -> list[dict[str, Any]]:
-    """The subscriber of an account's own name: `account create` makes one, and accounts do not list their others."""
-    subscriber = desk.client.subscriber(account.account_id, account.account_id)
-    if subscriber is None:
-        return []
-    return [{**_fields(subscriber), "state": subscriber.state.name.lower()}]
+    """The first subscribers of an account, by id."""
+    members = desk.service.members(account.account_id, limit=_SUBSCRIBERS_SHOWN_MAX)
+    return [{**fields(subscriber), "state": subscriber.state.name.lower()} for subscriber in members]
 
 
 def _is_money(bucket: Bucket) -> bool:
@@ -268,21 +279,16 @@ def _account_record(account: Account) -> dict[str, Any]:
         "credit_limit_micro": account.credit_limit_micro,
         "sequence": account.sequence,
         "buckets": [
-            {**_fields(bucket), "unit_type": bucket.unit_type.name.lower()} for bucket in account.buckets
+            {**fields(bucket), "unit_type": bucket.unit_type.name.lower()} for bucket in account.buckets
         ],
-        "totals": [{**_fields(total), "unit_type": total.unit_type.name.lower()} for total in account.totals],
+        "totals": [{**fields(total), "unit_type": total.unit_type.name.lower()} for total in account.totals],
     }
-
-
-def _fields(record: msgspec.Struct) -> dict[str, Any]:
-    """A record's fields by name, whatever shape it has in the store."""
-    return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
 def _print_account(desk: Desk, account: Account) -> None:
     record = _account_record(account)
     desk.console.print(
-        f"account {_shown(account.account_id)} ({record['state']}): {record['balance']} {account.currency},"
+        f"account {shown(account.account_id)} ({record['state']}): {record['balance']} {account.currency},"
         f" {record['reserved']} reserved, {_counted(account.sequence, 'event')}"
         + (
             f", credit limit {format_micro(limit_micro)}"
@@ -292,9 +298,9 @@ def _print_account(desk: Desk, account: Account) -> None:
     )
     for subscriber in _subscriber_records(desk, account):
         desk.console.print(
-            f"subscriber {_shown(subscriber['subscriber_id'])} ({subscriber['state']}):"
-            f" {_shown(', '.join(subscriber['offers'])) or 'no offer'}\n"
-            f"  known as {_shown(', '.join(subscriber['identities'])) or 'nobody'}"
+            f"subscriber {shown(subscriber['subscriber_id'])} ({subscriber['state']}):"
+            f" {shown(', '.join(subscriber['offers'])) or 'no offer'}\n"
+            f"  known as {shown(', '.join(subscriber['identities'])) or 'nobody'}"
         )
     table = Table(
         Column("bucket", overflow="fold"),
@@ -305,14 +311,14 @@ def _print_account(desk: Desk, account: Account) -> None:
     )
     for bucket in account.buckets:
         amounts = (bucket.value, bucket.reserved)
-        shown = [
+        texts = [
             f"{format_micro(a)} {account.currency}"
             if _is_money(bucket)
             else units_in_words(a, bucket.unit_type)
             for a in amounts
         ]
         until = _time(bucket.valid_until_ms) if bucket.valid_until_ms else "for ever"
-        table.add_row(_shown(bucket.bucket_id), shown[0], shown[1], str(bucket.priority), until)
+        table.add_row(shown(bucket.bucket_id), texts[0], texts[1], str(bucket.priority), until)
     desk.console.print(table)
 
 
@@ -321,95 +327,11 @@ def _events(options: argparse.Namespace) -> None:
     account = desk.account(options.account_id)
     events = list(deque(desk.client.events(account.account_id), maxlen=options.last))
     if options.json:
-        _print_json([_event_record(event) for event in events])
+        print_json([event_record(event) for event in events])
         return
-    amounts = _aligned([event.amount_micro for event in events], f"{account.currency} moved")
-    balances = _aligned([event.balance_after_micro for event in events], "balance")
-    desk.console.print(
-        f"{'#':>4} {'time':<24} {'what':<12} {'units':>11} {amounts[0]} {balances[0]}".rstrip()
-    )
     catalogue = desk.catalogue if options.explain else None
-    for event, amount, balance in zip(events, amounts[1:], balances[1:], strict=True):
-        units = _event_units(event)
-        desk.console.print(
-            f"{event.sequence:>4} {_event_time(event):<24} {_event_kind(event):<12} {units:>11} {amount} {balance}"
-        )
-        details = [_event_details(event)]
-        if catalogue is not None:
-            is_current = event.catalogue_version == catalogue.version
-            rate = catalogue.rate_at_path(event.tariff_path) if is_current else None
-            details += explain(event, rate)
-        for detail in filter(None, details):
-            desk.console.print(_folded(_shown(detail)))
-
-
-def _aligned(amounts_micro: list[int], heading: str) -> list[str]:
-    """A column of money under its heading, all with as many decimals as the finest needs."""
-    written = [format_micro(micro) for micro in amounts_micro]
-    decimals = max((len(text.partition(".")[2]) for text in written), default=2)
-    padded = [text + "0" * (decimals - len(text.partition(".")[2])) for text in written]
-    width = max(map(len, (heading, *padded)))
-    return [text.rjust(width) for text in (heading, *padded)]
-
-
-def _event_time(event: ChargeEvent) -> str:
-    """When it was, on the clock of the catalogue that priced it; UTC where none did."""
-    try:
-        zone = ZoneInfo(event.time_zone) if event.time_zone else UTC
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = UTC
-    return datetime.fromtimestamp(event.event_time_ms / 1000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
-
-
-def _event_kind(event: ChargeEvent) -> str:
-    """In a word what happened: the service for a charge, else the kind of the event."""
-    if event.kind == EventKind.DEBIT:
-        return _shown(event.service) or "charge"
-    kind = event.kind.name.lower().replace("_", " ")
-    return f"{kind} {_shown(event.service)}".rstrip()
-
-
-def _event_units(event: ChargeEvent) -> str:
-    if event.trace is None:
-        return ""
-    return units_in_words(event.units, event.unit_type, like=event.trace.price_units)
-
-
-def _event_details(event: ChargeEvent) -> str:
-    """Which session or payment it was, and which allowances it moved."""
-    parts: list[str] = []
-    if event.rating_group is not None:
-        parts.append(f"rating group {event.rating_group}")
-    for movement in event.movements:
-        if not movement.amount or movement.unit_type == UnitType.MONEY:
-            continue
-        like = event.trace.price_units if event.trace else 0
-        units = units_in_words(abs(movement.amount), movement.unit_type, like=like)
-        parts.append(f"{units} {'from' if movement.amount < 0 else 'to'} {movement.bucket_id}")
-    if event.session_id:
-        parts.append(f"session {event.session_id}")
-    elif event.kind == EventKind.TOP_UP:
-        parts.append(f"reference {event.event_id.split(':', 2)[-1]}")
-    return ", ".join(parts)
-
-
-def _folded(text: str) -> str:
-    """A long text on lines of its own, indented; no letter of a session's id is lost."""
-    return textwrap.fill(
-        text, _LINE_WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT + "  ", break_on_hyphens=False
-    )
-
-
-def _event_record(event: ChargeEvent) -> dict[str, Any]:
-    record = _fields(event)
-    record["kind"] = event.kind.name.lower()
-    record["unit_type"] = event.unit_type.name.lower()
-    record["movements"] = [
-        {**_fields(movement), "unit_type": movement.unit_type.name.lower()} for movement in event.movements
-    ]
-    record["trace"] = None if event.trace is None else _fields(event.trace)
-    record["explanation"] = list(explain(event))
-    return record
+    for line in event_lines(events, account.currency, catalogue):
+        desk.console.print(line)
 
 
 def _top_up(options: argparse.Namespace) -> None:
@@ -419,16 +341,16 @@ def _top_up(options: argparse.Namespace) -> None:
         options.account_id, Money(parse_micro(options.amount), currency), reference=options.reference
     )
     if options.json:
-        _print_json({**_fields(receipt), "amount": str(receipt.amount)})
+        print_json({**fields(receipt), "amount": str(receipt.amount)})
     elif receipt.repeated:
-        names = _shown(receipt.reference), _shown(receipt.account_id)
+        names = shown(receipt.reference), shown(receipt.account_id)
         desk.console.print(
             f"already credited: {names[0]} put {receipt.amount} on {names[1]}; nothing changed"
         )
     else:
         balance = format_micro(receipt.balance_micro)
         desk.console.print(
-            f"{receipt.amount} on {_shown(receipt.account_id)} ({_shown(receipt.reference)}): {balance} {currency} now"
+            f"{receipt.amount} on {shown(receipt.account_id)} ({shown(receipt.reference)}): {balance} {currency} now"
         )
 
 
@@ -445,7 +367,7 @@ def _list_sessions(options: argparse.Namespace) -> None:
                 break
     sessions = [found[names] for names in sorted(found)]
     if options.json:
-        _print_json([_session_record(session) for session in sessions])
+        print_json([_session_record(session) for session in sessions])
         return
     catalogue = desk.catalogue
     table = Table(Column("session", overflow="fold"), Column("account", overflow="fold"))
@@ -453,10 +375,10 @@ def _list_sessions(options: argparse.Namespace) -> None:
         table.add_column(heading, no_wrap=heading.startswith("since"))
     for session in sessions:
         table.add_row(
-            _shown(session.session_id),
-            _shown(session.account_id),
+            shown(session.session_id),
+            shown(session.account_id),
             *((session.state.name.lower(),) if options.all else ()),
-            _shown(session.service),
+            shown(session.service),
             _time(session.opened_ms),
             ", ".join(_granted(service, catalogue) for service in session.services if service.granted_units),
             format_micro(session.charged_micro),
@@ -476,16 +398,15 @@ def _show_session(options: argparse.Namespace) -> None:
     session = Desk(options).client.session(options.session_id)
     if session is None:
         raise OperationError(f"there is no session {options.session_id!r}")
-    _print_json(_session_record(session))
+    print_json(_session_record(session))
 
 
 def _session_record(session: Session) -> dict[str, Any]:
-    record = _fields(session)
+    record = fields(session)
     record["state"] = session.state.name.lower()
     record["opening_fingerprint"] = session.opening_fingerprint.hex()
     record["services"] = [
-        {**_fields(service), "holds": [_fields(hold) for hold in service.holds]}
-        for service in session.services
+        {**fields(service), "holds": [fields(hold) for hold in service.holds]} for service in session.services
     ]
     record["answers"] = [
         {"request_type": answer.request_type, "request_number": answer.request_number}
@@ -494,19 +415,9 @@ def _session_record(session: Session) -> dict[str, Any]:
     return record
 
 
-def _shown(text: str) -> str:
-    """A text that somebody else chose, for a terminal: what would move its cursor or hide letters is escaped."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-
-
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _time(epoch_ms: int) -> str:
     return datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _print_json(value: Any) -> None:
-    json.dump(value, sys.stdout, default=msgspec.structs.asdict, indent=2)
-    sys.stdout.write("\n")

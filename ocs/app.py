@@ -10,15 +10,17 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
 import trio
 
+from ocs.account_care import care_for_accounts
 from ocs.balance.embedded import DataFolderInUseError, EmbeddedStore
-from ocs.balance.store_admin import StoreUnreachableError, connect
+from ocs.balance.store_admin import StoreRefusedError, StoreUnreachableError, connect
 from ocs.balance.stream_care import care_for_streams
+from ocs.catalogue_schedule import PublishError
 from ocs.charging.tariffs import Tariffs
 from ocs.children import Child, say_ready, stop_when_orphaned
 from ocs.clock import SystemClock
@@ -27,11 +29,18 @@ from ocs.diameter_gy.server import Listener, bind_listeners
 from ocs.limits import DISCONNECT_TIMEOUT_S, DRAIN_TIMEOUT_S, LINGER_TIMEOUT_S
 from ocs.log import mask_url
 from ocs.metrics import REGISTRY, add_process_metrics
-from ocs.rating import load_catalogue
+from ocs.radius.server import RadiusSockets, bind_radius
+from ocs.rating import CatalogueError, load_catalogue
 from ocs.reload import Reloader, reload_on_signal
 from ocs.settings import Settings
-from ocs.settings_file import load_settings, resolve_path, snapshot_settings
-from ocs.store_setup import PreparedStore, prepare_store, publish_catalogue, store_url
+from ocs.settings_file import SettingsError, load_settings, resolve_path, snapshot_settings
+from ocs.store_setup import (
+    PreparedStore,
+    prepare_store,
+    publish_catalogue,
+    published_tariffs,
+    store_url,
+)
 from ocs.worker import Worker, stop_on_signal
 from ocs.worker_channel import WorkerChannel, WorkerSilentError, serve_worker_channel
 
@@ -60,6 +69,13 @@ class Launch(msgspec.Struct, frozen=True):
     ready_fd: int | None = None
 
 
+class Doors(NamedTuple):
+    """Everything bound that gateways and access servers come to; RADIUS's is None when it is not served."""
+
+    listeners: list[Listener]
+    radius: RadiusSockets | None
+
+
 async def run_up(settings: Settings, launch: Launch) -> None:
     """Run everything until SIGTERM or SIGINT; print the ready line when every listener accepts.
 
@@ -67,7 +83,7 @@ async def run_up(settings: Settings, launch: Launch) -> None:
     """
     (launch.data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
     await _outlive_orphans(launch.data_dir)
-    listeners = bind_listeners(settings.diameter)
+    listeners, radius = doors = _bind(settings)
     store = (
         None if settings.store.url else EmbeddedStore(launch.data_dir, durability=settings.store.durability)
     )
@@ -79,16 +95,19 @@ async def run_up(settings: Settings, launch: Launch) -> None:
                 url = settings.store.url if store is None else (await store.start()).url
                 if store is not None:
                     nursery.start_soon(_keep_store, store, watching)
-                prepared, _ = await trio.to_thread.run_sync(_prepare, settings, url)
+                prepared, tariffs = await trio.to_thread.run_sync(_prepare, settings, url)
                 async with trio.open_nursery() as caring:
                     caring.start_soon(_care_for_streams, settings, prepared)
-                    await _run_children(settings, launch, listeners, url)
+                    caring.start_soon(care_for_accounts, settings, prepared, tariffs.current, SystemClock())
+                    await _run_children(settings, launch, doors, url)
         finally:
             watching.cancel()
             if store is not None:
                 await store.stop()
             for listener in listeners:
                 listener.socket.close()
+            if radius is not None:
+                radius.close()
         nursery.cancel_scope.cancel()
 
 
@@ -119,11 +138,21 @@ async def _keep_store(store: EmbeddedStore, watching: trio.CancelScope) -> None:
         await store.keep_running()
 
 
-def _prepare(settings: Settings, url: str, *, may_create: bool = True) -> tuple[PreparedStore, Tariffs]:
-    """Check and set up the store, publish the catalogue; blocks."""
-    prepared = prepare_store(settings, url, SystemClock(), may_create=may_create)
+def _prepare(settings: Settings, url: str, *, is_first: bool = True) -> tuple[PreparedStore, Tariffs]:
+    """Check and set up the store, publish the catalogue; blocks.
+
+    Args:
+        is_first: whether nobody has done so yet. A worker under ``ocs up`` finds a store that was set up, and what was
+            published: it must come back after a crash also while somebody edits the folder.
+    """
+    prepared = prepare_store(settings, url, SystemClock(), may_create=is_first)
+    published = None if is_first else published_tariffs(settings, url)
+    return prepared, published or _publish(settings, url)
+
+
+def _publish(settings: Settings, url: str) -> Tariffs:
     catalogue = load_catalogue(resolve_path(settings, settings.catalogue.path))
-    return prepared, publish_catalogue(settings, url, catalogue)
+    return publish_catalogue(settings, url, catalogue)
 
 
 async def _care_for_streams(settings: Settings, prepared: PreparedStore) -> None:
@@ -135,12 +164,17 @@ async def _care_for_streams(settings: Settings, prepared: PreparedStore) -> None
     )
 
 
-async def _run_children(settings: Settings, launch: Launch, listeners: list[Listener], url: str) -> None:
+async def _run_children(settings: Settings, launch: Launch, doors: Doors, url: str) -> None:
     """Start the workers and the HTTP process and say that all is ready; cancelled, end them in order."""
-    family = _Family(launch, listeners, url)
+    family = _Family(launch, doors, url)
     http, crew = family.http(settings), Crew()
-    read_settings = partial(_read_settings, launch)
-    reloader = Reloader(settings, crew, read_settings=read_settings, make_workers=family.successors)
+    reloader = Reloader(
+        settings,
+        crew,
+        read_settings=partial(_read_settings, launch),
+        publish=partial(_publish_anew, url),
+        make_workers=family.successors,
+    )
     add_process_metrics("up")
     try:
         async with trio.open_nursery() as nursery:
@@ -155,7 +189,7 @@ async def _run_children(settings: Settings, launch: Launch, listeners: list[List
             http.environment["OCS_HTTP__PORT"] = http.ready_text.rpartition(":")[2]
             nursery.start_soon(http.keep_running)
             nursery.start_soon(reloader.run)
-            print(_ready_line(listeners, http.ready_text), flush=True)  # noqa: T201 - the contract with tools
+            print(_ready_line(doors, http.ready_text), flush=True)  # noqa: T201 - the contract with tools
             log.info("ready", workers=len(crew.names), store=mask_url(url))
     finally:
         # All tasks above have ended: nobody starts again what is stopped here.
@@ -188,6 +222,19 @@ def _read_settings(launch: Launch) -> Settings:
     return msgspec.structs.replace(settings, store=store)
 
 
+def _publish_anew(url: str, settings: Settings) -> None:
+    """Publish what the catalogue's folder holds now, for the workers to come; blocks.
+
+    Raises:
+        SettingsError: one line: why it cannot be; nothing is published then.
+    """
+    try:
+        _publish(settings, url)
+    except (CatalogueError, PublishError, StoreRefusedError) as error:
+        folder = resolve_path(settings, settings.catalogue.path)
+        raise SettingsError(f"catalogue in {folder}: {error}") from None
+
+
 class _Family:
     """Makes the children of one ``ocs up``; none is started.
 
@@ -195,10 +242,12 @@ class _Family:
     writing into the file.
     """
 
-    def __init__(self, launch: Launch, listeners: list[Listener], url: str) -> None:
+    def __init__(self, launch: Launch, doors: Doors, url: str) -> None:
         self._environment = {**os.environ, "OCS_STORE__URL": url}
         self._common = ["--data-dir", str(launch.data_dir), "--log", launch.log_style, "--settings-stdin"]
-        descriptors = [(listener.socket.fileno(), "t" if listener.is_tls else "") for listener in listeners]
+        descriptors = [(one.socket.fileno(), "t" if one.is_tls else "") for one in doors.listeners]
+        if doors.radius is not None:
+            descriptors += [(bound.fileno(), "r") for bound in doors.radius]
         self._inherited = [descriptor for descriptor, _ in descriptors]
         self._handed = ",".join(f"{descriptor}{mark}" for descriptor, mark in descriptors)
 
@@ -225,12 +274,19 @@ class _Family:
         return Child("http", ["http", *self._common], self._environment, given=snapshot_settings(settings))
 
 
-def _ready_line(listeners: list[Listener], http: str = "") -> str:
-    """``ready diameter=HOST:PORT diameter_tls=HOST:PORT http=HOST:PORT``, as far as they exist."""
+def _ready_line(doors: Doors, http: str = "") -> str:
+    """``ready diameter=HOST:PORT diameter_tls=HOST:PORT http=HOST:PORT radius_auth=HOST:PORT radius_acct=HOST:PORT``.
+
+    As far as they exist.
+    """
     words = ["ready"]
     for name, is_tls in (("diameter", False), ("diameter_tls", True)):
-        words += [f"{name}={listener.address}" for listener in listeners if listener.is_tls == is_tls][:1]
-    return " ".join((*words, http)).rstrip()
+        words += [f"{name}={one.address}" for one in doors.listeners if one.is_tls == is_tls][:1]
+    words += [http] if http else []
+    if doors.radius is not None:
+        auth, acct = doors.radius.addresses
+        words += [f"radius_auth={auth}", f"radius_acct={acct}"]
+    return " ".join(words)
 
 
 class WorkerPlace(msgspec.Struct, frozen=True):
@@ -238,7 +294,7 @@ class WorkerPlace(msgspec.Struct, frozen=True):
 
     Attributes:
         number: None takes the first that is free.
-        listen_fds: the parent's listeners, such as ``5,6t``; empty to listen on our own.
+        listen_fds: the parent's listeners, such as ``5,6t,7r,8r``; empty to listen on our own.
         takes_over: the worker that has the number serves until this one is ready.
     """
 
@@ -250,20 +306,21 @@ class WorkerPlace(msgspec.Struct, frozen=True):
 async def run_charging(settings: Settings, launch: Launch, place: WorkerPlace) -> None:
     """Run one worker: on inherited listeners, or alone on its own."""
     listen_fds = place.listen_fds
-    listeners = _inherited(listen_fds) if listen_fds else bind_listeners(settings.diameter)
+    doors = _inherited(listen_fds) if listen_fds else _bind(settings)
     url = await trio.to_thread.run_sync(store_url, settings, launch.data_dir)
-    prepared, tariffs = await _prepare_patiently(settings, url, may_create=not listen_fds)
+    prepared, tariffs = await _prepare_patiently(settings, url, is_first=not listen_fds)
     number = place.number if place.takes_over else await _free_number(launch.data_dir, place.number)
     structlog.contextvars.bind_contextvars(process=f"worker-{number}")
     run = launch.data_dir / "run"
     shares = run / "connections" if listen_fds else None
-    worker = Worker(settings, prepared, tariffs, listeners, run / f"worker-{number}.sock", shares)
+    channel = run / f"worker-{number}.sock"
+    worker = Worker(settings, prepared, tariffs, doors.listeners, channel, shares, doors.radius)
 
     def ready() -> None:
         if launch.ready_fd is not None:
             say_ready(launch.ready_fd, f"worker={number}")
         else:
-            print(_ready_line(listeners), flush=True)  # noqa: T201 - the contract with tools
+            print(_ready_line(doors), flush=True)  # noqa: T201 - the contract with tools
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stop_on_signal, worker.request_stop)
@@ -271,6 +328,7 @@ async def run_charging(settings: Settings, launch: Launch, place: WorkerPlace) -
             nursery.start_soon(stop_when_orphaned, launch.lifeline_fd, worker.request_stop)
         else:
             nursery.start_soon(_care_for_streams, settings, prepared)
+            nursery.start_soon(care_for_accounts, settings, prepared, tariffs.current, SystemClock())
         await worker.run(ready)
         nursery.cancel_scope.cancel()
 
@@ -287,22 +345,30 @@ async def _free_number(data_dir: Path, wanted: int | None) -> int:
 
 
 async def _prepare_patiently(
-    settings: Settings, url: str, *, may_create: bool
+    settings: Settings, url: str, *, is_first: bool
 ) -> tuple[PreparedStore, Tariffs]:
     """Prepare the store; a worker that starts again while the store does too waits for it a little."""
     give_up_at = trio.current_time() + _STORE_WAIT_S
     while True:
         try:
-            return await trio.to_thread.run_sync(partial(_prepare, settings, url, may_create=may_create))
+            return await trio.to_thread.run_sync(partial(_prepare, settings, url, is_first=is_first))
         except StoreUnreachableError:
             if trio.current_time() > give_up_at:
                 raise
             await trio.sleep(0.1)
 
 
-def _inherited(listen_fds: str) -> list[Listener]:
-    """Listeners passed down by the parent: ``5,6t`` is a plain one and one that speaks TLS."""
-    return [
+def _bind(settings: Settings) -> Doors:
+    return Doors(bind_listeners(settings.diameter), bind_radius(settings.radius))
+
+
+def _inherited(listen_fds: str) -> Doors:
+    """Sockets passed down by the parent: ``5,6t,7r,8r`` are TCP, TCP with TLS, and RADIUS's two."""
+    words = listen_fds.split(",")
+    listeners = [
         Listener(socket.socket(fileno=int(word.rstrip("t"))), is_tls=word.endswith("t"))
-        for word in listen_fds.split(",")
+        for word in words
+        if not word.endswith("r")
     ]
+    radius = [socket.socket(fileno=int(word.rstrip("r"))) for word in words if word.endswith("r")]
+    return Doors(listeners, RadiusSockets(*radius) if radius else None)

@@ -14,7 +14,16 @@ import redis
 import structlog
 import trio
 
-from ocs import admin_commands, process_commands, store_commands
+from ocs import (
+    account_commands,
+    admin_commands,
+    catalogue_commands,
+    process_commands,
+    store_commands,
+    token_commands,
+    voucher_commands,
+)
+from ocs.api.tokens import TokenError
 from ocs.app import Launch, WorkerPlace, run_charging, run_up
 from ocs.balance.backup import BackupError
 from ocs.balance.client import StoreBusyError
@@ -22,6 +31,7 @@ from ocs.balance.embedded import EmbeddedStoreError
 from ocs.balance.scan import ScanInterruptedError
 from ocs.balance.store_admin import StoreRefusedError
 from ocs.balance.verify import CannotVerifyError
+from ocs.catalogue_schedule import PublishError
 from ocs.children import ChildFailedError, say_failed
 from ocs.diameter_gy.policy import PolicyError
 from ocs.diameter_gy.tls import TlsSettingsError
@@ -49,12 +59,14 @@ _USER_ERRORS: Final = (
     OperationError,
     OSError,
     PolicyError,
+    PublishError,
     ScanInterruptedError,
     SecretFileError,
     SettingsError,
     StoreBusyError,
     StoreRefusedError,
     TlsSettingsError,
+    TokenError,
     redis.RedisError,
 )
 EXIT_CONFIGURATION: Final = 2
@@ -105,7 +117,10 @@ def _fail(error: BaseException, options: argparse.Namespace) -> NoReturn:
     ready_fd: int | None = getattr(options, "ready_fd", None)
     if ready_fd is None or not say_failed(ready_fd, text):
         print(f"ocs: {text}", file=sys.stderr)
-    is_refusal = isinstance(error, OperationError | StoreBusyError | CurrencyMismatchError | AmountError)
+    is_refusal = isinstance(
+        error,
+        OperationError | PublishError | StoreBusyError | CurrencyMismatchError | AmountError | TokenError,
+    )
     sys.exit(EXIT_REFUSED if is_refusal else EXIT_CONFIGURATION)
 
 
@@ -144,9 +159,12 @@ def _parser() -> _Parser:
         "http", parents=[common, _log_options(), _child_options()], help="run the HTTP process alone"
     )
     http.set_defaults(run=_http)
-    admin_commands.add_commands(commands, common)
+    account_commands.add_commands(admin_commands.add_commands(commands, common), commands, common)
+    catalogue_commands.add_commands(commands, common)
     store_commands.add_commands(commands, common)
     process_commands.add_commands(commands, common)
+    token_commands.add_commands(commands, common)
+    voucher_commands.add_commands(commands, common)
     return parser
 
 

@@ -4,11 +4,12 @@ An event is self-contained. Its id comes from the request (or the operation's re
 stream, so that the reader can tell a copy from a new event after any failure.
 """
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 import msgspec
 
+from ocs.messages import UsageContext
 from ocs.units import UnitType
 
 SCHEMA_VERSION: Final = 1
@@ -17,7 +18,7 @@ BILLING_GROUP: Final = "billing"
 
 
 class EventKind(IntEnum):
-    """Why a balance moved."""
+    """Why a balance moved, or what there is to tell of it."""
 
     DEBIT = 1
     REFUND = 2
@@ -25,6 +26,38 @@ class EventKind(IntEnum):
     ADJUSTMENT = 4
     EXPIRY = 5
     OPENING = 6  # the account was created with this balance
+    NOTICE = 7  # nothing moved; `notice` says what was crossed or changed
+    TRANSFER = 8  # to or from another account, which `reason` names
+    FEE = 9  # a set-up, recurring or one-off charge of an offer
+    ALLOWANCE = 10  # an offer's allowances were granted or rolled over
+    RESERVATION = 11  # money was set aside by hand, or given back
+
+
+class NoticeKind(StrEnum):
+    """What a notice is about."""
+
+    BUNDLE = "bundle"  # a part of an allowance is used; subject is the bucket, threshold the percentage
+    LOW_BALANCE = "low_balance"  # money fell below the operator's threshold (micro-units)
+    CREDIT_LIMIT = "credit_limit"  # so many percent of what may be owed are owed
+    SPENDING_LIMIT = "spending_limit"  # bill shock: percentage of a member's limit; subject is the counter
+    AUTO_TOP_UP = "auto_top_up"  # the holder's order is due; value is what shall be paid (micro-units)
+    ACCOUNT_STATE = "account_state"  # subject is the new state
+    SUBSCRIBER_STATE = "subscriber_state"
+    TERMS = "terms"  # subject says what was changed of an account or subscriber beside money and state
+    SUBSCRIPTION = "subscription"  # subject is the offer, with what happened to it
+
+
+class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a notice tells; nothing moved.
+
+    Attributes:
+        subject: bucket, counter, state or offer. threshold: what was crossed. value: where it stands now.
+    """
+
+    kind: NoticeKind
+    subject: str = ""
+    threshold: int = 0
+    value: int = 0
 
 
 class BucketMovement(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -34,6 +67,34 @@ class BucketMovement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     unit_type: UnitType
     amount: int
     balance_after: int
+
+
+class PricePart(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Units of one use that had one price, where tiers and caps give it several.
+
+    Attributes:
+        amount_micro: what they cost; less than their price where a cap was reached among them.
+        counter_id: whose count gave them another price than the usual one; empty when it was the usual one.
+        above: the count from which it does, in the counter's units or micro-units.
+        is_capped: it was a cap, not a tier.
+    """
+
+    units: int
+    price_micro: int
+    price_units: int
+    amount_micro: int
+    counter_id: str = ""
+    above: int = 0
+    is_capped: bool = False
+
+
+class CounterMovement(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A counter before and after a use; of MONEY in micro-units, else in units."""
+
+    counter_id: str
+    before: int
+    after: int
+    unit_type: UnitType
 
 
 class PriceTrace(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -47,6 +108,7 @@ class PriceTrace(msgspec.Struct, frozen=True, array_like=True, gc=False):
         price_micro: price of ``price_units`` units; a part of a micro-unit is rounded up over the whole session.
         first_units: first billing block; ``step_units``: every later one.
         connection_fee_micro: charged with this report; 0 when it was not due.
+        parts: the money units by price, where the rate has counters; ``counters`` are these before and after.
     """
 
     counted_before: int
@@ -61,6 +123,8 @@ class PriceTrace(msgspec.Struct, frozen=True, array_like=True, gc=False):
     first_units: int
     step_units: int
     connection_fee_micro: int
+    parts: tuple[PricePart, ...] = ()
+    counters: tuple[CounterMovement, ...] = ()
 
 
 class ChargeEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -74,6 +138,8 @@ class ChargeEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
         balance_after_micro: all money of the account, reserved or not.
         tariff_path: catalogue version, offer and price that led to the amount.
         trace: the figures of the price; None when nothing was priced (a top-up, an expiry).
+        notice: what there is to tell when nothing moved. reason: an adjustment's code, a transfer's other account.
+        context: the circumstances that the price came from, such as the called number; None where none are known.
     """
 
     schema_version: int
@@ -100,6 +166,9 @@ class ChargeEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trace: PriceTrace | None
     event_time_ms: int
     time_zone: str
+    notice: Notice | None = None
+    reason: str = ""
+    context: UsageContext | None = None
 
 
 encode_event: Final = msgspec.msgpack.Encoder().encode

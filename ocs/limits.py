@@ -67,9 +67,15 @@ LINGER_TIMEOUT_S: Final = 1.0
 PEERS_REMEMBERED_MAX: Final = 4_096
 # RFC 3539 section 3.4.1: Tw is jittered by up to two seconds either way.
 WATCHDOG_JITTER_S: Final = 2.0
-# TLS handshakes cost milliseconds of CPU each: between two accepts on a TLS listener we wait so long, the others wait
-# in the backlog. A hundred gateways that come back at once are served within a second; a flood takes a fifth of a core.
-TLS_ACCEPT_INTERVAL_S: Final = 0.01
+# TLS handshakes cost milliseconds of CPU each: between the beginnings of two we wait so long. A hundred gateways that
+# come back at once are served within a second; a flood takes a fifth of a core. So many connections wait for it or are
+# in it, of one source so many (a site's gateways may share an address), and none for longer than this from accept.
+TLS_HANDSHAKE_INTERVAL_S: Final = 0.01
+TLS_PLACES_MAX: Final = 512
+TLS_PLACES_PER_SOURCE_MAX: Final = 128
+TLS_HANDSHAKE_TIMEOUT_S: Final = 5.0
+# Connections accepted from one listener before everything else has its turn: two milliseconds.
+ACCEPTS_AT_ONCE_MAX: Final = 32
 # A peer that vanished without a word: the kernel probes an idle connection after this time, so often, so many times,
 # and gives up on sent octets that nobody acknowledges. The watchdog is usually first; this frees the rest.
 KEEPALIVE_IDLE_S: Final = 60
@@ -80,8 +86,31 @@ UNACKNOWLEDGED_MS_MAX: Final = 20_000
 # refused in good time rather than kept by the kernel.
 READ_OCTETS: Final = 65_536
 READ_OCTETS_BEHIND: Final = 262_144
+# What peers sent is worked off in slices of so long, and between two looks at the network for so long in all: some
+# hundred watchdogs or refusals, or as many Credit-Control-Requests as share an fsync well. A quiet peer's answer takes
+# five such looks, so it leaves within some twenty milliseconds whatever others send.
+SLICE_S: Final = 0.0005
+ROUND_S: Final = 0.004
 # Proxy-Info comes back in the answer, which must fit into a message with all its services; agents add some 100 octets.
 PROXY_INFO_OCTETS_MAX: Final = 16_384
+# Gateways whose way is remembered, behind relays too: about 200 octets each.
+GATEWAY_ROUTES_MAX: Final = 16_384
+# Re-Auth- and Abort-Session-Requests: how long an answer is waited for (it says only that the request was heard), how
+# often one is sent in all and how long it rests in between, and how many go unanswered in a row before a gateway counts
+# as deaf (some never answer) and is asked one by one.
+DEMAND_TIMEOUT_S: Final = 5.0
+DEMAND_ATTEMPTS_MAX: Final = 3
+DEMAND_RETRY_DELAY_S: Final = 1.0
+UNANSWERED_DEMANDS_IN_A_ROW: Final = 8
+# Each brings a CCR back: so many unanswered at once keep a gateway busy and leave it room for its own requests. All
+# that wait in one process take some 500 octets each.
+DEMANDS_IN_FLIGHT_PER_GATEWAY: Final = 256
+DEMANDS_WAITING_MAX: Final = 32_768
+# Demands in one notice to a worker: under 1 KiB each even with the longest Session-Id. Accounts that changed and whose
+# gateways have not been told, and how many of them are read at a time.
+DEMANDS_PER_NOTICE_MAX: Final = 48
+CHANGED_ACCOUNTS_MAX: Final = 65_536
+CHANGED_ACCOUNTS_READ: Final = 64
 # An answer later than this gets a log line: half of what the strictest gateway profile waits before it retries.
 SLOW_ANSWER_S: Final = 1.0
 
@@ -106,9 +135,36 @@ REQUEST_OCTETS_IN_FLIGHT_MAX: Final = 67_108_864
 # Refusals to one peer before its connections rest for an interval: fifty thousand a second, a quarter of a core.
 REFUSALS_BEFORE_REST: Final = 1_024
 
+# --- RADIUS --------------------------------------------------------------------------------------------
+# RFC 2865 section 3: no packet is longer. A datagram is read with one octet more, which is padding.
+RADIUS_PACKET_OCTETS_MAX: Final = 4_096
+# Requests of one client that are under way: a second's work; what is more is dropped, and its sender repeats it. Who logs
+# in gives way at a half, so that reports of use find room.
+RADIUS_REQUESTS_IN_FLIGHT_PER_CLIENT: Final = 1_024
+# Replies kept for repeats, and for how long (RFC 5080 section 2.2.2: clients repeat for some 30 s); older repeats are
+# found by the session's memory, at the cost of a look into the store.
+RADIUS_DUPLICATES_MAX: Final = 16_384
+RADIUS_DUPLICATES_S: Final = 30.0
+# RFC 2869 section 2.1: an interim interval below 60 s is not allowed; what a client should see is 600 s or more.
+RADIUS_INTERIM_INTERVAL_MIN_S: Final = 60
+# An Event-Timestamp so much older than now is of use that was buffered: it is charged at the tariff of its time.
+RADIUS_LATE_REPORT_S: Final = 300
+# CoA- and Disconnect-Requests under way in all, to one client (its Identifier has 256 values), how often one is sent and
+# how long its reply is waited for: a client that does not answer costs six seconds of a small place.
+RADIUS_ORDERS_MAX: Final = 4_096
+RADIUS_ORDERS_PER_CLIENT_MAX: Final = 256
+RADIUS_ORDER_ATTEMPTS_MAX: Final = 3
+RADIUS_ORDER_TIMEOUT_S: Final = 2.0
+# Access servers whose restart waits to be dealt with: each is a look through the names of all open sessions.
+RADIUS_RESTARTS_WAITING_MAX: Final = 256
+# Sessions whose identification is kept for orders that do not follow from a packet of theirs.
+RADIUS_SESSIONS_KNOWN_MAX: Final = 100_000
+
 # --- Charging ------------------------------------------------------------------------------------------
 # MSCCs in one request: profiles seen have five; more than this is refused, not silently cut.
 SERVICES_PER_REQUEST_MAX: Final = 32
+# Media of one call that a price may depend on: audio, video, messages; a message full of components says no more.
+MEDIA_PER_CALL_MAX: Final = 8
 # Answers a session remembers for repeats: gateways have one request of a session in flight, relays may add one.
 ANSWERS_REMEMBERED: Final = 4
 # Rating groups one session may open over its life, and Session-Id's length (RFC 6733 section 8.8 sets none).
@@ -118,6 +174,12 @@ SESSION_ID_OCTETS_MAX: Final = 512
 REQUESTS_PER_COMMIT_MAX: Final = 64
 # More than this in one report (a pebibyte, 35 million years) is a fault of the gateway; 64-bit money holds the rest.
 REPORTED_UNITS_MAX: Final = 1 << 50
+# How old a use may be and still be charged at the tariff of its time: gateways buffer for hours while nobody answers,
+# over a long weekend at worst. An older time is a clock that was never set.
+EVENT_TIME_PAST_MAX_S: Final = 4 * 86_400
+# A grant that was made small because little is left is valid for less, but not for less than this: a gateway that
+# asks every few seconds costs more than the credit that waits.
+SHORT_VALIDITY_MIN_S: Final = 60
 # Lost races before a request is answered UNABLE_TO_DELIVER.
 COMMIT_ATTEMPTS_MAX: Final = 32
 # Races lost in a row on one account before a worker asks for a turn of its own, how long that turn lasts, and how often
@@ -127,12 +189,23 @@ TURN_MS: Final = 20
 TURN_TICK_S: Final = 0.002
 # Buckets of one account: an account value stays small enough to be written with every charge.
 BUCKETS_PER_ACCOUNT_MAX: Final = 64
+# Open sessions of one account that are read to be re-authorised: a family's phones, or some of a fleet's meters.
+SESSIONS_PER_ACCOUNT_READ_MAX: Final = 10_000
 # A locator (Session-Id -> account) is rewritten when half of this has gone by.
 LOCATOR_LIFETIME_S: Final = 30 * 86_400
 # An operation's reference (top-up, adjustment) is recognised for this long.
 OPERATION_MEMORY_S: Final = 400 * 86_400
 # Money that an operation may bring an account to: a hundred thousand million, far from the end of 64 bits.
 BALANCE_MICRO_MAX: Final = 10**17
+
+# Lines of a partition's agenda worked off in one look, and how often all are looked at: what is due at midnight for
+# a hundred thousand subscribers is done within minutes, and no commit of theirs waits longer than for any other.
+AGENDA_LINES_PER_LOOK: Final = 256
+AGENDA_INTERVAL_S: Final = 5.0
+# Periods of one offer that one look catches up with, after an outage of ours: two months of daily charges.
+RENEWALS_PER_LOOK_MAX: Final = 64
+# A page of an account's history is looked for in so many thousand events of its partition: a tenth of a second.
+HISTORY_READS_PER_PAGE_MAX: Final = 50
 
 # --- Store ---------------------------------------------------------------------------------------------
 # A commit not confirmed within this time is an unknown outcome: answer 3004, drop caches, look again.
@@ -232,18 +305,66 @@ ACCEPT_YIELD_S: Final = 0.02
 WORKERS_SHARING_MAX: Final = 256
 # Items on one page of an HTTP list: with all its services a session is about 1 KiB of JSON.
 HTTP_PAGE_ITEMS_MAX: Final = 500
-# No resource of the online side takes a body yet.
+# The largest body is an account with all its identities, or a top-up with the parties around it: a few KiB.
 HTTP_BODY_OCTETS_MAX: Final = 65_536
+# A query asks for some attributes; what has more conditions was written by no person.
+HTTP_PARAMETERS_MAX: Final = 32
+# From a request's first octet to its answer; a write waits for the store and its barrier, far below.
+HTTP_REQUEST_TIMEOUT_S: Final = 30.0
+# Wrong tokens from one address in a minute before the next one is not even looked up. The secret is 256 bits: this is
+# against load and full logs, not against guessing. Addresses remembered with their failures.
+TOKEN_FAILURES_MAX: Final = 20
+TOKEN_FAILURE_WINDOW_S: Final = 60.0
+TOKEN_SOURCES_MAX: Final = 1_000
+# Tokens of a store: every program of an operator has one, and none is a person's.
+TOKENS_MAX: Final = 1_000
+# Accounts looked through for a list that names none, and records of actions: a second's work. Larger systems are asked
+# for one account.
+ACCOUNTS_LISTED_MAX: Final = 2_000
+ACTION_RECORDS_LISTED_MAX: Final = 5_000
+# A top-up's record over HTTP stays so long; its reference (OPERATION_MEMORY_S) and its charge event stay longer.
+ACTION_RECORD_MEMORY_S: Final = 31 * 86_400
+# A record this old and without a result was left by a crash or by a store that gave no clear answer, and is carried out
+# again; how often such ones are looked for, and how many at a time.
+ACTION_PENDING_S: Final = 60.0
+ACTION_SWEEP_INTERVAL_S: Final = 10.0
+ACTIONS_PER_SWEEP: Final = 100
+# Vouchers made or changed by one HTTP request, each a commit: seconds, within HTTP_REQUEST_TIMEOUT_S.
+VOUCHERS_PER_REQUEST_MAX: Final = 1_000
+# Listeners registered for events; events that wait for one (about 2 KiB each); the address of one.
+HUBS_MAX: Final = 64
+HUB_EVENTS_WAITING_MAX: Final = 10_000
+HUB_CALLBACK_CHARACTERS_MAX: Final = 2_048
+# A listener's answer is a status; its headers fit in this. It has so long, and is tried again within the delay.
+HUB_ANSWER_OCTETS_MAX: Final = 16_384
+HUB_POST_TIMEOUT_S: Final = 10.0
+HUB_RETRY_DELAY_MAX_S: Final = 300.0
+# A listener that took nothing for a day is given up.
+HUB_GIVEN_UP_S: Final = 86_400.0
+# How often queues are looked at; how long one process serves a listener without saying so again: longer than a post.
+HUB_POLL_INTERVAL_S: Final = 1.0
+HUB_LEASE_S: Final = 30.0
 # An HTTP connection without a request: the status page asks every two seconds.
 HTTP_IDLE_TIMEOUT_S: Final = 10
 
 # --- Rating --------------------------------------------------------------------------------------------
-# Rates found for a kind of request (offers, service, rating group, zone): a catalogue has hundreds; rating groups
-# come from the network and could be any number, so the memory is emptied when full.
+# Rates found for a kind of request (offers, service, rating group, class of circumstances): a catalogue has hundreds;
+# rating groups come from the network and could be any number, so the memory is emptied when full.
 RATES_REMEMBERED: Final = 16_384
-# Called numbers with their zone, about 120 octets each.
+# Called numbers with their zone, about 120 octets each; and per service the contexts with their class, about 500.
 CALLED_NUMBERS_REMEMBERED: Final = 65_536
 # Days whose tariff changes are worked out: the look ahead and some for late reports.
 CALENDAR_DAYS_REMEMBERED: Final = 64
 # How far ahead a tariff change is looked for: a grant's Validity-Time is hours, and a week repeats.
 TARIFF_CHANGE_HORIZON_DAYS: Final = 14
+# Mistakes told at once by `ocs catalogue check`: each is found by compiling the catalogue once more (some 10 ms), and
+# nobody corrects more before looking again.
+CATALOGUE_FINDINGS_MAX: Final = 200
+# Publications of one store: a change every day for ten years, about 64 octets each, read by every worker at each look.
+CATALOGUES_PUBLISHED_MAX: Final = 4_096
+# Versions that a worker keeps beside the one in force, for grants made under them: some megabytes each; grants live for
+# hours, and who changes prices more often than that has the older ones read again.
+CATALOGUES_KEPT: Final = 8
+# How often a worker looks for published catalogues: a notice tells it at once, but only if it is connected then. What
+# is published this long ahead is used by all workers from its first second on.
+CATALOGUE_LOOK_INTERVAL_S: Final = 10.0

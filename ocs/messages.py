@@ -220,6 +220,8 @@ class ChargingRequest(msgspec.Struct, frozen=True, gc=False):
         retransmitted: the T flag. Every request is checked for being a repeat, with or without it.
         end_to_end_id: equal in every copy (RFC 6733 section 3); tells a copy of an INITIAL from a new session of a
             gateway that uses a Session-Id again.
+        is_cumulative: used units count from the session's beginning, as RADIUS accounting does (RFC 2866 section 5.3);
+            an INITIAL that reports use goes on with a session that we had closed or never heard of.
     """
 
     session_id: str
@@ -237,6 +239,7 @@ class ChargingRequest(msgspec.Struct, frozen=True, gc=False):
     fingerprint: bytes
     retransmitted: bool = False
     end_to_end_id: int = 0
+    is_cumulative: bool = False
 
 
 class PoolReference(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -198,6 +198,10 @@ class Gauge(_Labelled):
             label_values = self._admit(label_values)
         self._values[label_values] = value
 
+    def remove(self, *label_values: LabelValue) -> None:
+        """Forget a series of what is there no more; unknown ones too."""
+        self._values.pop(label_values, None)
+
     def add(self, by: float, *label_values: LabelValue) -> None:
         """Move the level by a signed amount."""
         try:

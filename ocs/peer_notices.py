@@ -1,9 +1,9 @@
 """What one worker must tell another, on whatever machine: notices by the store's publish and subscribe.
 
-A message for a peer (leave; later: re-authorise this session, abort it) must find the worker that holds its
-connection. Whoever has something to say publishes a notice on one channel that all workers of a store hear; those
-who hold connections of the named peer act, and everybody acknowledges with how often. A notice is heard by those who
-listen at that moment and by nobody later: the publisher learns whether anybody acted, and repeats what must be.
+A message for a peer (leave, re-authorise this session, abort it) must find the worker that holds its connection.
+Whoever has something to say publishes a notice on one channel that all workers of a store hear; those who hold
+connections of the named peer act, and everybody acknowledges with how often. A notice is heard by those who listen at
+that moment and by nobody later: the publisher learns whether anybody acted, and repeats what must be.
 
 One connection does both: RESP3 lets a subscriber publish.
 """
@@ -41,8 +41,14 @@ _LOST = Counter("ocs_notices_connections_lost_total", "Connections for notices t
 CHANNEL: Final = "ocs:peers"
 # Every connection of the peer is closed by Disconnect-Peer. The body is a Disconnect-Cause.
 DISCONNECT_PEER: Final = "disconnect_peer"
+# Who has a way to the peer? The body is empty; how often a worker acted ranks its way.
+FIND_ROUTE: Final = "find_route"
+# For one worker: what the peer is asked about sessions. The body is a list of SessionDemand.
+SESSION_DEMANDS: Final = "session_demands"
 # For every worker: the store has lost sessions. The body is the Origin-State-Id from now on.
 ORIGIN_STATE: Final = "origin_state"
+# For every worker: a catalogue was published, see the store. The body is empty.
+CATALOGUE_PUBLISHED: Final = "catalogue_published"
 
 _RECEIVE_OCTETS: Final = 65_536
 _BACKOFF_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -56,11 +62,13 @@ class Notice(msgspec.Struct, frozen=True, array_like=True):
         kind: what is to be done, and so what the body holds; who does not know it acknowledges without acting.
         origin_host: of the peer; empty when every worker is meant.
         body: msgpack.
+        only: the one process that is meant, by the channel of its acknowledgements; empty means all.
     """
 
     kind: str
     origin_host: str = ""
     body: bytes = b""
+    only: str = ""
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
@@ -69,10 +77,12 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         member: as people know it: ``worker-0@ocs1.example``.
         acted: on how many connections; for a notice to every worker 1 or 0.
+        channel: its own, by which a notice can be for it alone.
     """
 
     member: str
     acted: int
+    channel: str = ""
 
 
 Handler = Callable[[Notice], int]
@@ -123,11 +133,12 @@ _decode_answer: Final = msgspec.msgpack.Decoder(_Answer).decode
 class _Question:
     """A notice that was published here and whose acknowledgements come in."""
 
-    def __init__(self, *, for_one_peer: bool) -> None:
+    def __init__(self, *, for_one_peer: bool, only: str) -> None:
         self.acknowledgements: list[Acknowledgement] = []
         self.error = ""
         self.is_done = trio.Event()
         self._for_one_peer = for_one_peer
+        self._only = only
         self._heard_by: int | None = None
 
     def publish_replied(self, reply: object) -> None:
@@ -141,6 +152,8 @@ class _Question:
     def acknowledge(self, acknowledgement: Acknowledgement) -> None:
         """Somebody has dealt with it."""
         self.acknowledgements.append(acknowledgement)
+        if self._only and acknowledgement.channel == self._only:
+            self.is_done.set()
         self._look()
 
     def _look(self) -> None:
@@ -196,7 +209,8 @@ class PeerNotices:
     ) -> tuple[Acknowledgement, ...]:
         """Tell all workers of the store; returns what those did who acknowledged in time, also who did nothing.
 
-        It returns when all whom the store counted have acknowledged and, for a notice to one peer, somebody has acted.
+        It returns when all whom the store counted have acknowledged and, for a notice to one peer, somebody has acted;
+        when the notice is for one process, as soon as that one has acknowledged.
         Cancelled, the notice may have been heard.
 
         Raises:
@@ -207,7 +221,9 @@ class PeerNotices:
                 raise NoticesUnavailableError(f"the store takes no notices: {self._reason}")
             self._number += 1
             number = self._number
-            question = self._questions[number] = _Question(for_one_peer=bool(notice.origin_host))
+            question = self._questions[number] = _Question(
+                for_one_peer=bool(notice.origin_host), only=notice.only
+            )
             told = _encode(_Told(self._own_channel, number, notice))
             self._call(("PUBLISH", CHANNEL, told), question.publish_replied)
             try:
@@ -364,8 +380,9 @@ class PeerNotices:
     def _act(self, told: _Told) -> None:
         handler = self._handlers.get(told.notice.kind)
         _HEARD.inc("unknown" if handler is None else told.notice.kind)
-        acted = 0 if handler is None else handler(told.notice)
-        answer = _encode(_Answer(told.number, Acknowledgement(self._member, acted)))
+        is_meant = not told.notice.only or told.notice.only == self._own_channel
+        acted = handler(told.notice) if handler is not None and is_meant else 0
+        answer = _encode(_Answer(told.number, Acknowledgement(self._member, acted, self._own_channel)))
         self._call(("PUBLISH", told.reply_to, answer), _ignore)
 
     def _collect(self, answer: _Answer) -> None:

@@ -27,6 +27,8 @@ _CAUSES: Final = {
     "busy": DisconnectCause.BUSY,
     "do-not-want-to-talk": DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU,
 }
+# Seven columns, one of them with a DiameterIdentity: 255 octets at most.
+_TABLE_COLUMNS_MAX: Final = 512
 _decode_peers: Final = msgspec.msgpack.Decoder(list[PeerSnapshot]).decode
 
 
@@ -117,13 +119,16 @@ def _list_peers(options: argparse.Namespace) -> None:
         print(json.dumps({"connections": connections, "silent_workers": silent}, indent=2))
         return
     headings = ("peer", "worker", "remote", "state", "watchdog", "requests", "errors")
-    table = Table(*(Column(heading, overflow="fold") for heading in headings))
+    table = Table(*(Column(heading, no_wrap=True) for heading in headings))
     for worker, peer in rows:
         remote = f"{peer.remote} (TLS)" if peer.tls else peer.remote
         cells = (peer.origin_host or "(not known yet)", worker, remote, peer.state, peer.watchdog)
         table.add_row(*cells, str(peer.requests), str(peer.errors))
-    # Literal: names come from the network, and a style in one of them is none of ours.
+    # Literal: names come from the network, and a style in one of them is none of ours. As wide as it must be: a name
+    # that is broken over two lines can be neither searched for nor copied.
     console = Console(soft_wrap=True, markup=False, highlight=False, emoji=False)
+    needed = console.measure(table, options=console.options.update(max_width=_TABLE_COLUMNS_MAX)).maximum
+    console.width = max(console.width, needed)
     console.print(table)
     for reason in silent:
         console.print(reason)

@@ -76,6 +76,7 @@ class Reloader:
         settings: with which the workers run now.
         crew: the workers.
         read_settings: reads the configuration anew; blocks; raises SettingsError.
+        publish: has the workers to come use the catalogue as its folder is now; blocks; raises SettingsError.
         make_workers: makes the children that follow the settings; none is started.
     """
 
@@ -85,11 +86,13 @@ class Reloader:
         crew: Crew,
         *,
         read_settings: Callable[[], Settings],
+        publish: Callable[[Settings], None],
         make_workers: Callable[[Settings], Sequence[Child]],
     ) -> None:
         self._settings = settings
         self._crew = crew
         self._read_settings = read_settings
+        self._publish = publish
         self._make_workers = make_workers
         self._waiting: list[_Asker] = []
         self._wake = trio.Event()
@@ -128,6 +131,7 @@ class Reloader:
         try:
             wanted = await trio.to_thread.run_sync(self._read_settings)
             check_reloadable(self._settings, wanted)
+            await trio.to_thread.run_sync(self._publish, wanted)
         except SettingsError as error:
             log.error("reload_refused", reason=str(error), remedy="correct it and reload again")  # noqa: TRY400
             return ReloadOutcome(refused=str(error))

@@ -20,12 +20,13 @@ class PeerSettings(_Section, frozen=True, kw_only=True):
     """One entry of the allow-list ``[[diameter.peers]]``; ``origin_host = "*"`` lets every peer in.
 
     Attributes:
-        tls: the peer is let in over TLS only, so that nobody takes its name on the port without.
+        tls: true: the peer is let in over TLS only, so that nobody takes its name on the port without. false: it may do
+            without. Unsaid: over TLS only, when peers must show certificates (``tls_client_ca_file``).
     """
 
     origin_host: str
     origin_realm: str = ""
-    tls: bool = False
+    tls: bool | None = None
 
 
 class DiameterSettings(_Section, frozen=True, kw_only=True):
@@ -97,6 +98,8 @@ class ChargingSettings(_Section, frozen=True, kw_only=True):
         repeat_memory_s: how long the answers of a closed session wait for late repeats.
         cache_accounts: accounts (with their sessions) that a worker keeps in memory.
         show_remaining_balance: put 3GPP Remaining-Balance into answers.
+        grant_share_percent: the part of what an account can pay that one grant may take, so that its other sessions
+            find something; 100 lets one take all.
     """
 
     workers: int = 1
@@ -105,8 +108,46 @@ class ChargingSettings(_Section, frozen=True, kw_only=True):
     cache_accounts: int = 100_000
     queue_requests: int = 4096
     show_remaining_balance: bool = False
+    grant_share_percent: int = 50
     session_failover: bool = True
     credit_control_failure_handling: Literal["terminate", "continue", "retry_and_terminate"] = "terminate"
+
+
+class AccountsSettings(_Section, frozen=True, kw_only=True):
+    """``[accounts]``: when holders are told, and how long an account lives in which state (days; 0 is for ever).
+
+    Attributes:
+        bundle_notice_percents: parts of an allowance at whose use a notice goes out; ascending.
+        limit_notice_percents: parts of a credit limit, or of a member's limit (bill shock).
+        low_balance: money, as text, below which an account without credit is low; "0" tells nothing.
+        starts_created: a new account waits for its first use or top-up, which makes it active.
+        active_days: from there; top_up_days: at least so long from every top-up.
+        one_way_barred_days: reachable, not originating; then expired; then, after expired_days, numbers are given back.
+    """
+
+    bundle_notice_percents: tuple[int, ...] = (50, 80, 100)
+    limit_notice_percents: tuple[int, ...] = (80, 100)
+    low_balance: str = "0"
+    starts_created: bool = False
+    active_days: int = 0
+    top_up_days: int = 0
+    one_way_barred_days: int = 0
+    expired_days: int = 0
+
+
+class VoucherSettings(_Section, frozen=True, kw_only=True):
+    """``[vouchers]``: the key under which codes are stored, and how many guesses are too many.
+
+    Attributes:
+        secret_file: key of the codes' digests; empty: ``voucher.key`` in the data folder, made with the first batch.
+        guesses_max: wrong codes of one account before it is locked out for guess_lockout_s; guesses_total_max: of all
+            accounts together in the same time, an attack from many.
+    """
+
+    secret_file: str = ""
+    guesses_max: int = 5
+    guesses_total_max: int = 10_000
+    guess_lockout_s: int = 3600
 
 
 class CatalogueSettings(_Section, frozen=True, kw_only=True):
@@ -116,10 +157,18 @@ class CatalogueSettings(_Section, frozen=True, kw_only=True):
 
 
 class HttpSettings(_Section, frozen=True, kw_only=True):
-    """``[http]``: health, metrics, portals and APIs."""
+    """``[http]``: health, metrics, portals and APIs.
+
+    Attributes:
+        reads_need_token: also on loopback, where this machine's own users read without one otherwise.
+        hub_callbacks: origins such as ``http://127.0.0.1:9000`` that listeners may register although they are not
+            https to a public address.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
+    reads_need_token: bool = False
+    hub_callbacks: tuple[str, ...] = ()
 
 
 class SnmpSettings(_Section, frozen=True, kw_only=True):
@@ -127,6 +176,39 @@ class SnmpSettings(_Section, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"
     port: int = 10162
+
+
+class RadiusClientSettings(_Section, frozen=True, kw_only=True):
+    """One entry of ``[[radius.clients]]``: a network access server, or the proxy before several.
+
+    Attributes:
+        name: a part of session ids: do not change it while sessions are open.
+        address: an IP address or a network such as ``10.1.0.0/16``.
+        secret_file: the shared secret, at least 16 characters (RFC 2865 section 3).
+        coa_port: where it takes CoA- and Disconnect-Requests; 0 where it takes none.
+        rating_group: under which its traffic is rated; unsaid: without one.
+    """
+
+    name: str
+    address: str
+    secret_file: str
+    coa_port: int = 3799
+    rating_group: int | None = None
+
+
+class RadiusSettings(_Section, frozen=True, kw_only=True):
+    """``[radius]``: authorisation and accounting for Wi-Fi and fixed access.
+
+    Attributes:
+        auth_port: UDP, 1812 by custom; 0 is any free port, -1 serves no RADIUS. acct_port: likewise, 1813.
+        interim_interval_s: how often sessions report, unless their quota ends sooner.
+    """
+
+    host: str = "127.0.0.1"
+    auth_port: int = -1
+    acct_port: int = -1
+    interim_interval_s: int = 600
+    clients: tuple[RadiusClientSettings, ...] = ()
 
 
 class SqlSettings(_Section, frozen=True, kw_only=True):
@@ -153,9 +235,12 @@ class Settings(_Section, frozen=True, kw_only=True):
     diameter: DiameterSettings = DiameterSettings()
     store: StoreSettings = StoreSettings()
     charging: ChargingSettings = ChargingSettings()
+    accounts: AccountsSettings = AccountsSettings()
+    vouchers: VoucherSettings = VoucherSettings()
     catalogue: CatalogueSettings = CatalogueSettings()
     http: HttpSettings = HttpSettings()
     snmp: SnmpSettings = SnmpSettings()
+    radius: RadiusSettings = RadiusSettings()
     sql: SqlSettings = SqlSettings()
     log: LogSettings = LogSettings()
     directory: Path = Path()

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ocs.settings import Settings
+from ocs.settings import AccountsSettings, DiameterSettings, RadiusSettings, Settings
 from ocs.store_url import StoreUrl, StoreUrlError, parse_store_url
+from ocs.units import AmountError, parse_micro
 
 PREFIX: Final = "OCS_"
 SQL_SCHEMES: Final = ("sqlite", "postgresql")
@@ -28,6 +29,10 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "diameter.tls_port": _PORT,
     "http.port": _PORT,
     "snmp.port": _PORT,
+    "radius.auth_port": (-1, 65_535),
+    "radius.acct_port": (-1, 65_535),
+    # RFC 2869 section 2.1: not below a minute.
+    "radius.interim_interval_s": (60, 86_400),
     # RFC 3539 section 3.4.1: Twinit is never below 6 s.
     "diameter.watchdog_interval_s": (6, 600),
     "store.replicas": (1, 16),
@@ -38,14 +43,28 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "charging.workers": (1, 64),
     "charging.supervision_time_s": (10, 86_400 * 7),
     "charging.repeat_memory_s": (60, 86_400 * 30),
+    "charging.grant_share_percent": (10, 100),
     "charging.cache_accounts": (0, 100_000_000),
     "charging.queue_requests": (1, 1_000_000),
+    # A hundred years: longer is for ever, which is written as 0.
+    "accounts.active_days": (0, 36_500),
+    "accounts.top_up_days": (0, 36_500),
+    "accounts.one_way_barred_days": (0, 36_500),
+    "accounts.expired_days": (0, 36_500),
+    "vouchers.guesses_max": (1, 1_000),
+    "vouchers.guesses_total_max": (1, 1_000_000_000),
+    "vouchers.guess_lockout_s": (1, 86_400 * 30),
     "log.success_sample": (0, 1_000_000_000),
 }
 # A DiameterIdentity is an FQDN (RFC 6733 section 4.3.1): labels of RFC 1034, and the underscores that labs use.
 _IDENTITY: Final = re.compile(
     r"(?=.{1,255}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?"
 )
+# Scheme, host and port, without a path (RFC 6454 section 6.2).
+_ORIGIN: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
+_CLIENT_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
+# RFC 2865 section 3: at least 16 octets.
+_RADIUS_SECRET_OCTETS_MIN: Final = 16
 _JSON_TYPES: Final = {
     "int": "an integer", "float": "a number", "str": "a text", "bool": "true or false", "array": "a list",
     "object": "a table",
@@ -316,8 +335,16 @@ def _check(settings: Settings) -> None:
             raise _KeyError(key, f"expected {kind} from {lowest:g} to {highest:g}, got {value}")
     _check_diameter(settings)
     _check_store(settings)
-    for section in ("http", "snmp"):
+    _check_radius(settings.radius)
+    for section in ("http", "snmp", "radius"):
         _check_address(f"{section}.host", getattr(settings, section).host)
+    for index, origin in enumerate(settings.http.hub_callbacks):
+        match = _ORIGIN.fullmatch(origin)
+        if match is None or int(match[1] or 0) > _PORT[1]:
+            raise _KeyError(
+                f"http.hub_callbacks[{index}]",
+                f"expected an origin such as http://127.0.0.1:9000, got {origin!r}",
+            )
     scheme = urlsplit(settings.sql.url).scheme.partition("+")[0]
     if settings.sql.url and scheme not in SQL_SCHEMES:
         raise _KeyError(
@@ -325,6 +352,22 @@ def _check(settings: Settings) -> None:
         )
     if not settings.catalogue.path:
         raise _KeyError("catalogue.path", "expected the folder with the offers")
+    _check_accounts(settings.accounts)
+
+
+def _check_accounts(accounts: AccountsSettings) -> None:
+    for name in ("bundle_notice_percents", "limit_notice_percents"):
+        percents: tuple[int, ...] = getattr(accounts, name)
+        if list(percents) != sorted(set(percents)) or not all(1 <= percent <= 100 for percent in percents):
+            raise _KeyError(
+                f"accounts.{name}", "expected percentages from 1 to 100, each greater than the one before"
+            )
+    try:
+        low_micro = parse_micro(accounts.low_balance)
+    except AmountError as error:
+        raise _KeyError("accounts.low_balance", str(error)) from None
+    if low_micro < 0:
+        raise _KeyError("accounts.low_balance", 'expected an amount such as "2.00", or "0"')
 
 
 def _check_diameter(settings: Settings) -> None:
@@ -338,6 +381,9 @@ def _check_diameter(settings: Settings) -> None:
         _check_address(f"diameter.hosts[{index}]", host)
     if not diameter.peers:
         raise _KeyError("diameter.peers", "expected at least one peer, or nobody can connect")
+    for name in ("destination_hosts", "destination_realms"):
+        for index, identity in enumerate(getattr(diameter, name)):
+            _check_identity(f"diameter.{name}[{index}]", identity)
     for index, peer in enumerate(diameter.peers):
         if peer.origin_realm:
             _check_identity(f"diameter.peers[{index}].origin_realm", peer.origin_realm)
@@ -351,15 +397,60 @@ def _check_diameter(settings: Settings) -> None:
                 f'"*" lets every peer in, which is allowed on loopback only, and {open_host} is listened on:'
                 " name each peer",
             )
+    _check_diameter_tls(diameter)
+
+
+def _check_diameter_tls(diameter: DiameterSettings) -> None:
+    """Refuse what would be silently without effect, or let nobody in."""
+    for index, peer in enumerate(diameter.peers):
+        if peer.tls and not diameter.tls_certificate_file:
+            raise _KeyError(
+                f"diameter.peers[{index}].tls",
+                "without diameter.tls_certificate_file there is no TLS port, and this peer could never connect",
+            )
     if bool(diameter.tls_certificate_file) != bool(diameter.tls_key_file):
         missing = "tls_key_file" if diameter.tls_certificate_file else "tls_certificate_file"
         raise _KeyError(
             f"diameter.{missing}", "TLS needs the certificate and its key, and only the other is set"
         )
-    if diameter.tls_client_ca_file and not diameter.tls_certificate_file:
+    for name, needed in (
+        ("tls_client_crl_file", "tls_client_ca_file"),
+        ("tls_client_ca_file", "tls_certificate_file"),
+    ):
+        if getattr(diameter, name) and not getattr(diameter, needed):
+            raise _KeyError(f"diameter.{needed}", f"required because diameter.{name} is set")
+    if diameter.tls_certificate_file and diameter.port == diameter.tls_port != 0:
+        raise _KeyError("diameter.tls_port", "expected another port than diameter.port")
+
+
+def _check_radius(radius: RadiusSettings) -> None:
+    if (radius.auth_port < 0) != (radius.acct_port < 0):
+        off = "auth_port" if radius.auth_port < 0 else "acct_port"
         raise _KeyError(
-            "diameter.tls_certificate_file", "required because diameter.tls_client_ca_file is set"
+            f"radius.{off}", "authorisation and accounting are served together: set both ports, or neither"
         )
+    if radius.auth_port >= 0 and not radius.clients:
+        raise _KeyError("radius.clients", "expected at least one client, or nobody is served")
+    if radius.auth_port == radius.acct_port > 0:
+        raise _KeyError("radius.acct_port", "expected another port than radius.auth_port")
+    names: set[str] = set()
+    for index, client in enumerate(radius.clients):
+        key = f"radius.clients[{index}]"
+        if not _CLIENT_NAME.fullmatch(client.name) or client.name in names:
+            raise _KeyError(
+                f"{key}.name",
+                f"expected letters, digits, - and _ (32 at most) that no other client has, got {_shown(client.name)}",
+            )
+        names.add(client.name)
+        try:
+            ipaddress.ip_network(client.address)
+        except ValueError:
+            raise _KeyError(
+                f"{key}.address",
+                f"expected an IP address or a network such as 10.1.0.0/16, got {_shown(client.address)}",
+            ) from None
+        if not 0 <= client.coa_port <= _PORT[1]:
+            raise _KeyError(f"{key}.coa_port", f"expected an integer from 0 to 65535, got {client.coa_port}")
 
 
 def _check_store(settings: Settings) -> None:
@@ -376,6 +467,11 @@ def _check_store(settings: Settings) -> None:
         if getattr(store, name) and not getattr(store, other):
             raise _KeyError(f"store.{other}", f"required because store.{name} is set")
     if not store.url:
+        for name in ("password_file", "tls_ca_file", "tls_certificate_file", "tls_key_file"):
+            if getattr(store, name):
+                raise _KeyError(
+                    f"store.{name}", "needs store.url: the embedded store asks for nothing of the kind"
+                )
         if store.durability == "replicated":
             raise _KeyError(
                 "store.url", 'required by durability = "replicated": the embedded store has no replicas'
@@ -411,7 +507,7 @@ def _check_secrets(settings: Settings, *, url_is_written: bool) -> None:
 
 def _check_files(settings: Settings) -> None:
     """Check that named files can be read now, not when the first TLS peer knocks."""
-    for name in ("tls_certificate_file", "tls_key_file", "tls_client_ca_file"):
+    for name in ("tls_certificate_file", "tls_key_file", "tls_client_ca_file", "tls_client_crl_file"):
         _check_readable(settings, f"diameter.{name}", getattr(settings.diameter, name))
     for name in ("tls_ca_file", "tls_certificate_file", "tls_key_file"):
         _check_readable(settings, f"store.{name}", getattr(settings.store, name))
@@ -421,6 +517,14 @@ def _check_files(settings: Settings) -> None:
                 read_secret_file(resolve_path(settings, file))
             except SecretFileError as error:
                 raise _KeyError(f"store.{name}", str(error)) from None
+    for index, client in enumerate(settings.radius.clients):
+        key = f"radius.clients[{index}].secret_file"
+        try:
+            secret = read_secret_file(resolve_path(settings, client.secret_file))
+        except SecretFileError as error:
+            raise _KeyError(key, str(error)) from None
+        if len(secret.encode()) < _RADIUS_SECRET_OCTETS_MIN:
+            raise _KeyError(key, "this secret has fewer than 16 characters (RFC 2865 section 3)")
 
 
 def _check_readable(settings: Settings, key: str, name: str) -> None:

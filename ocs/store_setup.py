@@ -11,7 +11,6 @@ import structlog
 from ocs.balance.barrier import Barrier
 from ocs.balance.client import BalanceClient
 from ocs.balance.embedded import find_store
-from ocs.balance.keys import CATALOGUES, catalogue_key
 from ocs.balance.replicas import check_replicas, refuse_uncoverable
 from ocs.balance.store_address import StoreAddress, StoreAddressError, make_tls_context, read_store_address
 from ocs.balance.store_admin import (
@@ -23,13 +22,16 @@ from ocs.balance.store_admin import (
     connect,
     explain,
     load_library,
+    note_library,
     read_meta,
     set_up_store,
 )
 from ocs.balance.store_client import StoreClient
+from ocs.balance.store_rights import refuse_denied
 from ocs.balance.topology import idle_primaries
+from ocs.catalogue_schedule import in_force, publish_folder, read_catalogue, read_schedule
 from ocs.charging.tariffs import Tariffs
-from ocs.clock import Clock
+from ocs.clock import Clock, SystemClock
 from ocs.rating import Catalogue
 from ocs.settings import Settings
 
@@ -95,8 +97,9 @@ def prepare_store(settings: Settings, url: str, clock: Clock, *, may_create: boo
             client,
             partitions=settings.store.partitions,
             now_s=clock.now_ms() // 1000,
-            library=_library(),
+            library=library_text(),
         )
+        refuse_denied(client)
         for endpoint in idle_primaries(client.topology(), meta.partitions):
             log.warning(
                 "store_primary_idle",
@@ -132,7 +135,8 @@ def reload_library(address: StoreAddress, known: StoreMeta) -> int:
         meta = read_meta(client)
         if meta is None or meta.created_s != known.created_s:
             raise StoreRefusedError(f"{address}: {LOST_IDENTITY}")
-        return load_library(client, _library())
+        note_library(client, library_text())
+        return load_library(client, library_text())
     except redis.RedisError as error:
         raise explain(address, error) from None
     finally:
@@ -186,7 +190,11 @@ def open_client(settings: Settings, data_dir: Path) -> BalanceClient:
 
 
 def publish_catalogue(settings: Settings, url: str, catalogue: Catalogue) -> Tariffs:
-    """Put a catalogue into the store, where it stays for the grants made under it, and load the earlier ones.
+    """Put a folder's catalogue into the store and in force, unless the folder is as it was; blocks.
+
+    Returns:
+        What is in force, which somebody may have published since. Earlier ones are read when a grant made under one of
+        them is met (:mod:`ocs.charging.engine`): in years there are thousands.
 
     Raises:
         StoreRefusedError: one line with the remedy.
@@ -194,20 +202,36 @@ def publish_catalogue(settings: Settings, url: str, catalogue: Catalogue) -> Tar
     address = store_address(settings, url)
     client: Any = connect(address)
     try:
-        client.set(catalogue_key(catalogue.version), catalogue.to_bytes(), nx=True)
-        client.sadd(CATALOGUES, catalogue.version)
-        versions = sorted(version.decode() for version in client.smembers(CATALOGUES))
-        earlier = [
-            Catalogue.from_bytes(client.get(catalogue_key(version)))
-            for version in versions
-            if version != catalogue.version
-        ]
+        now_s = SystemClock().now_ms() // 1000
+        publication = in_force(publish_folder(client, catalogue, now_s=now_s), now_s)
+        current = catalogue
+        if publication is not None and publication.version != catalogue.version:
+            current = read_catalogue(client, publication.version)
     except redis.RedisError as error:
         raise explain(address, error) from None
     finally:
         client.close()
-    return Tariffs(catalogue, tuple(earlier))
+    return Tariffs(current)
 
 
-def _library() -> str:
+def published_tariffs(settings: Settings, url: str) -> Tariffs | None:
+    """What is in force by what was published, whatever lies in the folder now; None when nothing is; blocks.
+
+    Raises:
+        StoreRefusedError: one line with the remedy.
+        CatalogueError: this release cannot use it.
+    """
+    address = store_address(settings, url)
+    client = connect(address)
+    try:
+        publication = in_force(read_schedule(client), SystemClock().now_ms() // 1000)
+        return None if publication is None else Tariffs(read_catalogue(client, publication.version))
+    except redis.RedisError as error:
+        raise explain(address, error) from None
+    finally:
+        client.close()
+
+
+def library_text() -> str:
+    """The functions that commit, as they are loaded into the store."""
     return LIBRARY.read_text(encoding="utf-8")

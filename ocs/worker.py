@@ -19,7 +19,9 @@ from ocs.balance.redis_stream import StoreServers
 from ocs.balance.replica_watch import watched_by
 from ocs.balance.store_address import StoreAddress
 from ocs.balance.store_admin import StoreMeta, StoreRefusedError
+from ocs.balance.store_guard import StoreGuard
 from ocs.balance.store_identity import StoreIdentity
+from ocs.catalogue_watch import CatalogueWatch, look
 from ocs.charging.engine import Engine
 from ocs.charging.supervisor import Supervisor
 from ocs.charging.tariffs import Tariffs
@@ -28,16 +30,30 @@ from ocs.diameter_gy.base_commands import DisconnectCause
 from ocs.diameter_gy.connection_shares import ConnectionShares
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.server import DiameterServer, Listener, ServerPolicy
+from ocs.diameter_gy.session_demand import SessionDemand
 from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.origin_state import OriginState
-from ocs.peer_notices import DISCONNECT_PEER, ORIGIN_STATE, Notice, PeerNotices, notice_opener
+from ocs.peer_notices import (
+    CATALOGUE_PUBLISHED,
+    DISCONNECT_PEER,
+    FIND_ROUTE,
+    ORIGIN_STATE,
+    SESSION_DEMANDS,
+    Notice,
+    PeerNotices,
+    notice_opener,
+)
+from ocs.radius.server import RadiusSockets
+from ocs.radius_worker import RadiusWorker, is_radius
+from ocs.rating import Catalogue
 from ocs.settings import Settings
-from ocs.store_setup import PreparedStore, advance_origin_state, reload_library
+from ocs.store_setup import PreparedStore, advance_origin_state, library_text, reload_library
 from ocs.worker_channel import serve_worker_channel
 
 log = structlog.get_logger()
 
 # Young objects die young on the hot path and hold no cycles; a full collection walks the whole cache for nothing.
+_decode_demands: Final = msgspec.msgpack.Decoder(list[SessionDemand]).decode
 _GC_THRESHOLDS: Final = (50_000, 50, 100)
 
 
@@ -47,6 +63,7 @@ class Worker:
     Args:
         channel: Unix socket on which it answers the HTTP process.
         shares: the file in which the workers on these listeners count their connections; None when it is alone.
+        radius: bound sockets; None when RADIUS is not served.
     """
 
     def __init__(
@@ -57,6 +74,7 @@ class Worker:
         listeners: Sequence[Listener],
         channel: Path,
         shares: Path | None = None,
+        radius: RadiusSockets | None = None,
     ) -> None:
         self._starting = trio.CancelScope()
         self._listeners = listeners
@@ -72,19 +90,14 @@ class Worker:
             barrier=Barrier.from_settings(settings.store),
             reload_library=partial(_reload_library, address, prepared.meta),
             identity=StoreIdentity(prepared.meta, self._adopt_origin_state),
+            guard=_guard_of(prepared, settings),
             on_promotion=self._server_was_promoted,
             on_topology=None if self._replica_watch is None else self._replica_watch.look_now,
         )
-        self._engine = Engine(self._store, tariffs, settings.charging, clock, partitions=partitions)
+        charging, accounts = settings.charging, settings.accounts
+        self._engine = Engine(self._store, tariffs, charging, clock, partitions=partitions, accounts=accounts)
         self._supervisor = Supervisor(self._engine, self._store, clock, partitions=partitions)
-        diameter = settings.diameter
-        identity = NodeIdentity(
-            diameter.origin_host,
-            diameter.origin_realm,
-            diameter.product_name,
-            prepared.meta.origin_state_id,
-            tuple(_host_of(listener) for listener in listeners),
-        )
+        identity = _identity(settings, prepared.meta, listeners)
         policy = ServerPolicy.from_settings(settings, currency=tariffs.currency)
         self._server = DiameterServer(
             identity,
@@ -92,11 +105,21 @@ class Worker:
             self._engine,
             clock=clock,
             shares=None if shares is None else ConnectionShares(shares),
+            on_gone=partial(self._engine.expire, is_gone=True),
+        )
+        self._radius = (
+            None if radius is None else RadiusWorker(radius, settings, prepared, self._engine, clock)
         )
         self._notices = PeerNotices(
             notice_opener(address),
             channel.stem,
-            {DISCONNECT_PEER: self._disconnect_peer, ORIGIN_STATE: self._hear_origin_state},
+            {
+                DISCONNECT_PEER: self._disconnect_peer,
+                ORIGIN_STATE: self._hear_origin_state,
+                CATALOGUE_PUBLISHED: self._hear_catalogue,
+                FIND_ROUTE: self._rank_route,
+                SESSION_DEMANDS: self._take_demands,
+            },
         )
         self._origin_state = OriginState(
             prepared.meta.origin_state_id,
@@ -104,11 +127,15 @@ class Worker:
             use=self._use_origin_state,
             publish=self._notices.publish,
         )
+        read = partial(look, address, clock)
+        self._catalogue_watch = CatalogueWatch(tariffs.current, clock, read=read, use=self._use_catalogue)
 
     def request_stop(self) -> None:
         """Take leave of every peer, answer what is in flight, end; before it serves, just end."""
         self._starting.cancel()
         self._server.request_stop()
+        if self._radius is not None:
+            self._radius.request_stop()
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until :meth:`request_stop`; ``ready`` is called when every listener accepts.
@@ -125,6 +152,7 @@ class Worker:
             nursery.start_soon(self._engine.run)
             nursery.start_soon(self._supervisor.run)
             nursery.start_soon(self._origin_state.run)
+            nursery.start_soon(self._catalogue_watch.run)
             if self._replica_watch is not None:
                 nursery.start_soon(self._replica_watch.run)
             add_process_metrics(self._channel.stem)
@@ -133,12 +161,17 @@ class Worker:
             gc.set_threshold(*_GC_THRESHOLDS)
             async with trio.open_nursery() as serving:
                 await serving.start(self._server.serve, self._listeners)
+                if self._radius is not None:
+                    nursery.start_soon(self._radius.run)
+                    await serving.start(self._radius.serve)
                 # From here on questions are ours: a worker that is replaced by this one answers them until now.
                 await nursery.start(serve_worker_channel, self._channel, self._answers())
                 ready()
             with trio.move_on_after(limits.DRAIN_TIMEOUT_S):
                 while self._engine.in_flight:  # noqa: ASYNC110 - seconds at most, and only when stopping
                     await trio.sleep(0.01)
+            if self._radius is not None:
+                self._radius.close()
             nursery.cancel_scope.cancel()
 
     def _answers(self) -> dict[str, Callable[[], Any]]:
@@ -150,8 +183,8 @@ class Worker:
 
     def _health(self) -> dict[str, Any]:
         return {
-            "store": self._store.is_connected,
-            "store_fault": self._store.fault,
+            "store": not self._store.trouble,
+            "store_fault": self._store.trouble,
             "requests": self._engine.in_flight,
         }
 
@@ -173,6 +206,27 @@ class Worker:
     def _use_origin_state(self, state_id: int) -> None:
         self._server.identity = dataclasses.replace(self._server.identity, origin_state_id=state_id)
 
+    def _hear_catalogue(self, notice: Notice) -> int:
+        return self._catalogue_watch.hear(notice)
+
+    def _use_catalogue(self, catalogue: Catalogue) -> None:
+        # Between two groups of requests: a group is decided without a pause.
+        self._engine.tariffs = self._engine.tariffs.switched_to(catalogue)
+
+    def _rank_route(self, notice: Notice) -> int:
+        if self._radius is not None and is_radius(notice.origin_host):
+            return self._radius.rank(notice.origin_host)
+        return self._server.demands.rank(notice.origin_host)
+
+    def _take_demands(self, notice: Notice) -> int:
+        try:
+            demands = _decode_demands(notice.body)
+        except msgspec.DecodeError:
+            return 0  # of a release with other demands
+        if self._radius is not None and is_radius(notice.origin_host):
+            return self._radius.submit(demands)
+        return self._server.demands.submit(demands)
+
     def _disconnect_peer(self, notice: Notice) -> int:
         try:
             cause = msgspec.msgpack.decode(notice.body, type=DisconnectCause)
@@ -181,12 +235,32 @@ class Worker:
         return self._server.disconnect_peer(notice.origin_host, cause)
 
 
+def _guard_of(prepared: PreparedStore, settings: Settings) -> StoreGuard:
+    return StoreGuard(
+        created_s=prepared.meta.created_s,
+        library=library_text(),
+        fsync=settings.store.durability != "memory",
+    )
+
+
 async def _reload_library(address: StoreAddress, known: StoreMeta) -> None:
     """Have the functions loaded where the store lacks them; raises OSError when that fails."""
     try:
         await trio.to_thread.run_sync(reload_library, address, known, abandon_on_cancel=True)
     except StoreRefusedError as error:
         raise ConnectionError(str(error)) from None
+
+
+def _identity(settings: Settings, meta: StoreMeta, listeners: Sequence[Listener]) -> NodeIdentity:
+    """What all messages of this worker say of it."""
+    diameter = settings.diameter
+    return NodeIdentity(
+        diameter.origin_host,
+        diameter.origin_realm,
+        diameter.product_name,
+        meta.origin_state_id,
+        tuple(_host_of(listener) for listener in listeners),
+    )
 
 
 def _host_of(listener: Listener) -> str:

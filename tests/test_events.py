@@ -10,6 +10,8 @@ from ocs.events import (
     BucketMovement,
     ChargeEvent,
     EventKind,
+    Notice,
+    NoticeKind,
     PriceTrace,
     decode_event,
     encode_event,
@@ -44,9 +46,11 @@ events = st.builds(
     balance_after_micro=numbers,
     catalogue_version=texts,
     tariff_path=texts,
-    trace=st.none() | st.builds(PriceTrace, *[numbers] * len(PriceTrace.__struct_fields__)),
+    trace=st.none() | st.builds(PriceTrace, *[numbers] * 12),
     event_time_ms=numbers,
     time_zone=texts,
+    notice=st.none() | st.builds(Notice, st.sampled_from(NoticeKind), texts, numbers, numbers),
+    reason=texts,
 )
 
 USE = ChargeEvent(

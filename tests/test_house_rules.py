@@ -26,9 +26,24 @@ LONG_FUNCTIONS: dict[str, int] = {}
 LONG_FILES: dict[str, str] = {}
 # Sources without a test file of their own -> the test file that covers them (and imports or names them).
 TESTED_IN: dict[str, str] = {
-    "ocs/charging/group.py": "tests/charging/test_engine.py",
+    "ocs/event_listing.py": "tests/test_account_commands.py",
+    "ocs/voucher_commands.py": "tests/test_account_commands.py",
+    "ocs/subscribers/agenda.py": "tests/subscribers/test_sweep.py",
+    "ocs/subscribers/grants.py": "tests/subscribers/test_plans.py",
+    "ocs/subscribers/guesses.py": "tests/subscribers/test_voucher_service.py",
+    "ocs/subscribers/office.py": "tests/subscribers/test_service.py",
+    "ocs/subscribers/openings.py": "tests/subscribers/test_operations.py",
+    "ocs/subscribers/redemptions.py": "tests/subscribers/test_voucher_service.py",
+    "ocs/subscribers/states.py": "tests/subscribers/test_administration.py",
     "ocs/charging/work.py": "tests/charging/test_engine.py",
     "ocs/http_process.py": "tests/test_app.py",
+    "ocs/rating/places.py": "tests/rating/test_catalogue_check.py",
+    "ocs/rating/shapes.py": "tests/rating/test_catalogue_check.py",
+    "ocs/api/operations.py": "tests/api/test_native_routes.py",
+    "ocs/api/parts.py": "tests/api/test_server_tmf.py",
+    "ocs/api/prepay_balance/desk.py": "tests/api/prepay_balance/test_routes.py",
+    "ocs/api/tmf/errors.py": "tests/api/test_problems.py",
+    "ocs/api/tmf/hub_routes.py": "tests/api/prepay_balance/test_routes.py",
     "ocs/balance/entries.py": "tests/subscribers/test_operations_rules.py",
     "ocs/balance/memory_store.py": "tests/balance/test_store_contract.py",
     "ocs/balance/partition_reader.py": "tests/balance/test_verify.py",
@@ -36,6 +51,7 @@ TESTED_IN: dict[str, str] = {
     "ocs/charging/sessions.py": "tests/charging/test_decide.py",
     "ocs/charging/tariffs.py": "tests/charging/test_usage.py",
     "ocs/diameter_gy/survey.py": "tests/diameter_gy/test_familiar.py",
+    "ocs/session_commands.py": "tests/endtoend/test_demands.py",
 }
 # Sources in which there is nothing to test.
 NOTHING_TO_TEST = {

@@ -117,6 +117,22 @@ async def test_many_notices_at_once_get_their_own_acknowledgements(join, nursery
     nursery.cancel_scope.cancel()
 
 
+async def test_notice_for_one_process_is_acted_on_by_it_alone(join, nursery: trio.Nursery) -> None:
+    first, second = await join("worker-0", 1), await join("worker-1", 1)
+    told = await first.notices.publish(Notice(DISCONNECT_PEER, PEER), timeout_s=math.inf)
+    (channel,) = {one.channel for one in told if one.member.startswith("worker-1@")}
+    first.heard.clear()
+    second.heard.clear()
+    told = await first.notices.publish(Notice(DISCONNECT_PEER, PEER, only=channel), timeout_s=math.inf)
+    assert acted(told)["worker-1"] == 1
+    assert (len(first.heard), len(second.heard)) == (0, 1)
+    # It is done when that one has acknowledged, whatever it could do.
+    second.connections = 0
+    told = await first.notices.publish(Notice(DISCONNECT_PEER, PEER, only=channel), timeout_s=math.inf)
+    assert acted(told)["worker-1"] == 0
+    nursery.cancel_scope.cancel()
+
+
 async def test_kind_of_a_later_release_is_acknowledged_without_acting(join, nursery: trio.Nursery) -> None:
     member = await join("worker-0", 1)
     assert acted(await member.notices.publish(Notice("re_authorise"), timeout_s=math.inf)) == {"worker-0": 0}

@@ -127,6 +127,18 @@ def test_peers_of_all_workers_are_listed_and_silent_workers_named(run, processes
     assert "worker-2: " in output
 
 
+def test_names_of_peers_are_never_broken_over_two_lines(run, processes: Processes, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "pgw-0123456789.region-north.epc.mnc001.mcc262.3gppnetwork.org"
+    long = msgspec.structs.replace(CONNECTION, origin_host=name, remote="[2001:db8:1234:5678::9]:50000")
+    processes.answers["up"] = {"workers": lambda: ["worker-0"]}
+    processes.answers["worker-0"] = {"peers": lambda: [long]}
+    _, output, _ = processes.while_they_run(lambda: run("peer", "list"))
+    (line,) = [line for line in output.splitlines() if name in line]
+    assert "[2001:db8:1234:5678::9]:50000 (TLS)" in line
+    assert "okay" in line
+
+
 def test_cause_that_the_standard_does_not_know_is_refused(run) -> None:
     status, _, errors = run("peer", "disconnect", "pgw.example", "--cause", "bored")
     assert status == 2

@@ -62,10 +62,13 @@ class Bench:
         self.crew = FakeCrew(["worker-0", "worker-1"])
         self.wanted: Settings | SettingsError = with_workers(2)
         self.readings = 0
+        self.published: list[Settings] = []
+        self.unpublishable = ""
         self.reloader = Reloader(
             with_workers(2),
             self.crew,  # type: ignore[arg-type]
             read_settings=self._read,
+            publish=self._publish,
             make_workers=lambda settings: [
                 Child(f"worker-{number}", (), {}) for number in range(settings.charging.workers)
             ],
@@ -76,6 +79,11 @@ class Bench:
         if isinstance(self.wanted, SettingsError):
             raise self.wanted
         return self.wanted
+
+    def _publish(self, settings: Settings) -> None:
+        if self.unpublishable:
+            raise SettingsError(self.unpublishable)
+        self.published.append(settings)
 
 
 @pytest.fixture
@@ -108,6 +116,20 @@ async def test_bad_configuration_changes_nothing_and_is_one_line(bench: Bench) -
     assert bench.crew.steps == []
     bench.wanted = with_workers(2)
     assert (await bench.reloader.ask()).refused == ""
+
+
+async def test_catalogue_is_published_when_the_configuration_can_be_used_and_before_workers_start(
+    bench: Bench,
+) -> None:
+    bench.unpublishable = "catalogue in /etc/ocs/catalogue: offers.toml: no price"
+    assert (await bench.reloader.ask()).refused == bench.unpublishable
+    assert bench.crew.steps == []
+    bench.unpublishable = ""
+    bench.wanted = Settings(http=HttpSettings(port=1))
+    assert (await bench.reloader.ask()).refused and bench.published == []
+    bench.wanted = with_workers(2)
+    assert (await bench.reloader.ask()).refused == ""
+    assert bench.published == [bench.wanted]
 
 
 @pytest.mark.parametrize("error", [ChildFailedError("offers.toml: no price"), OSError("no more processes")])

@@ -207,6 +207,10 @@ def test_named_peers_may_connect_from_anywhere():
         ("OCS_DIAMETER__TLS_CERTIFICATE_FILE", "c.pem", "TLS needs the certificate and its key"),
         ("OCS_DIAMETER__TLS_KEY_FILE", "c.pem", "TLS needs the certificate and its key"),
         ("OCS_DIAMETER__TLS_CLIENT_CA_FILE", "c.pem", "required because"),
+        ("OCS_DIAMETER__TLS_CLIENT_CRL_FILE", "c.pem", "diameter.tls_client_ca_file: required because"),
+        ("OCS_DIAMETER__PEERS", '[{origin_host = "a", tls = true}]', "there is no TLS port"),
+        ("OCS_DIAMETER__DESTINATION_HOSTS", '["ocs.example", "a b"]', "expected a DiameterIdentity"),
+        ("OCS_DIAMETER__DESTINATION_REALMS", '[" example"]', "expected a DiameterIdentity"),
         ("OCS_STORE__PARTITIONS", "48", "expected a power of two from 1 to 1024, got 48"),
         ("OCS_STORE__PARTITIONS", "2048", "expected an integer from 1 to 1024"),
         ("OCS_STORE__DATA_DIR", "", "expected a folder"),
@@ -217,11 +221,14 @@ def test_named_peers_may_connect_from_anywhere():
         ("OCS_STORE__URL", "redis://", "expected redis://HOST:PORT/0"),
         ("OCS_STORE__URL", "redis://h:99999", "a host or port is none"),
         ("OCS_STORE__URL", "redis+sentinel://h", "what the Sentinels call the primary"),
-        ("OCS_STORE__PASSWORD_FILE", "/nonexistent/secret", "cannot read this secret"),
+        ("OCS_STORE__PASSWORD_FILE", "/nonexistent/secret", "needs store.url"),
         ("OCS_CHARGING__WORKERS", "0", "expected an integer from 1 to 64, got 0"),
         ("OCS_CATALOGUE__PATH", "", "expected the folder with the offers"),
         ("OCS_SQL__URL", "mysql://h/d", "sqlite or postgresql"),
         ("OCS_HTTP__HOST", "a b", "expected an IP address"),
+        ("OCS_HTTP__HUB_CALLBACKS", '["http://h/path"]', "expected an origin"),
+        ("OCS_HTTP__HUB_CALLBACKS", '["https://a.example", "ftp://h"]', "expected an origin"),
+        ("OCS_HTTP__HUB_CALLBACKS", '["http://127.0.0.1:99999"]', "expected an origin"),
     ],
 )
 def test_value_that_cannot_work_is_refused(variable: str, value: str, expectation: str):
@@ -243,12 +250,15 @@ def test_password_in_a_store_url_of_the_environment_is_taken(write):
 @pytest.mark.parametrize(
     ("lines", "expectation"),
     [
+        ("password_file = 'secret'", "store.password_file: needs store.url"),
+        ("tls_ca_file = 'ca.pem'", "store.tls_ca_file: needs store.url"),
         ("url = 'redis://h'\ntls_ca_file = 'ca.pem'", "store.tls_ca_file: TLS needs an address"),
         (
             "url = 'redis://h'\nsentinel_password_file = 's'",
             "store.sentinel_password_file: needs redis+sentinel",
         ),
         ("url = 'rediss://h'\ntls_ca_file = 'none.pem'", "store.tls_ca_file: cannot read"),
+        ("url = 'redis://h'\npassword_file = 'none'", "cannot read this secret"),
         ("url = 'redis+sentinel://h/m'\nsentinel_password_file = 'none'", "store.sentinel_password_file:"),
     ],
 )
@@ -282,6 +292,10 @@ def test_tls_files_are_found_beside_the_configuration(write, tmp_path: Path):
     assert resolve_path(settings, settings.diameter.tls_key_file) == tmp_path / "ocs.pem"
     line = refusal(path, {"OCS_DIAMETER__TLS_KEY_FILE": "gone.pem"})
     assert line.startswith("OCS_DIAMETER__TLS_KEY_FILE: cannot read")
+    lists = {"OCS_DIAMETER__TLS_CLIENT_CA_FILE": "ocs.pem", "OCS_DIAMETER__TLS_CLIENT_CRL_FILE": "gone.pem"}
+    assert refusal(path, lists).startswith("OCS_DIAMETER__TLS_CLIENT_CRL_FILE: cannot read")
+    line = refusal(path, {"OCS_DIAMETER__TLS_PORT": "3868"})
+    assert "expected another port" in line
 
 
 # --- Secrets -----------------------------------------------------------------------------------------------------
@@ -316,7 +330,7 @@ def test_empty_secret_is_refused(tmp_path: Path):
 def test_child_runs_with_what_its_parent_had_read_whatever_the_file_says_by_then(write, tmp_path: Path):
     path = write(
         '[diameter]\nwatchdog_interval_s = 7.0\nhosts = ["::1"]\n'
-        '[[diameter.peers]]\norigin_host = "pgw.example"\ntls = true\n[log]\nlevel = "debug"\n'
+        '[[diameter.peers]]\norigin_host = "pgw.example"\ntls = false\n[log]\nlevel = "debug"\n'
     )
     settings = load_settings(path, {"OCS_CHARGING__WORKERS": "3"})
     snapshot = snapshot_settings(settings)

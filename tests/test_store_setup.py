@@ -10,11 +10,12 @@ import structlog.testing
 import trio
 
 from ocs.balance.embedded import EmbeddedStore
+from ocs.balance.keys import catalogue_key
 from ocs.balance.store_address import plain_address
 from ocs.balance.store_admin import StoreMeta, StoreRefusedError, StoreUnreachableError, connect
 from ocs.clock import ManualClock
 from ocs.messages import NO_CONTEXT, Service
-from ocs.rating import load_catalogue
+from ocs.rating import Catalogue, load_catalogue
 from ocs.settings import Settings, StoreSettings
 from ocs.store_setup import (
     advance_origin_state,
@@ -116,6 +117,12 @@ async def test_catalogues_stay_for_the_grants_made_under_them(url: str, tmp_path
     rate = first.rate(("prepaid-basic",), Service.DATA, 10, (), NO_CONTEXT, CLOCK.now_ms() // 1000)
     assert rate is not None
     assert tariffs.current.version.startswith("2031-01-01.")
+    # In years there are thousands: an earlier one is read when a grant made under it is met.
+    assert not tariffs.knows(first.version)
+    client = connect(url)
+    kept = await in_thread(client.get, catalogue_key(first.version))
+    client.close()
+    tariffs = tariffs.with_earlier(Catalogue.from_bytes(kept))
     held = tariffs.held_rate(first.version, rate.path)
     assert held is not None
     assert (held.catalogue_version, held.description) == (first.version, rate.description)

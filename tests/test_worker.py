@@ -196,11 +196,11 @@ async def test_lossy_promotion_raises_origin_state_id_once_in_all_workers(
         assert states() == [1_000, 1_000]
         if is_lossy:
             new.admin.replicaof("127.0.0.1", free_port())
-            noted = [sum(worker._store._history._acknowledged.values()) for worker in workers]
+            noted = [sum(worker._store._owners._history._acknowledged.values()) for worker in workers]
             old.admin.set("written", b"x" * 1_000)
             await until(
                 lambda: all(
-                    sum(worker._store._history._acknowledged.values()) > before + 1_000
+                    sum(worker._store._owners._history._acknowledged.values()) > before + 1_000
                     for worker, before in zip(workers, noted, strict=True)
                 )
             )

@@ -3,24 +3,22 @@
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
-import redis
-import trio
 
+from ocs.api.threads import read_in_thread
 from ocs.balance import keys
 from ocs.balance.client import BalanceClient
-from ocs.balance.model import Account, Session, SessionState, decode_session
+from ocs.balance.model import Account, Session, SessionState, Subscriber, decode_session
 from ocs.balance.scan import ScanInterruptedError
 from ocs.balance.store import ABSENT
 from ocs.balance.store_client import StoreClient
+from ocs.events import ChargeEvent
+from ocs.subscribers.history import HistoryPage, read_history
+from ocs.subscribers.operations import OperationError
 
 T = TypeVar("T")
 
 # Looks into the store for one page: other keys lie between the accounts, and a page is better short than late.
 _SCANS_PER_PAGE_MAX: Final = 64
-
-
-class ReaderUnavailableError(Exception):
-    """The store does not answer; asking again later may help."""
 
 
 class CursorError(ValueError):
@@ -54,6 +52,18 @@ class BalanceReader(Protocol):
         """One account; None when there is none."""
         ...
 
+    async def locate(self, identity: str) -> tuple[str, str] | None:
+        """Account and subscriber id of an identity such as ``e164:491710000001``; None when nobody has it."""
+        ...
+
+    async def get_subscriber(self, account_id: str, subscriber_id: str) -> Subscriber | None:
+        """One subscriber of an account; None when there is none."""
+        ...
+
+    async def list_events(self, account_id: str, cursor: str, limit: int) -> Page[ChargeEvent]:
+        """At most ``limit`` charge events of an account, newest first; a page may be empty and not the last."""
+        ...
+
     async def list_sessions(self, cursor: str, limit: int) -> Page[Session]:
         """At most ``limit`` open sessions; in a partition those come first whose supervision ends first."""
         ...
@@ -83,24 +93,38 @@ class StoreBalanceReader:
 
     async def list_accounts(self, cursor: str, limit: int) -> Page[Account]:
         """Some accounts, in no order."""
-        return await _in_thread(self._list_accounts, _parse_number(cursor or "0"), limit)
+        return await read_in_thread(self._list_accounts, _parse_number(cursor or "0"), limit)
 
     async def get_account(self, account_id: str) -> Account | None:
         """One account; None when there is none."""
-        return await _in_thread(self._client.account, account_id)
+        return await read_in_thread(self._client.account, account_id)
+
+    async def locate(self, identity: str) -> tuple[str, str] | None:
+        """Account and subscriber id of an identity."""
+        return await read_in_thread(self._client.locate, identity)
+
+    async def get_subscriber(self, account_id: str, subscriber_id: str) -> Subscriber | None:
+        """One subscriber; None when there is none."""
+        subscriber = await read_in_thread(self._client.subscriber, account_id, subscriber_id)
+        return None if subscriber is None or subscriber.account_id != account_id else subscriber
+
+    async def list_events(self, account_id: str, cursor: str, limit: int) -> Page[ChargeEvent]:
+        """At most ``limit`` charge events, newest first."""
+        page = await read_in_thread(self._list_events, account_id, cursor, limit)
+        return Page(page.events, page.cursor)
 
     async def list_sessions(self, cursor: str, limit: int) -> Page[Session]:
         """At most ``limit`` open sessions."""
         partition, _, rank = (cursor or "0.0").partition(".")
-        return await _in_thread(self._list_sessions, _parse_number(partition), _parse_number(rank), limit)
+        return await read_in_thread(self._list_sessions, _parse_number(partition), _parse_number(rank), limit)
 
     async def get_session(self, session_id: str) -> Session | None:
         """One session; None when there is none."""
-        return await _in_thread(self._client.session, session_id)
+        return await read_in_thread(self._client.session, session_id)
 
     async def count_open_sessions(self) -> int:
         """How many sessions are open now."""
-        return await _in_thread(self._count_open_sessions)
+        return await read_in_thread(self._count_open_sessions)
 
     # --- Blocking -------------------------------------------------------------------------------------------
 
@@ -115,6 +139,12 @@ class StoreBalanceReader:
             if cursor == 0 or len(found) >= limit:
                 break
         return Page(tuple(found), str(cursor) if cursor else "")
+
+    def _list_events(self, account_id: str, cursor: str, limit: int) -> HistoryPage:
+        try:
+            return read_history(self._client, account_id, limit=limit, cursor=cursor)
+        except OperationError as error:
+            raise CursorError(str(error)) from None
 
     def _list_sessions(self, partition: int, rank: int, limit: int) -> Page[Session]:
         """Walk the partitions' deadlines: every open session has one."""
@@ -148,11 +178,3 @@ def _parse_number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 40:
         raise CursorError(text)
     return int(text)
-
-
-async def _in_thread(function: Any, *arguments: Any) -> Any:
-    try:
-        # It only reads: a caller who has given up need not wait for the socket's timeout.
-        return await trio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
-    except redis.RedisError as error:
-        raise ReaderUnavailableError(str(error)) from error

@@ -17,16 +17,23 @@ import trio
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme, Tag
 
+from ocs.api.access import refuse_unknown_parameters
+from ocs.api.gate import Gate
+from ocs.api.movement_routes import ROUTES as MOVEMENT_ROUTES
+from ocs.api.native_routes import ROUTES as NATIVE_ROUTES
+from ocs.api.parts import Parts
+from ocs.api.prepay_balance.routes import ROUTES as PREPAY_BALANCE_ROUTES
+from ocs.api.prepay_balance.routes import TAG as PREPAY_BALANCE_TAG
 from ocs.api.problems import EXCEPTION_HANDLERS, AnyRequest
-from ocs.api.reader import BalanceReader
 from ocs.api.routes import ROUTES
-from ocs.api.workers import FindChannels, WorkerOverview
+from ocs.api.term_routes import ROUTES as TERM_ROUTES
+from ocs.api.voucher_routes import ROUTES as VOUCHER_ROUTES
 from ocs.clock import SystemClock
 from ocs.limits import HTTP_BODY_OCTETS_MAX, HTTP_IDLE_TIMEOUT_S, LOG_TEXT_CHARACTERS_MAX
 from ocs.log import RepeatLimiter, get_logger
-from ocs.metrics import REGISTRY, Counter, Registry
+from ocs.metrics import Counter
 from ocs.settings import HttpSettings, Settings
 from ocs.settings_file import is_loopback
 
@@ -43,32 +50,57 @@ class HttpAddressError(OSError):
     """``[http]`` names an address that cannot be listened on; ``str()`` is one line with the remedy."""
 
 
-def create_app(reader: BalanceReader, workers: WorkerOverview) -> Litestar:
-    """Build the application.
+def create_app(parts: Parts) -> Litestar:
+    """Build the application."""
 
-    Args:
-        reader: where accounts and sessions are read.
-        workers: the processes that charge.
-    """
+    def given(part: object) -> Provide:
+        return Provide(lambda: part, sync_to_thread=False)
+
     return Litestar(
-        route_handlers=ROUTES,
+        route_handlers=[
+            *ROUTES,
+            *NATIVE_ROUTES,
+            *MOVEMENT_ROUTES,
+            *TERM_ROUTES,
+            *VOUCHER_ROUTES,
+            *PREPAY_BALANCE_ROUTES,
+        ],
         dependencies={
-            "reader": Provide(lambda: reader, sync_to_thread=False),
-            "workers": Provide(lambda: workers, sync_to_thread=False),
+            "reader": given(parts.reader),
+            "workers": given(parts.workers),
+            "operations": given(parts.operations),
+            "desk": given(parts.desk),
+            "hubs": given(parts.hubs),
         },
+        guards=[parts.guard, refuse_unknown_parameters],
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=_count,
         request_max_body_size=HTTP_BODY_OCTETS_MAX,
-        openapi_config=OpenAPIConfig(
-            title="OCS",
-            version=metadata.version("ocs-bss"),
-            description="The online side: health, metrics, peers, live sessions, accounts.",
-            path="/openapi.json",
-            render_plugins=[JsonRenderPlugin(path="/")],
-            use_handler_docstrings=True,
-        ),
+        openapi_config=_openapi_config(),
         logging_config=None,
         debug=False,
+    )
+
+
+def _openapi_config() -> OpenAPIConfig:
+    """What the description of the API says beside its routes; `ocs.api.description` completes and serves it."""
+    token = SecurityScheme(
+        type="http", scheme="bearer", description="`ocs token create` makes one; a scope says what it may do."
+    )
+    return OpenAPIConfig(
+        title="OCS",
+        version=metadata.version("ocs-bss"),
+        description="The online side: balances, top-ups, live sessions, health. Money is decimal, never a float.",
+        components=Components(security_schemes={"token": token}),
+        tags=[
+            Tag("balance", "Accounts, subscribers, sessions, what moved a balance."),
+            Tag("catalogue", "Which offers and prices are in force."),
+            Tag("operation", "Health, metrics, peers, live sessions."),
+            Tag(PREPAY_BALANCE_TAG, "TM Forum TMF654 v4.0.0, by the guidelines of TMF630."),
+        ],
+        render_plugins=[],
+        path="/schema",
+        use_handler_docstrings=True,
     )
 
 
@@ -79,24 +111,21 @@ def _count(request: AnyRequest) -> None:
 
 async def run_http(
     settings: Settings,
-    reader: BalanceReader,
-    find_channels: FindChannels,
+    parts: Parts,
     *,
     ready: Callable[[str], None],
     shutdown: Callable[[], Awaitable[object]] = trio.sleep_forever,
-    registry: Registry = REGISTRY,
 ) -> None:
     """Serve HTTP until ``shutdown`` returns; requests under way are then given a moment.
 
-    Cancellation closes the listener and cuts connections; nothing else is lost, since nothing is written.
+    Cancellation closes the listener and cuts connections; what a request has begun to write is finished first, and
+    its client repeats it by its reference.
 
     Args:
         settings: ``[http]`` says where; port 0 is any free one.
-        reader: where accounts and sessions are read.
-        find_channels: the processes that answer for metrics, peers and health.
+        parts: what is served.
         ready: called with ``HOST:PORT`` as bound, when connections are accepted.
         shutdown: returns when it is time to end.
-        registry: what this process itself counts.
 
     Raises:
         HttpAddressError: the address is taken, or not ours.
@@ -107,15 +136,15 @@ async def run_http(
         log.warning(
             "http_open_to_the_network",
             address=address,
-            remedy="balances are readable without a password: listen on loopback behind a proxy that asks for one",
+            remedy="tokens and balances travel in clear text: listen on loopback behind a proxy that speaks TLS",
         )
-    server = _Server(
-        create_app(reader, WorkerOverview(find_channels, reader, SystemClock(), registry=registry))
-    )
+    server = _Server(Gate(create_app(parts), parts.clock))
     listening.listen(server.config.backlog)
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
     async with trio.open_nursery() as connections:
         async with trio.open_nursery() as accepting:
+            for background in parts.background:
+                accepting.start_soon(background)
             accepting.start_soon(
                 partial(trio.serve_listeners, server.serve, [listener], handler_nursery=connections)
             )
@@ -133,7 +162,7 @@ class _Server:
     with a subprotocol that is no ASCII, a body broken off), and they raise into the nursery they were started in.
     """
 
-    def __init__(self, app: Litestar) -> None:
+    def __init__(self, app: Gate) -> None:
         self._limiter = RepeatLimiter(SystemClock())
         self.config = config = hypercorn.Config()
         config.errorlog = _held_back_logger(self._limiter)

@@ -9,9 +9,22 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from ocs.balance.model import Account, Bucket, Session, SessionService
+from ocs.balance.model import (
+    Account,
+    AutoTopUp,
+    Bucket,
+    Counter,
+    MemberLimit,
+    Session,
+    SessionService,
+    Subscriber,
+    Subscription,
+)
+from ocs.events import ChargeEvent
 from ocs.metrics import Snapshot
+from ocs.rating import explain
 from ocs.rating.unit_words import units_in_words
+from ocs.subscribers.office import Receipt
 from ocs.units import UnitType, format_micro
 
 V = TypeVar("V")
@@ -44,6 +57,14 @@ class BucketView(msgspec.Struct, frozen=True):
     valid_until: str | None
 
 
+class AutoTopUpView(msgspec.Struct, frozen=True):
+    """A holder's order: when money falls below ``below``, ``amount`` is paid by ``method`` and topped up."""
+
+    below: MoneyView
+    amount: MoneyView
+    method: str
+
+
 class AccountView(msgspec.Struct, frozen=True):
     """An account: its money in sum, and each bucket. ``available`` is balance less what open sessions hold."""
 
@@ -55,6 +76,100 @@ class AccountView(msgspec.Struct, frozen=True):
     credit_limit: MoneyView
     buckets: tuple[BucketView, ...]
     sequence: int
+    active_until: str | None
+    auto_top_up: AutoTopUpView | None
+
+
+class SubscriptionView(msgspec.Struct, frozen=True):
+    """An offer that a subscriber bought; times are ISO 8601, null is open-ended or never."""
+
+    offer_id: str
+    state: str
+    since: str
+    until: str | None
+    renews: str | None
+
+
+class LimitView(msgspec.Struct, frozen=True):
+    """How much a subscriber may take in a period, in ``unit`` (micro-units for money), and what it has taken.
+
+    ``used`` is of the period that began at ``period_start``, which is null before the first use.
+    """
+
+    limit_id: str
+    unit: str
+    period: str
+    amount: int
+    used: int
+    period_start: str | None
+
+
+class SubscriberView(msgspec.Struct, frozen=True):
+    """Who uses services, by which names and under which offers; ``account_id`` pays."""
+
+    subscriber_id: str
+    account_id: str
+    state: str
+    identities: tuple[str, ...]
+    offers: tuple[str, ...]
+    subscriptions: tuple[SubscriptionView, ...]
+    limits: tuple[LimitView, ...]
+    favourites: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+class MovementView(msgspec.Struct, frozen=True):
+    """What one bucket lost (negative) or gained, and what it held then, in ``unit`` (micro-units for money)."""
+
+    bucket_id: str
+    unit: str
+    amount: int
+    balance_after: int
+
+
+class EventView(msgspec.Struct, frozen=True):
+    """One charge event. ``explanation`` says in sentences how a price came about; ``notice`` what there is to tell."""
+
+    event_id: str
+    kind: str
+    time: str
+    account_id: str
+    subscriber_id: str
+    sequence: int
+    session_id: str
+    service: str
+    rating_group: int | None
+    units: int
+    unit: str
+    amount: MoneyView
+    balance_after: MoneyView
+    movements: tuple[MovementView, ...]
+    reason: str
+    notice: str
+    catalogue_version: str
+    tariff_path: str
+    explanation: tuple[str, ...]
+
+
+class ReceiptView(msgspec.Struct, frozen=True):
+    """The answer to a write; ``repeated`` says that it had been done before, and nothing changed."""
+
+    account_id: str
+    reference: str
+    amount: MoneyView
+    balance: MoneyView
+    sequence: int
+    repeated: bool
+
+
+class CatalogueView(msgspec.Struct, frozen=True):
+    """One publication: from when on a version of the catalogue is used, and whether it is the one in force now."""
+
+    version: str
+    effective: str
+    published: str
+    from_folder: bool
+    in_force: bool
 
 
 class SessionServiceView(msgspec.Struct, frozen=True):
@@ -146,7 +261,8 @@ def iso_time(epoch_ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _money(micro: int, currency: str) -> MoneyView:
+def money_view(micro: int, currency: str) -> MoneyView:
+    """Show an amount of micro-units."""
     return MoneyView(format_micro(micro), micro, currency)
 
 
@@ -157,12 +273,22 @@ def account_view(account: Account) -> AccountView:
     return AccountView(
         account.account_id,
         account.state.name.lower(),
-        balance=_money(balance, account.currency),
-        reserved=_money(reserved, account.currency),
-        available=_money(balance - reserved, account.currency),
-        credit_limit=_money(account.credit_limit_micro, account.currency),
+        balance=money_view(balance, account.currency),
+        reserved=money_view(reserved, account.currency),
+        available=money_view(balance - reserved, account.currency),
+        credit_limit=money_view(account.credit_limit_micro, account.currency),
         buckets=tuple(_bucket_view(bucket, account.currency) for bucket in account.buckets),
         sequence=account.sequence,
+        active_until=iso_time(account.active_until_ms) if account.active_until_ms else None,
+        auto_top_up=None
+        if account.auto_top_up is None
+        else _order_view(account.auto_top_up, account.currency),
+    )
+
+
+def _order_view(order: AutoTopUp, currency: str) -> AutoTopUpView:
+    return AutoTopUpView(
+        money_view(order.below_micro, currency), money_view(order.amount_micro, currency), order.method
     )
 
 
@@ -179,6 +305,85 @@ def _bucket_view(bucket: Bucket, currency: str) -> BucketView:
         bucket.priority,
         iso_time(bucket.valid_from_ms) if bucket.valid_from_ms else None,
         iso_time(bucket.valid_until_ms) if bucket.valid_until_ms else None,
+    )
+
+
+def subscriber_view(subscriber: Subscriber) -> SubscriberView:
+    """Show a subscriber."""
+    return SubscriberView(
+        subscriber.subscriber_id,
+        subscriber.account_id,
+        subscriber.state.name.lower(),
+        subscriber.identities,
+        subscriber.offers,
+        tuple(map(_subscription_view, subscriber.subscriptions)),
+        tuple(_limit_view(limit, subscriber.counters) for limit in subscriber.limits),
+        subscriber.profile.favourites,
+        subscriber.profile.groups,
+    )
+
+
+def _limit_view(limit: MemberLimit, counters: tuple[Counter, ...]) -> LimitView:
+    counter = next((each for each in counters if each.counter_id == limit.counter_id), None)
+    return LimitView(
+        limit.counter_id,
+        limit.unit_type.name.lower(),
+        limit.period,
+        limit.amount,
+        0 if counter is None else counter.value,
+        None if counter is None else iso_time(counter.period_start_ms),
+    )
+
+
+def _subscription_view(subscription: Subscription) -> SubscriptionView:
+    return SubscriptionView(
+        subscription.offer_id,
+        subscription.state.name.lower(),
+        iso_time(subscription.from_ms),
+        iso_time(subscription.until_ms) if subscription.until_ms else None,
+        iso_time(subscription.renews_ms) if subscription.renews_ms else None,
+    )
+
+
+def event_view(event: ChargeEvent) -> EventView:
+    """Show a charge event."""
+    notice = "" if event.notice is None else f"{event.notice.kind}: {event.notice.subject}".removesuffix(": ")
+    return EventView(
+        event.event_id,
+        event.kind.name.lower(),
+        iso_time(event.event_time_ms),
+        event.account_id,
+        event.subscriber_id,
+        event.sequence,
+        event.session_id,
+        event.service,
+        event.rating_group,
+        event.units,
+        event.unit_type.name.lower(),
+        money_view(event.amount_micro, event.currency),
+        money_view(event.balance_after_micro, event.currency),
+        tuple(
+            MovementView(each.bucket_id, each.unit_type.name.lower(), each.amount, each.balance_after)
+            for each in event.movements
+        ),
+        event.reason,
+        notice,
+        event.catalogue_version,
+        event.tariff_path,
+        tuple(explain(event)) if event.trace is not None else (),
+    )
+
+
+def receipt_view(receipt: Receipt) -> ReceiptView:
+    """Show the answer to a write."""
+    currency = receipt.amount.currency
+    return ReceiptView(
+        receipt.account_id,
+        receipt.reference,
+        money_view(receipt.amount.micro, currency),
+        money_view(receipt.balance_micro, currency),
+        receipt.sequence,
+        receipt.repeated,
     )
 
 

@@ -254,6 +254,10 @@ def restore(source: Path, data_dir: Path, *, now_s: int, until_s: int | None = N
         BackupError: the backup or the folder cannot be used, or the backup does not reach back so far.
     """
     backup = read_backup(source)
+    if until_s is not None and until_s > max(now_s, backup.latest_s):
+        raise BackupError(
+            "--until lies in the future: leave it out to restore everything that the backup has"
+        )
     if until_s is not None and until_s < backup.earliest_s:
         raise BackupError(
             f"{source}: reaches back to {_time(backup.earliest_s)} and no further: take an earlier backup"

@@ -23,6 +23,7 @@ class KeptSession(msgspec.Struct, frozen=True, gc=False):
         ttl_ms: what PTTL says: -1 for ever, -2 when there is no such key.
         scheduled_ms: its score among the deadlines, None when it has none.
         fault: why its value cannot be read; empty when it can.
+        is_listed: it is among the partition's open sessions.
     """
 
     account_id: str
@@ -31,6 +32,7 @@ class KeptSession(msgspec.Struct, frozen=True, gc=False):
     ttl_ms: int
     scheduled_ms: int | None
     fault: str = ""
+    is_listed: bool = False
 
 
 class Tail:
@@ -155,6 +157,8 @@ def session_findings(kept: KeptSession, catalogues: frozenset[str]) -> list[Find
     elif kept.scheduled_ms > session.scheduled_ms:
         detail = f"its place among the deadlines is {kept.scheduled_ms}, its own {session.scheduled_ms}"
         findings.append(Finding(FindingKind.DEADLINE_LATE, name, detail))
+    if not kept.is_listed:
+        findings.append(Finding(FindingKind.OPEN_LIST, name, "open, and not among the open sessions"))
     if kept.ttl_ms != NO_TIME_TO_LIVE:
         findings.append(
             Finding(FindingKind.SESSION_EXPIRES, name, f"open, and forgotten in {kept.ttl_ms} ms")
@@ -176,6 +180,8 @@ def _not_open(kept: KeptSession, name: str) -> list[Finding]:
                 FindingKind.DEADLINE_WITHOUT_SESSION, name, f"among the deadlines, and the session is {state}"
             )
         )
+    if kept.is_listed:
+        findings.append(Finding(FindingKind.OPEN_LIST, name, "among the open sessions, and not open"))
     if kept.session is not None and kept.ttl_ms == NO_TIME_TO_LIVE:
         findings.append(Finding(FindingKind.CLOSED_SESSION_STAYS, name, "closed, without a time to live"))
     if kept.session is not None and any(service.holds for service in kept.session.services):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
+import redis
 
 from ocs import limits
 from ocs.balance import keys
@@ -18,13 +19,14 @@ from ocs.balance.commit_sender import CommitSender
 from ocs.balance.model import (
     Account,
     Session,
+    SessionState,
     Subscriber,
     decode_account,
     decode_session,
     decode_subscriber,
     encode_value,
 )
-from ocs.balance.redis_store import decode_stored
+from ocs.balance.redis_commands import decode_stored
 from ocs.balance.scan import next_cursor, parse_cursor
 from ocs.balance.store import (
     ABSENT,
@@ -32,6 +34,7 @@ from ocs.balance.store import (
     CommitResult,
     Committed,
     Conflict,
+    DeadlineChange,
     NotYourTurn,
     Stored,
     TokenSource,
@@ -42,6 +45,8 @@ from ocs.balance.store_client import Command, StoreClient
 from ocs.events import ChargeEvent, decode_event, encode_event
 
 _SCAN_COUNT: Final = 1_000
+# Sessions read at one go: a store operation of a millisecond.
+_SESSIONS_PAGE: Final = 500
 
 
 class StoreBusyError(Exception):
@@ -54,11 +59,12 @@ def _unconfirmed(account_id: str, result: CommitResult) -> str:
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What an operation leads to: new contents by key, and the events of what moved."""
+    """What an operation leads to: new contents by key, the events of what moved, changes of the agenda by member."""
 
     writes: dict[str, msgspec.Struct]
     events: tuple[ChargeEvent, ...] = ()
     ttl_ms: dict[str, int] = {}
+    agenda: dict[str, int | None] = {}
 
 
 class BalanceClient:
@@ -76,6 +82,11 @@ class BalanceClient:
         self._sender = CommitSender(connection, barrier)
         self.partitions = partitions
         self._tokens = TokenSource()
+
+    @property
+    def connection(self) -> StoreClient:
+        """The connection underneath, for indexes and hints, which no commit guards."""
+        return self._store
 
     # --- Reading ----------------------------------------------------------------------------------------
 
@@ -101,6 +112,29 @@ class BalanceClient:
         account_id, _ = keys.decode_location(location)
         (stored,) = self.load((keys.session_key(self.partition_of(account_id), account_id, session_id),))
         return None if stored.token == ABSENT else decode_session(stored.content)
+
+    def open_sessions(
+        self, account_id: str, limit: int = limits.SESSIONS_PER_ACCOUNT_READ_MAX
+    ) -> list[Session]:
+        """Sessions of an account that are open, ``limit`` of them at most, by their Session-Ids."""
+        partition = self.partition_of(account_id)
+        first, last = keys.deadline_members_of(account_id)
+        listed = keys.open_sessions_key(partition)
+        found: list[Session] = []
+        while len(found) < limit:
+            members = self._redis.zrangebylex(listed, first, last, start=0, num=min(limit, _SESSIONS_PAGE))
+            if not members:
+                break
+            names = [
+                keys.session_key(partition, account_id, keys.parse_deadline_member(member.decode())[1])
+                for member in members
+            ]
+            sessions = [
+                decode_session(stored.content) for stored in self.load(tuple(names)) if stored.content
+            ]
+            found += [session for session in sessions if session.state is SessionState.OPEN]
+            first = f"({members[-1].decode()}"
+        return found[:limit]
 
     def locate(self, identity: str) -> tuple[str, str] | None:
         """Account and subscriber id of an identity (a hint)."""
@@ -169,7 +203,10 @@ class BalanceClient:
         Raises:
             StoreBusyError: the race was lost too often, or the store gave no clear answer.
         """
-        values = self.load(names)
+        try:
+            values = self.load(names)
+        except (redis.RedisError, OSError) as error:
+            raise StoreBusyError(f"account {account_id}: {error}: nothing was done: try again") from error
         lost = 0
         for _ in range(limits.COMMIT_ATTEMPTS_MAX):
             change = decide(values)
@@ -213,6 +250,7 @@ class BalanceClient:
             tuple(encode_event(event) for event in change.events),
             turn_key=keys.turn_key(partition, account_id),
             claims_turn=lost >= limits.LOST_RACES_BEFORE_TURN,
+            agenda=tuple(DeadlineChange(member, due_ms) for member, due_ms in change.agenda.items()),
         )
 
     def create_pipelined(

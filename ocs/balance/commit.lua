@@ -4,19 +4,25 @@
 
 local TOKEN_OCTETS = 12
 
--- KEYS: events stream, deadlines, every value that the decision read, the account's turn.
+-- KEYS: events stream, deadlines, open sessions by account, agenda, every value that the decision read, the account's turn.
 -- ARGV: writes, events, deadline changes (counts), not-before (ms or ''), who commits (the beginning of its tokens), turn
 -- (the ms for which it shall be alone should it lose this race, or ''); one expected token per value ('' for absent);
 -- per write: index of the value, token and content, time to live in ms (0 for ever); the events;
--- per deadline change: member, score ('' removes).
--- Returns 1 when all was written, 2 when it is too early, 3 when it is another's turn, else the values as they are now.
+-- per deadline change: member, score ('' removes); what is left are changes of the agenda, likewise.
+-- Returns 1 when all was written, 2 when it is too early, 3 when it is another's turn, 4 when the partition is empty
+-- that should not be, else the values as they are now.
 local function commit(keys, argv)
-  local values = #keys - 3
+  local values = #keys - 5
   local writes, events, deadlines = tonumber(argv[1]), tonumber(argv[2]), tonumber(argv[3])
-  local current = redis.call('MGET', unpack(keys, 3))
-  local turn, holder = keys[values + 3], current[values + 1]
+  local current = redis.call('MGET', unpack(keys, 5))
+  local turn, holder = keys[values + 5], current[values + 1]
   if holder and holder ~= argv[5] then
     return 3
+  end
+  -- Nothing at the first key: an account that is new, or a server that has lost everything. The partition's own mark
+  -- (keys.home_key) tells which.
+  if not current[1] and redis.call('EXISTS', string.match(keys[1], '^{%d+}') .. 'home') == 0 then
+    return 4
   end
   for i = 1, values do
     local value = current[i]
@@ -41,10 +47,19 @@ local function commit(keys, argv)
   for _ = 1, deadlines do
     if argv[at + 2] == '' then
       redis.call('ZREM', keys[2], argv[at + 1])
+      redis.call('ZREM', keys[3], argv[at + 1])
     else
       redis.call('ZADD', keys[2], argv[at + 2], argv[at + 1])
+      redis.call('ZADD', keys[3], 0, argv[at + 1])
     end
     at = at + 2
+  end
+  for i = at + 1, #argv, 2 do
+    if argv[i + 1] == '' then
+      redis.call('ZREM', keys[4], argv[i])
+    else
+      redis.call('ZADD', keys[4], argv[i + 1], argv[i])
+    end
   end
   at = first + 3 * writes
   for _ = 1, events do
@@ -54,7 +69,7 @@ local function commit(keys, argv)
   at = first
   local lasting, n = {}, 0
   for _ = 1, writes do
-    local key, value, ttl = keys[2 + tonumber(argv[at + 1])], argv[at + 2], argv[at + 3]
+    local key, value, ttl = keys[4 + tonumber(argv[at + 1])], argv[at + 2], argv[at + 3]
     if ttl == '0' then
       lasting[n + 1], lasting[n + 2] = key, value
       n = n + 2
@@ -104,6 +119,23 @@ local function trim(keys, argv)
   return 1
 end
 
+-- ARGV: commands with a key that they would be used on, their words parted by spaces.
+-- Returns those that this user may not send; none of them is carried out.
+local function rights(_, argv)
+  local denied = {}
+  for _, line in ipairs(argv) do
+    local words = {}
+    for word in string.gmatch(line, '%S+') do
+      words[#words + 1] = word
+    end
+    if not redis.acl_check_cmd(unpack(words)) then
+      denied[#denied + 1] = line
+    end
+  end
+  return denied
+end
+
 redis.register_function('ocs_commit', commit)
+redis.register_function('ocs_rights', rights)
 redis.register_function('ocs_trim', trim)
 redis.register_function('ocs_heartbeat', heartbeat)

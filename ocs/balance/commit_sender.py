@@ -7,7 +7,7 @@ import redis
 
 from ocs.balance.barrier import Barrier
 from ocs.balance.keys import barrier_key, events_key
-from ocs.balance.redis_store import commit_command, decode_commit_reply
+from ocs.balance.redis_commands import commit_command, decode_commit_reply
 from ocs.balance.store import COMMITTED, Commit, CommitResult, Committed, Conflict, Unavailable
 from ocs.balance.store_client import Command, StoreClient
 
@@ -34,7 +34,7 @@ class CommitSender:
         try:
             for index, commit in enumerate(commits):
                 batches.setdefault(self._client.holder(events_key(commit.partition)), []).append(index)
-        except redis.RedisError as error:
+        except (redis.RedisError, OSError) as error:  # redis-py lets some of the socket's through
             return [Unavailable(str(error))] * len(commits)
         for indexes in batches.values():
             answered = self._send_batch([commits[index] for index in indexes])
@@ -55,7 +55,7 @@ class CommitSender:
             ]
         try:
             replies = self._client.send(events_key(commits[0].partition), commands)
-        except redis.RedisError as error:
+        except (redis.RedisError, OSError) as error:  # redis-py lets some of the socket's through
             return [Unavailable(str(error))] * len(commits)
         behind = replies[len(commits) :]
         if len(commits) > 1 and behind and isinstance(behind[0], redis.RedisError):

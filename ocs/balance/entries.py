@@ -1,7 +1,7 @@
-"""Charge events of movements that no use caused: opening, top-up, adjustment, expiry."""
+"""Charge events of movements that no use caused (opening, top-up, adjustment, expiry), and of notices."""
 
 from ocs.balance.purse import Purse
-from ocs.events import SCHEMA_VERSION, BucketMovement, ChargeEvent, EventKind
+from ocs.events import SCHEMA_VERSION, BucketMovement, ChargeEvent, EventKind, Notice
 from ocs.units import UnitType
 
 
@@ -13,8 +13,10 @@ def record_movement(
     event_id: str,
     time_zone: str = "UTC",
     subscriber_id: str = "",
+    reason: str = "",
+    notice: Notice | None = None,
 ) -> ChargeEvent:
-    """Count a movement in the account's sequence and describe it.
+    """Count a movement, or a notice of what moved nothing, in the account's sequence and describe it.
 
     Args:
         purse: after the movement.
@@ -45,4 +47,6 @@ def record_movement(
         trace=None,
         event_time_ms=purse.now_ms,
         time_zone=time_zone,
+        notice=notice,
+        reason=reason,
     )

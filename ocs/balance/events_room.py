@@ -106,8 +106,8 @@ class EventsRoom:
                 oldest_age_s=round(now.age_s),
                 full_in_s=None if left_s is None else round(left_s),
                 reason=f"charge events fill {now.ratio:.0%} of their room: the business side does not acknowledge them",
-                remedy="start `bss`, or look why it lags; until then give the store memory: maxmemory, and"
-                " [store] events_memory_mib",
+                remedy="start what reads them as the group `billing`, or look why it lags; until then give the store"
+                " memory: maxmemory, and [store] events_memory_mib",
             )
         elif now.ratio < EVENTS_ROOM_CLEAR and self._is_told:
             self._is_told = False

@@ -32,6 +32,7 @@ class FindingKind(StrEnum):
     IDENTITY_UNREACHABLE = "identity_unreachable"
     DIRECTORY_ASTRAY = "directory_astray"
     CLOSED_SESSION_STAYS = "closed_session_stays"
+    OPEN_LIST = "open_list_differs"
 
 
 _COMPARE: Final = (
@@ -65,6 +66,8 @@ REMEDIES: Final = {
     FindingKind.DIRECTORY_ASTRAY: "harmless, requests check it: the opening of an account was not finished, or the"
     " identity moved",
     FindingKind.CLOSED_SESSION_STAYS: "harmless, but its memory is never freed: give it a time to live (PEXPIRE)",
+    FindingKind.OPEN_LIST: "a top-up reaches such a session at its next report only: add it to the partition's open"
+    " sessions (ZADD, score 0) or take it off (ZREM)",
 }
 WARNINGS: Final = frozenset(
     {
@@ -72,6 +75,7 @@ WARNINGS: Final = frozenset(
         FindingKind.IDENTITY_UNREACHABLE,
         FindingKind.DIRECTORY_ASTRAY,
         FindingKind.CLOSED_SESSION_STAYS,
+        FindingKind.OPEN_LIST,
     }
 )
 

@@ -14,6 +14,11 @@ META: Final = "meta"
 CLOCK: Final = "clock"
 # Set of the versions of all published catalogues.
 CATALOGUES: Final = "catalogues"
+# List of which of them is in force from when on, in the order in which that was said.
+CATALOGUE_SCHEDULE: Final = "catalogue_schedule"
+# Hashes of the bearer tokens of HTTP and of the listeners for events, by their ids.
+TOKENS: Final = "tokens"
+HUBS: Final = "hubs"
 
 
 @lru_cache(maxsize=65_536)
@@ -52,9 +57,39 @@ def barrier_key(partition: int) -> str:
     return f"{{{partition}}}barrier"
 
 
+def home_key(partition: int) -> str:
+    """Says whose store a partition belongs to; it is gone when the partition's server has lost what it held."""
+    return f"{{{partition}}}home"
+
+
 def deadlines_key(partition: int) -> str:
     """Sorted set of open sessions by the time at which supervision looks at them."""
     return f"{{{partition}}}deadlines"
+
+
+def open_sessions_key(partition: int) -> str:
+    """Sorted set, all scores 0, of the members of the deadlines: an account's open sessions stand together in it."""
+    return f"{{{partition}}}open"
+
+
+def agenda_key(partition: int) -> str:
+    """Sorted set of what must be looked at outside of sessions, by when (:mod:`ocs.subscribers.agenda`)."""
+    return f"{{{partition}}}agenda"
+
+
+def members_key(partition: int) -> str:
+    """Sorted set, all scores 0, of accounts with their subscribers, so that those of one account can be listed."""
+    return f"{{{partition}}}members"
+
+
+def voucher_key(partition: int, serial: str) -> str:
+    """Holds a voucher, or what a batch of them was made as; its partition is that of its name."""
+    return f"{{{partition}}}v:{serial}"
+
+
+def voucher_code_key(digest: str) -> str:
+    """Digest of a voucher's code -> its serial number (a hint: the voucher knows its digest)."""
+    return f"v:{digest}"
 
 
 def events_key(partition: int) -> str:
@@ -87,6 +122,11 @@ def deadline_member(account_id: str, session_id: str) -> str:
     return f"{account_id}\n{session_id}"
 
 
+def deadline_members_of(account_id: str) -> tuple[str, str]:
+    """First and last of what the members of an account's sessions can be, as ZRANGEBYLEX wants them."""
+    return f"[{account_id}\n", f"({account_id}\x0b"
+
+
 def parse_deadline_member(member: str) -> tuple[str, str]:
     """Account id and session id of a member of the deadlines."""
     account_id, _, session_id = member.partition("\n")
@@ -102,3 +142,28 @@ def decode_location(data: bytes) -> tuple[str, str]:
     """Account id and subscriber id of a directory or locator entry."""
     account_id, _, subscriber_id = data.decode().partition("\n")
     return account_id, subscriber_id
+
+
+def record_key(partition: int, record_id: str) -> str:
+    """Holds what was asked for over HTTP and what became of it (:mod:`ocs.api.tmf.records`)."""
+    return f"{{{partition}}}r:{record_id}"
+
+
+def record_index_key(partition: int, kind: str, account_id: str = "") -> str:
+    """Sorted set of records of one kind by time, of all accounts of a partition or of one."""
+    return f"{{{partition}}}records:{kind}:{account_id}" if account_id else f"{{{partition}}}records:{kind}"
+
+
+def pending_records_key(partition: int) -> str:
+    """Sorted set, by time, of records of which it is not known whether they were carried out."""
+    return f"{{{partition}}}records"
+
+
+def hub_queue_key(hub_id: str) -> str:
+    """List of events that wait for a listener."""
+    return f"hub:{hub_id}:queue"
+
+
+def hub_lease_key(hub_id: str) -> str:
+    """Names the process that posts to a listener for the moment."""
+    return f"hub:{hub_id}:lease"

@@ -29,7 +29,7 @@ class MemoryStore:
 
     Attributes:
         values: key -> stored value. hints: directory and locators.
-        events: partition -> encoded charge events in order. deadlines: partition -> member -> score.
+        events: partition -> encoded charge events in order. deadlines, agenda: partition -> member -> score.
         on_call: called after each call was queued (an engine under test wakes its stepper with it).
     """
 
@@ -41,6 +41,7 @@ class MemoryStore:
         self.hints: dict[str, bytes] = {}
         self.events: dict[int, list[bytes]] = {}
         self.deadlines: dict[int, dict[str, int]] = {}
+        self.agenda: dict[int, dict[str, int]] = {}
         self.commits = 0
         self._last_beat_ms: int | None = None
         self._outage_ms = 0
@@ -141,12 +142,13 @@ class MemoryStore:
             if write.ttl_ms:
                 self.expires_ms[key] = self._clock.now_ms() + write.ttl_ms
         self.events.setdefault(commit.partition, []).extend(commit.events)
-        deadlines = self.deadlines.setdefault(commit.partition, {})
-        for change in commit.deadlines:
-            if change.score_ms is None:
-                deadlines.pop(change.member, None)
-            else:
-                deadlines[change.member] = change.score_ms
+        for scores, changes in ((self.deadlines, commit.deadlines), (self.agenda, commit.agenda)):
+            listed = scores.setdefault(commit.partition, {})
+            for change in changes:
+                if change.score_ms is None:
+                    listed.pop(change.member, None)
+                else:
+                    listed[change.member] = change.score_ms
         if holder:
             del self.values[commit.turn_key], self.expires_ms[commit.turn_key]
         return COMMITTED

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ocs.messages import NO_PROFILE, Profile, Service, UsageContext
+from ocs.messages import NO_PROFILE, Profile, Service, ServiceUnit, UsageContext
 from ocs.units import UnitType
 
 
@@ -40,6 +40,7 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
         value: micro-units for money, else units; money may be negative after an overrun.
         priority: lower is drawn first; among equals the one that expires first.
         valid_until_ms: epoch milliseconds from which it can no longer pay; 0 is for ever.
+        initial: what an allowance was granted with, for notices at parts of it; 0 where nobody asks.
     """
 
     bucket_id: str
@@ -50,6 +51,7 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
     priority: int = 100
     valid_from_ms: int = 0
     valid_until_ms: int = 0
+    initial: int = 0
 
 
 class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -64,6 +66,18 @@ class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
     expired: int = 0
 
 
+class AutoTopUp(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A holder's order: when money falls below ``below_micro``, have ``amount_micro`` paid and topped up.
+
+    Attributes:
+        method: how it is paid, in the words of the payment side; never card data.
+    """
+
+    below_micro: int
+    amount_micro: int
+    method: str = ""
+
+
 class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What holds balance. It stays small however many subscribers share it.
 
@@ -71,6 +85,8 @@ class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
         sequence: number of the last charge event.
         buckets: in drawing order.
         credit_limit_micro: how far money may go below zero by reservation (postpaid, hybrid).
+        since_ms: epoch milliseconds since which it is in its state; 0 where no rule asks.
+        active_until_ms: until when it stays active unless topped up; 0 is for ever (:mod:`ocs.balance.lifecycle`).
     """
 
     account_id: str
@@ -80,6 +96,9 @@ class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
     buckets: tuple[Bucket, ...]
     totals: tuple[Total, ...]
     credit_limit_micro: int = 0
+    since_ms: int = 0
+    active_until_ms: int = 0
+    auto_top_up: AutoTopUp | None = None
 
 
 class Counter(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -87,7 +106,8 @@ class Counter(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         counter_id: as the catalogue (or a member's limit) names it.
-        period_start_ms: epoch milliseconds at which the counted period began; a later period starts from nothing.
+        period_start_ms: epoch milliseconds at which the counted period began; a later period starts from nothing, and
+            stands before those that are kept because open grants hold something in them.
         value: units, or micro-units where money is counted. reserved: what open grants may add to it.
     """
 
@@ -97,10 +117,55 @@ class Counter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reserved: int = 0
 
 
+class MemberLimit(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How much one subscriber may take from the account that it shares, in a period.
+
+    Attributes:
+        counter_id: of the subscriber's counter that counts it; begins with ``limit.``, which no catalogue's does.
+        unit_type: MONEY counts micro-units that its use cost, whatever the service; else billed units of that type,
+            whoever paid for them; all kinds of octets count as TOTAL_OCTETS.
+        period: ``day``, ``week``, ``month`` or ``billing``, on the operator's clock.
+    """
+
+    counter_id: str
+    unit_type: UnitType
+    period: str
+    amount: int
+
+
+class SubscriptionState(IntEnum):
+    """Whether an offer that a subscriber bought is in effect."""
+
+    ACTIVE = 1
+    SUSPENDED = 2  # its charge could not be paid; it comes back with the next one that can
+
+
+class Subscription(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One offer that a subscriber bought, and how far it is paid. Times are epoch milliseconds.
+
+    Attributes:
+        until_ms: when it ends by itself; 0 is open-ended.
+        renews_ms: when its recurring charge is due next; 0 when it has none.
+        renewals: how many periods have begun, the first included: part of its events' ids.
+        retry_ms: when a charge that could not be paid is tried again; 0 when nothing is owed.
+    """
+
+    offer_id: str
+    from_ms: int
+    state: SubscriptionState = SubscriptionState.ACTIVE
+    until_ms: int = 0
+    renews_ms: int = 0
+    renewals: int = 0
+    retry_ms: int = 0
+
+
 class Subscriber(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who uses services and which account pays; it stands in the account's partition.
 
     The directory from identity to account lies elsewhere and is a hint: ``identities`` here is the truth.
+
+    Attributes:
+        offers: those in effect, which prices are asked of; ``subscriptions`` says how they were bought.
     """
 
     subscriber_id: str
@@ -110,12 +175,22 @@ class Subscriber(msgspec.Struct, frozen=True, array_like=True, gc=False):
     offers: tuple[str, ...]
     profile: Profile = NO_PROFILE
     counters: tuple[Counter, ...] = ()
+    limits: tuple[MemberLimit, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
 
 
 class Hold(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A part of a bucket that an open session has reserved, in the bucket's unit."""
 
     bucket_id: str
+    amount: int
+
+
+class CounterHold(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an open grant may add to a counter of its subscriber, in the period in which it was granted."""
+
+    counter_id: str
+    period_start_ms: int
     amount: int
 
 
@@ -128,6 +203,11 @@ class SessionService(msgspec.Struct, frozen=True, array_like=True, gc=False):
         money_units: how many billed units of them money paid.
         fee_paid: the connection fee was charged.
         granted_units: size of the open grant; 0 when none is open.
+        after_path: the rate of what is used of the open grant after its Tariff-Time-Change.
+        counter_holds: what the open grant may add to the subscriber's counters.
+        is_redirected: nothing more could be granted, and the gateway was told to redirect or restrict.
+        pool_id: the credit pool that the open grant belongs to, None for none.
+        pool_carried_micro: money in ``holds`` beyond the open grant's own price, that the pool still has of others.
     """
 
     rating_group: int | None
@@ -139,6 +219,11 @@ class SessionService(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fee_paid: bool = False
     granted_units: int = 0
     holds: tuple[Hold, ...] = ()
+    after_path: str = ""
+    counter_holds: tuple[CounterHold, ...] = ()
+    is_redirected: bool = False
+    pool_id: int | None = None
+    pool_carried_micro: int = 0
 
 
 class RememberedAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -172,6 +257,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
             event ids unique even where a gateway uses a Session-Id again (RFC 6733 section 8.8 forbids it, real
             ones do it).
         earlier_answers: of the lives that this Session-Id had before, for late copies.
+        reported: what a gateway that counts from the session's beginning has reported so far; None of all others.
     """
 
     session_id: str
@@ -192,6 +278,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
     scheduled_ms: int = 0
     opening_fingerprint: bytes = b""
     earlier_answers: tuple[RememberedAnswer, ...] = ()
+    reported: ServiceUnit | None = None
 
 
 class LedgerInvariantError(AssertionError):

@@ -13,7 +13,9 @@ from ocs.store_url import Endpoint
 
 def connect_node(address: StoreAddress, endpoint: Endpoint, timeout_s: float) -> "redis.Redis":
     """A client of one server of the store; it connects with its first command and answers in bytes."""
-    return redis.Redis(**node_options(address, endpoint, timeout_s))
+    options = node_options(address, endpoint, timeout_s)
+    options["retry"] = Retry(NoBackoff(), 0)  # it has no connection that could be stale
+    return redis.Redis(**options)
 
 
 def connect_sentinel(address: StoreAddress, endpoint: Endpoint, timeout_s: float) -> "redis.Redis":

@@ -13,7 +13,7 @@ from ocs.balance import keys
 from ocs.balance.books import KeptSession
 from ocs.balance.checkpoints import POSITION_FIELD, Checkpoint, decode_checkpoint
 from ocs.balance.model import decode_session
-from ocs.balance.redis_store import decode_stored
+from ocs.balance.redis_commands import decode_stored
 from ocs.balance.store import TOKEN_OCTETS, Stored
 from ocs.limits import VERIFY_PAGE
 
@@ -100,11 +100,12 @@ class PartitionReader:
         for page in _pages(names):
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.mget([self._session_key(*name) for name in page])
+            pipeline.zmscore(keys.open_sessions_key(self.partition), [_member(*name) for name in page])
             for name in page:
                 pipeline.pttl(self._session_key(*name))
-            values, *times = pipeline.execute()
-            for name, value, ttl_ms in zip(page, values, times, strict=True):
-                yield _kept(name, value, ttl_ms, deadlines.get(name))
+            values, listed, *times = pipeline.execute()
+            for name, value, place, ttl_ms in zip(page, values, listed, times, strict=True):
+                yield _kept(name, value, ttl_ms, deadlines.get(name), is_listed=place is not None)
 
     def _account_key(self, account_id: str) -> bytes:
         return keys.account_key(self.partition, account_id).encode(errors="surrogateescape")
@@ -122,21 +123,26 @@ class PartitionReader:
         transaction.xrange(keys.events_key(self.partition), min=b"(" + after, max="+")
         if session_ids:
             names = [self._session_key(account_id, session_id) for session_id in session_ids]
-            members = [
-                keys.deadline_member(account_id, session_id).encode(errors="surrogateescape")
-                for session_id in session_ids
-            ]
+            members = [_member(account_id, session_id) for session_id in session_ids]
             transaction.mget(names)
             transaction.zmscore(keys.deadlines_key(self.partition), members)
+            transaction.zmscore(keys.open_sessions_key(self.partition), members)
             for name in names:
                 transaction.pttl(name)
         account, trimmed, entries, *rest = transaction.execute()
-        values, scores, times = (rest[0], rest[1], rest[2:]) if session_ids else ((), (), ())
+        values, scores, listed, *times = rest or ((), (), ())
+        found = zip(session_ids, values, scores, listed, times, strict=True)
         return Moment(
             decode_stored(account),
             tuple(
-                _kept((account_id, session_id), value, ttl_ms, None if score is None else int(score))
-                for session_id, value, ttl_ms, score in zip(session_ids, values, times, scores, strict=True)
+                _kept(
+                    (account_id, session_id),
+                    value,
+                    ttl_ms,
+                    None if score is None else int(score),
+                    is_listed=place is not None,
+                )
+                for session_id, value, score, place, ttl_ms in found
             ),
             tuple(_entries(entries)),
             trimmed or _FIRST_ID,
@@ -157,14 +163,20 @@ def _entries(page: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> Iterator[Entry
     return (Entry(entry_id, fields.get(b"e", b"")) for entry_id, fields in page)
 
 
-def _kept(name: tuple[str, str], value: bytes | None, ttl_ms: int, scheduled_ms: int | None) -> KeptSession:
+def _member(account_id: str, session_id: str) -> bytes:
+    return keys.deadline_member(account_id, session_id).encode(errors="surrogateescape")
+
+
+def _kept(
+    name: tuple[str, str], value: bytes | None, ttl_ms: int, scheduled_ms: int | None, *, is_listed: bool
+) -> KeptSession:
     session, fault = None, ""
     if value is not None:
         try:
             session = decode_session(value[TOKEN_OCTETS:])
         except msgspec.MsgspecError as error:
             fault = str(error)
-    return KeptSession(*name, session, ttl_ms, scheduled_ms, fault)
+    return KeptSession(*name, session, ttl_ms, scheduled_ms, fault, is_listed)
 
 
 def _pages(names: Iterable[Any]) -> Iterator[list[Any]]:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from ocs.balance.model import Account, Bucket, Hold, LedgerInvariantError, Total
+from ocs.balance.model import Account, AutoTopUp, Bucket, Hold, LedgerInvariantError, Total
 from ocs.events import BucketMovement
 from ocs.units import UnitType
 
@@ -59,7 +59,7 @@ class Purse:
     """The buckets, totals and event counter of one account in one decision.
 
     Attributes:
-        money_balance: all money, held or not, in micro-units.
+        money_balance: all money, held or not, in micro-units. money_before: the same before all moves.
         has_allowances: something beside money can pay. has_expiring_buckets: some bucket pays for a time only.
 
     Args:
@@ -77,6 +77,7 @@ class Purse:
         "has_allowances",
         "has_expiring_buckets",
         "money_balance",
+        "money_before",
         "now_ms",
     )
 
@@ -100,7 +101,7 @@ class Purse:
                 if not is_valid(bucket, now_ms):
                     can_pay, self._has_invalid_buckets = False, True
             self._places.append(_Place(bucket, value, bucket.reserved, can_pay))
-        self.money_balance = balance
+        self.money_balance = self.money_before = balance
 
     @property
     def account_id(self) -> str:
@@ -111,6 +112,24 @@ class Purse:
     def currency(self) -> str:
         """ISO 4217 code of its money."""
         return self._origin.currency
+
+    @property
+    def credit_limit_micro(self) -> int:
+        """How far its money may go below zero."""
+        return self._origin.credit_limit_micro
+
+    @property
+    def auto_top_up(self) -> AutoTopUp | None:
+        """What the holder ordered for when money runs low."""
+        return self._origin.auto_top_up
+
+    def drawn_allowances(self) -> list[tuple[Bucket, int]]:
+        """Allowances that lost units to use, as they were, each with what it holds now; those that count parts."""
+        return [
+            (place.bucket, place.value)
+            for place in self._places
+            if place.bucket.initial and place.can_pay and place.value < place.bucket.value
+        ]
 
     @property
     def buckets(self) -> tuple[Bucket, ...]:
@@ -128,6 +147,7 @@ class Purse:
                     bucket.priority,
                     bucket.valid_from_ms,
                     bucket.valid_until_ms,
+                    bucket.initial,
                 )
             buckets.append(bucket)
         return tuple(buckets)
@@ -145,6 +165,9 @@ class Purse:
             self.buckets,
             self._totals,
             a.credit_limit_micro,
+            a.since_ms,
+            a.active_until_ms,
+            a.auto_top_up,
         )
 
     def next_sequence(self) -> int:
@@ -288,6 +311,18 @@ class Purse:
         self._places = [places[each.bucket_id] for each in ordered]
         self._is_changed = True
         return BucketMovement(bucket.bucket_id, bucket.unit_type, bucket.value, bucket.value)
+
+    def remove_bucket(self, bucket_id: str) -> None:
+        """Take an empty bucket off the account.
+
+        Raises:
+            LedgerInvariantError: it is not empty.
+        """
+        place = self._place_of(bucket_id)
+        if place.value or place.reserved:
+            raise LedgerInvariantError(f"bucket {bucket_id} of {self.account_id} is not empty")
+        self._places.remove(place)
+        self._is_changed = True
 
     def expire(self) -> tuple[BucketMovement, ...]:
         """Take out what expired buckets still hold beyond open reservations, and drop those left empty.

@@ -12,6 +12,7 @@ from ocs.balance.redis_connection import Batch, Callback, RedisConnection, Reply
 from ocs.balance.redis_stream import StoreServers, ask, pack_command
 from ocs.balance.replica_barrier import ReplicaBarrier
 from ocs.balance.store import Unavailable
+from ocs.balance.store_guard import ServerFault, StoreGuard
 from ocs.balance.store_history import ReplicationState, StoreHistory, read_replication_state
 from ocs.store_url import Endpoint
 
@@ -46,6 +47,7 @@ class RedisNode:
 
     Attributes:
         send: sends a command; the callback gets its reply, later, or at once when the server is away.
+        send_commit: sends one whose reply must not be told before the replicas have what it rests on.
         attempted: set when all its connections stand, or one could not be made, for the first time.
         predecessor: the server that held its slots before; None while that was nobody.
     """
@@ -65,6 +67,10 @@ class RedisNode:
         self._watcher = watcher
         self._history = history
         self._history_id = ""
+        self._partitions: tuple[int, ...] = ()
+        self._fault = ServerFault(str(endpoint))
+        # The last line about its connections: "" while they stand.
+        self._told = ""
         self._scope = trio.CancelScope()
         if barrier is None:
             self._barrier = None
@@ -76,6 +82,7 @@ class RedisNode:
             self._guarded = _Queue(self, limits.STORE_WRITES_IN_FLIGHT_MAX, 1, self._barrier)
             self._queues = (self._plain, self._guarded)
         self.send: Callable[[bytes, Callback], None] = self._plain.add
+        self.send_commit: Callable[[bytes, Callback], None] = self._usual_commit
 
     def __repr__(self) -> str:
         return f"RedisNode({self.endpoint})"
@@ -85,17 +92,34 @@ class RedisNode:
         """Whether calls of both kinds go out now; otherwise they answer ``Unavailable`` at once."""
         return all(queue.is_connected for queue in self._queues)
 
+    @property
+    def trouble(self) -> str:
+        """Why requests for its accounts are refused now; empty while they are not."""
+        if not self.is_connected:
+            return f"{self.endpoint} is not connected"
+        return self._fault.reason or ("" if self._barrier is None else self._barrier.trouble)
+
+    @property
+    def partition(self) -> int | None:
+        """One of the partitions that it holds; None when it holds none, or it is not known yet."""
+        return self._partitions[0] if self._partitions else None
+
     def set_partitions(self, partitions: tuple[int, ...]) -> None:
         """Which partitions the server holds."""
+        self._partitions = partitions
         if self._barrier is not None:
             self._barrier.set_partitions(partitions)
 
     # --- Calls ------------------------------------------------------------------------------------------
 
-    def send_commit(self, packed: bytes, done: Callback) -> None:
-        """Send a command whose reply must not be told before the replicas have what it rests on."""
-        if not self._is_refused(done):
-            self._guarded.add_commit(packed, done)
+    def look(self, guard: StoreGuard, library_missed: Callable[[], None]) -> None:
+        """Ask the server whether it still is what money needs."""
+        guard.ask(self.send, str(self.endpoint), self.partition, self.set_fault, library_missed)
+
+    def set_fault(self, reason: str) -> None:
+        """What is wrong with the server, or "": commits are refused as long as something is."""
+        self._fault.set(reason)
+        self.send_commit = self._refuse_commit if reason else self._usual_commit
 
     def send_asking(self, packed: bytes, done: Callback, *, is_commit: bool) -> None:
         """Send a command for a slot that is just being imported."""
@@ -103,15 +127,32 @@ class RedisNode:
         if not is_commit:
             self.send(_ASKING, _ignore)
             self.send(packed, done)
-        elif not self._is_refused(done):
+        elif (refusal := self._refusal) is None:
             self._guarded.add(_ASKING, _ignore)
             self._guarded.add_commit(packed, done)
-
-    def _is_refused(self, done: Callback) -> bool:
-        refusal = None if self._barrier is None else self._barrier.refusal
-        if refusal is not None:
+        else:
             done(refusal)
-        return refusal is not None
+
+    @property
+    def _usual_commit(self) -> Callable[[bytes, Callback], None]:
+        return self._plain.add if self._barrier is None else self._send_guarded
+
+    def _send_guarded(self, packed: bytes, done: Callback) -> None:
+        refusal = self._refusal
+        if refusal is None:
+            self._guarded.add_commit(packed, done)
+        else:
+            done(refusal)
+
+    def _refuse_commit(self, _packed: bytes, done: Callback) -> None:
+        done(self._refusal)
+
+    @property
+    def _refusal(self) -> Unavailable | None:
+        """What a commit is answered while it is refused without being sent."""
+        if self._fault.reason:
+            return Unavailable(self._fault.reason, is_unsent=True)
+        return None if self._barrier is None else self._barrier.refusal
 
     def drop(self, reason: str) -> None:
         """End the connections; others are made, if the server still is what it was."""
@@ -133,6 +174,7 @@ class RedisNode:
                     if self._barrier is not None:
                         nursery.start_soon(self._barrier.watch, self.open)
         finally:
+            self._fault.close()
             if self._barrier is not None:
                 self._barrier.close()
 
@@ -182,14 +224,26 @@ class RedisNode:
         self._watcher.node_met(self, state)
         return stream
 
+    def connected(self) -> None:
+        """A connection stands."""
+        if self.is_connected:
+            self.attempted.set()
+            if self._told:
+                self._told = ""
+                log.info("store_connected", server=str(self.endpoint))
+
     def lost(self, reason: str) -> None:
-        """A connection ended, and not because we do."""
-        log.warning("store_connection_lost", server=str(self.endpoint), reason=reason)
+        """A connection ended, and not because we do; it has others, which likely end with it."""
+        if not self._told:
+            self._told = "lost"
+            log.warning("store_connection_lost", server=str(self.endpoint), reason=reason)
         self._watcher.node_suspected()
 
     def unreachable(self, reason: str, failures: int) -> None:
         """A connection could not be made."""
-        if failures % 50 == 0:
+        del failures  # each is one more of the same
+        if self._told != "unreachable":
+            self._told = "unreachable"
             log.warning(
                 "store_unreachable",
                 server=str(self.endpoint),
@@ -257,8 +311,7 @@ class _Queue:
     def connected(self) -> None:
         """A connection stands."""
         self.is_connected = True
-        if self._node.is_connected:
-            self._node.attempted.set()
+        self._node.connected()
 
     def ended(self, reason: str) -> None:
         """A connection ended: what waits goes to another, if there is one."""

@@ -1,181 +1,42 @@
 """The store on Redis or Valkey: each call goes to the server that holds its keys.
 
-One server, a primary that Sentinels choose, or a cluster: :class:`RedisStore` knows which servers there are and who
-owns which slots, follows redirections, and asks again when one is lost. A call that may have been executed is never
+One server, a primary that Sentinels choose, or a cluster: :class:`~ocs.balance.slot_owners.SlotOwners` knows who owns
+which slots, and :class:`~ocs.balance.detours.Detours` follows redirections. A call that may have been executed is never
 sent again by itself; its outcome is unknown, and the engine looks.
 """
 
-from binascii import crc_hqx
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import structlog
 import trio
 
 from ocs import limits
 from ocs.balance.barrier import Barrier
-from ocs.balance.keys import CLOCK, META, deadlines_key, events_key, turn_key
-from ocs.balance.redis_connection import Reply, StoreError
-from ocs.balance.redis_node import RedisNode
-from ocs.balance.redis_stream import StoreServers, pack_command
-from ocs.balance.store import (
-    COMMITTED,
-    NONCE_OCTETS,
-    NOT_YOUR_TURN,
-    NOTHING,
-    TOKEN_OCTETS,
-    TOO_EARLY,
-    Commit,
-    CommitResult,
-    Conflict,
-    Heartbeat,
-    Stored,
-    Unavailable,
+from ocs.balance.detours import Detour, Detours, nobody
+from ocs.balance.keys import CLOCK, META, deadlines_key, events_key
+from ocs.balance.redis_commands import (
+    commit_command,
+    decode_commit_reply,
+    decode_heartbeat,
+    decode_hint,
+    decode_members,
+    decode_values,
+    says_nothing_is_there,
+    slot_of,
 )
-from ocs.balance.store_history import ReplicationState, StoreHistory, Verdict
+from ocs.balance.redis_connection import Reply, StoreError
+from ocs.balance.redis_stream import StoreServers, pack_command
+from ocs.balance.slot_owners import SlotOwners
+from ocs.balance.store import Commit, CommitResult, Heartbeat, Stored, Unavailable
+from ocs.balance.store_guard import StoreGuard, home_question
 from ocs.balance.store_identity import QUESTION, StoreIdentity
-from ocs.balance.topology import Topology
-from ocs.metrics import Counter
-from ocs.store_url import Endpoint
 
 log = structlog.get_logger()
-
-_PROMOTIONS = Counter(
-    "ocs_store_promotions_total",
-    "Servers met that took another one's place: yes when they lack what was acknowledged, no when not.",
-    ("lossy",),
-)
-_REDIRECTIONS = Counter(
-    "ocs_store_redirections_total", "Calls that another server had to be asked for.", ("kind",)
-)
-
-SLOTS: Final = 16_384
-
-# The server is not what it was, or not ready: who is?
-_ASK_AGAIN: Final = ("CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOREPLICAS", "NOGOODSLAVE", "UNKILLABLE")
-
-
-def commit_command(commit: Commit) -> list[str | bytes | int]:
-    """A commit as one FCALL (see commit.lua for the order of its arguments)."""
-    arguments: list[str | bytes | int] = [
-        "FCALL",
-        "ocs_commit",
-        len(commit.keys) + 3,
-        events_key(commit.partition),
-        deadlines_key(commit.partition),
-        *commit.keys,
-        commit.turn_key or turn_key(commit.partition, ""),
-        len(commit.writes),
-        len(commit.events),
-        len(commit.deadlines),
-        "" if commit.not_before_ms is None else commit.not_before_ms,
-        commit.token[:NONCE_OCTETS],
-        limits.TURN_MS if commit.claims_turn else "",
-        *commit.expected,
-    ]
-    for write in commit.writes:
-        arguments += (write.index + 1, commit.token + write.content, write.ttl_ms)
-    arguments += commit.events
-    for change in commit.deadlines:
-        arguments += (change.member, "" if change.score_ms is None else change.score_ms)
-    return arguments
-
-
-def decode_stored(value: bytes | None) -> Stored:
-    """Split a value into its token and content."""
-    return NOTHING if value is None else Stored(value[:TOKEN_OCTETS], value[TOKEN_OCTETS:])
-
-
-def decode_commit_reply(reply: Reply) -> CommitResult:
-    """What the commit function said."""
-    if reply == 1:
-        return COMMITTED
-    if reply == 2:  # commit.lua's own codes
-        return TOO_EARLY
-    if reply == 3:
-        return NOT_YOUR_TURN
-    if isinstance(reply, list):
-        return Conflict(tuple(decode_stored(value) for value in reply))
-    return _unavailable(reply)
-
-
-def _decode_values(reply: Reply) -> tuple[Stored, ...] | Unavailable:
-    """Values with their tokens."""
-    if isinstance(reply, list):
-        return tuple(decode_stored(value) for value in reply)
-    return _unavailable(reply)
-
-
-def _decode_hint(reply: Reply) -> bytes | Unavailable | None:
-    return reply if reply is None or isinstance(reply, bytes) else _unavailable(reply)
-
-
-def _decode_members(reply: Reply) -> tuple[str, ...] | Unavailable:
-    return tuple(member.decode() for member in reply) if isinstance(reply, list) else _unavailable(reply)
-
-
-def _decode_heartbeat(reply: Reply) -> Heartbeat | Unavailable:
-    return Heartbeat(int(reply[0]), int(reply[1])) if isinstance(reply, list) else _unavailable(reply)
 
 
 def _as_it_is(reply: Reply) -> Reply:
     return reply
-
-
-def _says_nothing_is_there(reply: Reply) -> bool:
-    return reply is None or (
-        isinstance(reply, list) and bool(reply) and all(value is None for value in reply)
-    )
-
-
-def _unavailable(reply: Reply) -> Unavailable:
-    return reply if isinstance(reply, Unavailable) else Unavailable(f"store answered {reply!r}")
-
-
-def _nobody(slot: int) -> Unavailable:
-    return Unavailable(f"no server of the store holds slot {slot} now")
-
-
-def slot_of(key: str) -> int:
-    """The slot of a key in a cluster: CRC16 of its hash tag, or of all of it."""
-    begin = key.find("{")
-    if begin >= 0:
-        end = key.find("}", begin + 1)
-        if end > begin + 1:
-            key = key[begin + 1 : end]
-    return crc_hqx(key.encode(), 0) % SLOTS
-
-
-class _Detour:
-    """A command that the first server refused unexecuted, on its way to another."""
-
-    __slots__ = ("_decode", "_done", "_store", "attempts", "is_commit", "node", "packed", "slot")
-
-    def __init__(
-        self,
-        store: "RedisStore",
-        node: RedisNode,
-        slot: int,
-        packed: bytes,
-        decode: Callable[[Reply], Any],
-        done: Callable[[Any], None],
-        *,
-        is_commit: bool,
-    ) -> None:
-        self._store = store
-        self.node = node
-        self.slot = slot
-        self.packed = packed
-        self._decode = decode
-        self._done = done
-        self.is_commit = is_commit
-        self.attempts = 0
-
-    def __call__(self, reply: Reply) -> None:
-        """Take the reply, unless it says to look elsewhere."""
-        if reply.__class__ is StoreError and self._store.handle_error(self, str(reply)):
-            return
-        self._store.hand_out(reply, self._decode, self._done)
 
 
 class RedisStore:
@@ -188,6 +49,7 @@ class RedisStore:
             one runs at a time. May raise OSError.
         identity: what the store said of itself at the start: that something is absent counts from that one alone; None
             believes whatever answers.
+        guard: looks now and then whether each server is as money needs it; None trusts them.
         on_promotion: told that another server has taken the place of one we knew: the history that it writes, and
             whether it lacks something that was acknowledged.
         on_topology: told that servers came, went or changed places.
@@ -201,43 +63,40 @@ class RedisStore:
         barrier: Barrier | None = None,
         reload_library: Callable[[], Awaitable[None]] | None = None,
         identity: StoreIdentity | None = None,
+        guard: StoreGuard | None = None,
         on_promotion: Callable[[str, bool], None] | None = None,
         on_topology: Callable[[], None] | None = None,
     ) -> None:
-        self._servers = servers
-        self._barrier = barrier
+        self._slots = tuple(slot_of(events_key(partition)) for partition in range(partitions))
+        self._owners = SlotOwners(
+            servers,
+            slots=self._slots,
+            barrier=barrier,
+            on_met=self._server_met,
+            on_promotion=on_promotion,
+            on_topology=on_topology,
+        )
         self._reload_library = reload_library
         self._identity = identity
+        self._guard = guard
         self._identity_doubted = trio.Event()
-        self._on_promotion = on_promotion
-        self._on_topology = on_topology
-        self._history = StoreHistory()
-        self._topology: Topology | None = None
-        self._nodes: dict[Endpoint, RedisNode] = {}
-        # Whom each slot belongs to; with one server for all of them, `_only` saves the look.
-        self._owners: list[RedisNode | None] = [None] * SLOTS
-        self._only: RedisNode | None = None
-        # Whether redirections, or servers that may be gone, make another answer about the topology worth a look.
-        self._is_ahead = False
-        self._missing: set[Endpoint] = set()
-        self._slots = tuple(slot_of(events_key(partition)) for partition in range(partitions))
-        self._asked = trio.Event()
-        self._first_connection = trio.Event()
         self._library_missed = trio.Event()
-        self._later: list[_Detour] = []
-        self._has_later = trio.Event()
-        self._nursery: trio.Nursery | None = None
+        self._detours = Detours(self._owners, self._hand_out, self._miss_library)
 
     @property
     def is_connected(self) -> bool:
         """Whether every primary that owns something can be called, and the store is the one that we know."""
-        owners = {self._only} if self._only is not None else set(self._owners)
-        return not self.fault and all(node is not None and node.is_connected for node in owners)
+        return not self.fault and self._owners.is_connected
 
     @property
     def fault(self) -> str:
         """Why the store is not the one that we were started on; empty while it is."""
         return "" if self._identity is None else self._identity.fault
+
+    @property
+    def trouble(self) -> str:
+        """Why requests are refused now, be it those for the accounts of one server; empty while none are."""
+        return self.fault or self._owners.trouble
 
     # --- BalanceStore -----------------------------------------------------------------------------------
 
@@ -248,11 +107,11 @@ class RedisStore:
 
     def load(self, keys: Sequence[str], done: Callable[[tuple[Stored, ...] | Unavailable], None]) -> None:
         """Read values of one partition with their tokens."""
-        self._send(slot_of(keys[0]), pack_command(("MGET", *keys)), _decode_values, done)
+        self._send(slot_of(keys[0]), pack_command(("MGET", *keys)), decode_values, done)
 
     def read_hint(self, key: str, done: Callable[[bytes | Unavailable | None], None]) -> None:
         """Read a directory or locator entry."""
-        self._send(slot_of(key), pack_command(("GET", key)), _decode_hint, done)
+        self._send(slot_of(key), pack_command(("GET", key)), decode_hint, done)
 
     def write_hint(self, key: str, value: bytes, ttl_ms: int) -> None:
         """Write a directory or locator entry; nothing is written into a store that is not ours."""
@@ -267,7 +126,7 @@ class RedisStore:
         """List members of the deadlines whose time has come."""
         key = deadlines_key(partition)
         packed = pack_command(("ZRANGE", key, "-inf", until_ms, "BYSCORE", "LIMIT", 0, limit))
-        self._send(self._slots[partition], packed, _decode_members, done)
+        self._send(self._slots[partition], packed, decode_members, done)
 
     def heartbeat(self, done: Callable[[Heartbeat | Unavailable], None]) -> None:
         """Tell the store that we live; learn its time and our outages.
@@ -279,7 +138,7 @@ class RedisStore:
             done(Unavailable(self.fault))
             return
         packed = pack_command(("FCALL", "ocs_heartbeat", 1, CLOCK, limits.OUTAGE_THRESHOLD_MS))
-        self._send(slot_of(CLOCK), packed, _decode_heartbeat, done)
+        self._send(slot_of(CLOCK), packed, decode_heartbeat, done)
 
     # --- Routes -----------------------------------------------------------------------------------------
 
@@ -292,251 +151,108 @@ class RedisStore:
         *,
         is_commit: bool = False,
     ) -> None:
-        node = self._only or self._owners[slot]
+        owners = self._owners
+        node = owners.only or owners.by_slot[slot]
         if node is None:
-            self._asked.set()
-            done(decode(_nobody(slot)))
+            owners.doubt()
+            done(decode(nobody(slot)))
             return
 
         def replied(reply: Reply) -> None:
             if reply.__class__ is StoreError:
-                _Detour(self, node, slot, packed, decode, done, is_commit=is_commit)(reply)
+                Detour(self._detours, node, slot, packed, decode, done, is_commit=is_commit)(reply)
             elif reply is None or reply.__class__ is list:
-                self.hand_out(reply, decode, done)
+                self._hand_out(reply, slot, decode, done)
             else:
                 done(decode(reply))
 
-        if is_commit and self._barrier is not None:
+        if is_commit:
             node.send_commit(packed, replied)
         else:
             node.send(packed, replied)
 
-    def hand_out(self, reply: Reply, decode: Callable[[Reply], Any], done: Callable[[Any], None]) -> None:
-        """Tell a reply; that nothing is there, only when the store is the one that we know.
+    def _hand_out(
+        self, reply: Reply, slot: int, decode: Callable[[Reply], Any], done: Callable[[Any], None]
+    ) -> None:
+        """Tell a reply; that nothing is there, only when the store, and the server of the slot, are what we know.
 
         The question follows the call that it is about: a store that is ours then was ours before.
         """
-        if self._identity is None or decode is _as_it_is or not _says_nothing_is_there(reply):
+        if self._identity is None or decode is _as_it_is or not says_nothing_is_there(reply):
             done(decode(reply))
             return
         identity = self._identity
 
         def answered(answer: Reply) -> None:
-            done(decode(identity.take(answer) or reply))
+            refusal = identity.take(answer)
+            if refusal is None:
+                self._tell_nothing(reply, slot, decode, done)
+            else:
+                done(decode(refusal))
 
         self._send(slot_of(META), pack_command(QUESTION), _as_it_is, answered)
+
+    def _tell_nothing(
+        self, reply: Reply, slot: int, decode: Callable[[Reply], Any], done: Callable[[Any], None]
+    ) -> None:
+        """Tell that nothing is there, unless the server has lost what it held: the description lies elsewhere."""
+        node, guard = self._owners.owner(slot), self._guard
+        partition = None if node is None else node.partition
+        if guard is None or node is None or partition is None:
+            done(decode(reply))
+            return
+
+        def answered(answer: Reply) -> None:
+            lost = (
+                ""
+                if isinstance(answer, Unavailable | StoreError)
+                else guard.judge_home(str(node.endpoint), answer)
+            )
+            if lost:
+                node.set_fault(lost)
+            is_known = answer is None or isinstance(answer, bytes)
+            done(decode(Unavailable(lost) if lost else reply if is_known else answer))
+
+        self._send(self._slots[partition], pack_command(home_question(partition)), _as_it_is, answered)
 
     async def _watch_identity(self, identity: StoreIdentity) -> None:
         """Look now and then, and at once when a connection was made, whether the store is the one that we know."""
         question = pack_command(QUESTION)
+
+        def told(reply: Reply) -> None:
+            if identity.take(reply) is None and self._guard is not None:
+                self._guard.other_library = identity.library
+                for node in self._owners.nodes():
+                    node.look(self._guard, self._miss_library)
+
         while True:
             self._identity_doubted = trio.Event()
-            self._send(slot_of(META), question, _as_it_is, lambda reply: _ignore(identity.take(reply)))
+            self._send(slot_of(META), question, _as_it_is, told)
             with trio.move_on_after(limits.STORE_IDENTITY_INTERVAL_S):
                 await self._identity_doubted.wait()
             await trio.sleep(limits.STORE_TOPOLOGY_PAUSE_S)
 
-    def _send_detour(self, call: _Detour) -> None:
-        node = self._only or self._owners[call.slot]
-        if node is None:
-            self._asked.set()
-            call(_nobody(call.slot))
-            return
-        call.node = node
-        if call.is_commit:
-            node.send_commit(call.packed, call)
-        else:
-            node.send(call.packed, call)
-
-    def handle_error(self, call: _Detour, error: str) -> bool:
-        """Do what an error reply calls for; returns whether the call is on its way again."""
-        kind, _, rest = error.partition(" ")
-        match kind:
-            case "MOVED" | "ASK" | "TRYAGAIN":  # it was not executed
-                call.attempts += 1
-                if self._nursery is None or call.attempts > limits.STORE_REDIRECTS_MAX:
-                    return False
-                _REDIRECTIONS.inc(kind.lower())
-                if kind == "TRYAGAIN":
-                    self._send_later(call)
-                else:
-                    self._redirect(call, kind, rest)
-                return True
-            case "READONLY":
-                self._asked.set()
-                call.node.drop("it is a replica now")
-            case "ERR" if "unction not found" in rest:
-                self._library_missed.set()
-            case _ if kind in _ASK_AGAIN:
-                self._asked.set()
-            case _:
-                pass  # whatever it is, the caller hears it
-        return False
-
-    def _redirect(self, call: _Detour, kind: str, rest: str) -> None:
-        """Send a call where the server says. ``rest`` is ``SLOT HOST:PORT``."""
-        slot, _, place = rest.partition(" ")
-        host, _, port = place.rpartition(":")
-        if host in {"", "?"}:  # the server's own, which it does not know
-            host = call.node.endpoint.host
-        node = self._node_at(Endpoint(host.strip("[]"), int(port)))
-        call.node = node
-        if kind == "MOVED":
-            self._asked.set()
-            self._owners[int(slot)] = node
-            self._only = None
-            self._is_ahead = True
-        if not node.is_connected and not node.attempted.is_set():
-            self._send_later(call)  # it is new to us: the connection is being made
-        elif kind == "MOVED":
-            self._send_detour(call)
-        else:
-            node.send_asking(call.packed, call, is_commit=call.is_commit)
-
-    def _send_later(self, call: _Detour) -> None:
-        """Send a call again in a moment."""
-        self._later.append(call)
-        self._has_later.set()
-
-    async def _send_what_waits(self) -> None:
-        while True:
-            await self._has_later.wait()
-            self._has_later = trio.Event()
-            await trio.sleep(limits.STORE_RETRY_DELAY_S)
-            calls, self._later = self._later, []
-            for call in calls:
-                self._send_detour(call)
-
-    # --- Servers ----------------------------------------------------------------------------------------
+    # --- Life -------------------------------------------------------------------------------------------
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep connections for ever; report started when the first one stands and each was tried.
 
         Cancellation closes them; calls in flight then answer ``Unavailable``.
         """
-        try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                await self._find(patient=True)
-                nursery.start_soon(self._send_what_waits)
-                nursery.start_soon(self._reload_libraries)
-                if self._identity is not None:
-                    nursery.start_soon(self._watch_identity, self._identity)
-                if not self._servers.is_fixed:
-                    nursery.start_soon(self._follow_topology)
-                await self._first_connection.wait()
-                for node in tuple(self._nodes.values()):
-                    await node.attempted.wait()
-                task_status.started()
-                await trio.sleep_forever()
-        finally:
-            self._nursery = None
-            self._only, self._owners = None, [None] * SLOTS
-            self._nodes.clear()
-            calls, self._later = self._later, []
-            for call in calls:
-                call(Unavailable("closed by us"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._detours.run)
+            nursery.start_soon(self._reload_libraries)
+            await nursery.start(self._owners.run)
+            if self._identity is not None:
+                nursery.start_soon(self._watch_identity, self._identity)
+            task_status.started()
 
-    async def _follow_topology(self) -> None:
-        """Look who is primary now and then, and at once when something suggests a change."""
-        while True:
-            with trio.move_on_after(limits.STORE_TOPOLOGY_INTERVAL_S):
-                await self._asked.wait()
-            self._asked = trio.Event()
-            await self._find(patient=False)
-            await trio.sleep(limits.STORE_TOPOLOGY_PAUSE_S)
-
-    async def _find(self, *, patient: bool) -> None:
-        """Ask for the topology and go by it; when patient, until somebody answers."""
-        failures = 0
-        while True:
-            try:
-                self._apply(await self._servers.find_topology(self._topology))
-            except OSError as error:
-                if failures % 50 == 0:
-                    log.warning(
-                        "store_topology_unknown",
-                        reason=str(error),
-                        remedy="start the store or correct [store] url",
-                    )
-                failures += 1
-            else:
-                return
-            if not patient:
-                self._asked.set()
-                return
-            await trio.sleep(limits.STORE_TOPOLOGY_PAUSE_S)
-
-    def _apply(self, topology: Topology) -> None:
-        """Connect to primaries that are new, let go of those that are none any more."""
-        if topology == self._topology and not self._is_ahead:
-            return
-        is_change = self._topology is not None and topology != self._topology
-        self._topology, self._is_ahead = topology, False
-        if is_change and self._on_topology is not None:
-            self._on_topology()
-        gone = self._nodes.keys() - {primary.endpoint for primary in topology.primaries}
-        owners: list[RedisNode | None] = [None] * SLOTS
-        for primary in topology.primaries:
-            node = self._node_at(primary.endpoint)
-            for first, last in primary.slots:
-                owners[first : last + 1] = [node] * (last - first + 1)
-        self._inherit(owners, gone)
-        self._owners = owners
-        self._only = owners[0] if len(set(owners)) == 1 else None
-        for node in self._nodes.values():
-            node.set_partitions(
-                tuple(number for number, slot in enumerate(self._slots) if owners[slot] is node)
-            )
-        # A server may be missing because who was asked did not know it yet: the second time counts.
-        for endpoint in gone & self._missing:
-            self._nodes.pop(endpoint).retire()
-        self._missing = gone - self._missing
-        if self._missing:
-            self._is_ahead = True
-            self._asked.set()
-
-    def _inherit(self, owners: list[RedisNode | None], gone: set[Endpoint]) -> None:
-        """Remember in whose place a server stands; slots that moved between primaries are nobody's place."""
-        for before, now in zip(self._owners, owners, strict=True):
-            if before is not None and now is not None and before.endpoint in gone:
-                now.predecessor = before.endpoint
-
-    def _node_at(self, endpoint: Endpoint) -> RedisNode:
-        node = self._nodes.get(endpoint)
-        if node is None:
-            node = RedisNode(endpoint, self._servers, self, self._history, self._barrier)
-            self._nodes[endpoint] = node
-            assert self._nursery is not None  # noqa: S101 - servers are met while we run
-            self._nursery.start_soon(node.run)
-        return node
-
-    # --- For the servers' nodes -------------------------------------------------------------------------
-
-    def node_suspected(self) -> None:
-        """Something went wrong with a server: somebody else may be primary."""
-        self._asked.set()
-
-    def node_met(self, node: RedisNode, state: ReplicationState) -> None:
-        """A connection stands: is that the server that we knew?"""
-        self._first_connection.set()
+    def _server_met(self) -> None:
+        """A connection was made, perhaps to a server that has lost everything."""
         self._identity_doubted.set()
-        verdict = self._history.judge(node.endpoint, state, node.predecessor)
-        if verdict is Verdict.PROMOTED:
-            log.warning("store_promoted", server=str(node.endpoint))
-        elif verdict in {Verdict.PROMOTED_LOSSY, Verdict.UNRELATED}:
-            log.error(
-                "store_lost_writes",
-                server=str(node.endpoint),
-                reason=f"{verdict.value} ({self._history.lost_octets(state)} octets of its predecessor's writes)",
-                remedy="run `ocs verify`; bar replicas that [store] replicas does not cover from promotion",
-            )
-        else:
-            return
-        is_lossy = verdict is not Verdict.PROMOTED
-        _PROMOTIONS.inc("yes" if is_lossy else "no")
-        if self._on_promotion is not None:
-            self._on_promotion(state.history, is_lossy)
+
+    def _miss_library(self) -> None:
+        self._library_missed.set()
 
     async def _reload_libraries(self) -> None:
         """Have the functions put where a server lacks them."""

@@ -54,12 +54,23 @@ class ReplicaBarrier:
         self._turn = 0
         self._wait = pack_command(("WAIT", barrier.replicas, barrier.timeout_ms))
         self._degraded = trio.Event()
+        self._is_confirmed = False
         _DEGRADED.set(0, name)
 
     @property
     def is_degraded(self) -> bool:
         """Whether the replicas are not there."""
         return self._degraded.is_set()
+
+    @property
+    def trouble(self) -> str:
+        """Why commits are refused, or would be for all that is known; empty while they are not."""
+        if not (self._barrier.is_required and self._partitions) or (
+            self._is_confirmed and not self.is_degraded
+        ):
+            return ""
+        missing = "are missing" if self.is_degraded else "have not answered yet"
+        return f"replicas of {self._name} {missing}: requests for its accounts are refused"
 
     @property
     def is_asked(self) -> bool:
@@ -88,13 +99,14 @@ class ReplicaBarrier:
 
     def close(self) -> None:
         """The server is none of the store's any more."""
-        _DEGRADED.set(0, self._name)
+        _DEGRADED.remove(self._name)
 
     async def watch(self, open_stream: Callable[[], Awaitable[trio.abc.Stream]]) -> None:
-        """While degraded, ask by a connection of its own whether the replicas follow again."""
+        """At the start, and while degraded, ask by a connection of its own whether the replicas follow."""
         while True:
-            await self._degraded.wait()
-            self._suspect()
+            if self._is_confirmed:
+                await self._degraded.wait()
+                self._suspect()
             try:
                 with trio.fail_after(limits.STORE_TIMEOUT_S + self._barrier.timeout_ms / 1000):
                     await self._ask(open_stream)
@@ -112,6 +124,8 @@ class ReplicaBarrier:
             await trio.aclose_forcefully(stream)
         if having >= self._barrier.replicas:
             self._recover()
+        else:
+            self._degrade(f"{having} of {self._barrier.replicas} replicas follow")
 
     def _small_write(self) -> Command:
         # A cluster's server without partitions has nothing to commit; its write is refused, and the barrier fails.
@@ -143,6 +157,7 @@ class ReplicaBarrier:
         return Unavailable(reason) if self._barrier.is_required else None
 
     def _degrade(self, reason: str) -> None:
+        self._is_confirmed = True
         if not self.is_degraded:
             self._degraded.set()
             _DEGRADED.set(1, self._name)
@@ -150,6 +165,7 @@ class ReplicaBarrier:
             log.error("store_degraded", server=self._name, reason=reason, remedy=remedy)
 
     def _recover(self) -> None:
+        self._is_confirmed = True
         if self.is_degraded:
             self._degraded = trio.Event()
             _DEGRADED.set(0, self._name)

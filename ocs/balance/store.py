@@ -37,7 +37,7 @@ class Write(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeadlineChange(msgspec.Struct, frozen=True, gc=False):
-    """Sets when supervision looks at a session, or takes it off the list (``None``)."""
+    """Sets when something is looked at (a session by supervision), or takes it off the list (``None``)."""
 
     member: str
     score_ms: int | None
@@ -54,6 +54,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
         not_before_ms: refuse while the store's own clock is earlier.
         turn_key: where the turn on the account is kept (:func:`~ocs.balance.keys.turn_key`); empty takes no part.
         claims_turn: should this commit lose its race, its worker shall be alone for limits.TURN_MS.
+        agenda: when what no session watches is looked at: renewals, expiries, operations that are under way.
     """
 
     partition: int
@@ -66,6 +67,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     not_before_ms: int | None = None
     turn_key: str = ""
     claims_turn: bool = False
+    agenda: tuple[DeadlineChange, ...] = ()
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False):

@@ -130,6 +130,10 @@ def make_tls_context(address: StoreAddress) -> ssl.SSLContext | None:
         context = ssl.create_default_context(
             cafile=None if address.tls_ca_file is None else str(address.tls_ca_file)
         )
+    except ssl.SSLError:
+        raise StoreAddressError(
+            f"{address.tls_ca_file}: holds no certificate in PEM form, as [store] tls_ca_file must"
+        ) from None
     except OSError as error:
         raise StoreAddressError(
             f"{address.tls_ca_file}: cannot be used as [store] tls_ca_file ({error})"

@@ -3,7 +3,9 @@
 Everything here is synchronous; under trio call it through ``trio.to_thread.run_sync``.
 """
 
+import hashlib
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any, Final, cast
@@ -13,20 +15,26 @@ import redis
 from redis.exceptions import ClusterDownError, NoPermissionError, TryAgainError
 
 from ocs.balance.keys import META
-from ocs.balance.store_address import StoreAddress, StoreAddressError, plain_address
+from ocs.balance.store_address import StoreAddress, StoreAddressError, make_tls_context, plain_address
 from ocs.balance.store_client import StoreClient
+from ocs.balance.store_home import mark_partitions
 from ocs.balance.topology import TopologyError, find_topology_blocking
-from ocs.limits import COMMIT_ATTEMPTS_MAX
+from ocs.limits import COMMIT_ATTEMPTS_MAX, STORE_TOPOLOGY_TIMEOUT_S
 from ocs.settings import StoreSettings
 from ocs.store_url import Endpoint, StoreKind
 
 SCHEMA_VERSION: Final = 1
+
+# What of a server's configuration decides whether money is safe in it.
+NEEDED_CONFIGURATION: Final = ("maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite")
 
 LOST_IDENTITY: Final = (
     "the store does not say (any more) that it is ours: restore the newest backup,"
     " or start `ocs up` on one that is empty"
 )  # Field of the store's description beside those of StoreMeta: the loss for which Origin-State-Id rose last.
 _STATE_CAUSE: Final = "origin_state_cause"
+# Likewise: which text of the functions was loaded last, so that two releases beside each other know the other's.
+LIBRARY_FIELD: Final = "library"
 
 _LOWEST: Final = {"redis": (7, 0), "valkey": (8, 0)}
 # What servers say while they agree on who is primary.
@@ -84,12 +92,34 @@ def check_store(client: StoreClient, settings: StoreSettings) -> None:
     """
     address = client.address
     try:
+        if address.is_tls and address.kind == "single":  # of several servers one may well be away
+            _greet(address)
         # Asked for itself: its errors say more than those of the commands that would need it.
         topology = find_topology_blocking(address)
         for node in topology.primaries:
             _check_primary(address, node.endpoint, client.server(node.endpoint), settings)
     except (TopologyError, redis.RedisError) as error:
         raise explain(address, error) from None
+
+
+def _greet(address: StoreAddress) -> None:
+    """See whether a port that should speak TLS does: one that does not is silent, and redis-py waits long for it.
+
+    Raises:
+        StoreUnreachableError: it is silent.
+    """
+    endpoint, context = address.nodes[0], make_tls_context(address)
+    assert context is not None  # noqa: S101 - the address says TLS
+    try:
+        with socket.create_connection((endpoint.host, endpoint.port), STORE_TOPOLOGY_TIMEOUT_S) as plain:
+            context.wrap_socket(plain, server_hostname=endpoint.host).close()
+    except TimeoutError:
+        raise StoreUnreachableError(
+            f"{address}: no TLS handshake within {STORE_TOPOLOGY_TIMEOUT_S:g} s: start the store or correct [store] url"
+            " (does this port speak TLS?)"
+        ) from None
+    except OSError:
+        pass  # whatever else is wrong is told by redis-py's errors
 
 
 def _check_primary(
@@ -122,6 +152,8 @@ def explain(address: StoreAddress, error: Exception) -> StoreRefusedError:
         )
     if any(isinstance(cause, NoPermissionError) for cause in chain):
         return StoreRefusedError(f"{line}: give this user the rights that the runbook lists")
+    if any("DB index is out of range" in str(cause) for cause in chain):
+        return StoreRefusedError(f"{line}: name in [store] url a database that the server has, such as /0")
     if any(_ANOTHER_KIND.search(str(cause)) for cause in chain):
         return StoreRefusedError(
             f"{line}: name one server as redis://HOST:PORT, a cluster as redis+cluster://HOST:PORT, Sentinels as"
@@ -142,14 +174,14 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def read_configuration(server: "redis.Redis") -> dict[str, str]:
-    """What of a server's configuration decides whether money is safe in it.
+    """The :data:`NEEDED_CONFIGURATION` of a server.
 
     Raises:
         redis.RedisError: no answer, or no right to ask.
     """
     connection: Any = server
     found: dict[str, str] = {}
-    for name in ("maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite"):
+    for name in NEEDED_CONFIGURATION:
         found |= connection.config_get(name)
     return found
 
@@ -217,6 +249,8 @@ def set_up_store(client: StoreClient, *, partitions: int, now_s: int, library: s
         if meta is None:
             raise StoreRefusedError(f"{where}: somebody empties this store: give the OCS a store of its own")
         _check_meta(where, meta, partitions=partitions)
+        mark_partitions(client, partitions=partitions, created_s=meta.created_s)
+        note_library(client, library)
         load_library(client, library)
     except redis.RedisError as error:
         raise explain(client.address, error) from None
@@ -306,6 +340,21 @@ def load_library(client: StoreClient, library: str) -> int:
             connection.function_load(library, replace=True)
             loaded += 1
     return loaded
+
+
+def note_library(client: StoreClient, library: str) -> None:
+    """Have the store's description say which function library is about to be loaded.
+
+    Raises:
+        redis.RedisError: no answer.
+    """
+    connection: Any = client
+    connection.hset(META, LIBRARY_FIELD, library_digest(library.encode()))
+
+
+def library_digest(text: bytes) -> str:
+    """How the store's description names a function library."""
+    return hashlib.sha256(text).hexdigest()
 
 
 def _holds(reply: Any, text: bytes) -> bool:

@@ -12,7 +12,7 @@ import structlog
 from ocs.balance.keys import META
 from ocs.balance.redis_connection import Reply
 from ocs.balance.store import Unavailable
-from ocs.balance.store_admin import StoreMeta
+from ocs.balance.store_admin import LIBRARY_FIELD, StoreMeta
 from ocs.metrics import Gauge
 
 log = structlog.get_logger()
@@ -21,7 +21,7 @@ _LOST: Final = Gauge(
     "ocs_store_identity_lost", "1 while the store is empty or another one than at the start.", merge="max"
 )
 
-QUESTION: Final = ("HMGET", META, "created_s", "origin_state_id")
+QUESTION: Final = ("HMGET", META, "created_s", "origin_state_id", LIBRARY_FIELD)
 _REMEDY: Final = "restore the newest backup and restart `ocs up`; nothing is charged until then"
 
 
@@ -34,23 +34,26 @@ class StoreIdentity:
 
     Attributes:
         fault: why it is not the store that we know; empty while it is.
+        library: which functions were loaded last, as :func:`~ocs.balance.store_admin.library_digest` names them.
     """
 
     def __init__(self, meta: StoreMeta, on_state_id: Callable[[int], None]) -> None:
         self._created_s = str(meta.created_s).encode()
         self._on_state_id = on_state_id
         self.fault = ""
+        self.library = ""
 
     def take(self, reply: Reply) -> Unavailable | None:
         """Judge the reply to :data:`QUESTION`; returns why nothing it says may be believed, None when it is ours."""
         if not isinstance(reply, list):
             return reply if isinstance(reply, Unavailable) else Unavailable(f"store answered {reply!r}")
-        created_s, state_id = reply
+        created_s, state_id, library = reply
         if created_s == self._created_s:
             if self.fault:
                 self.fault = ""
                 _LOST.set(0)
                 log.info("store_identity_found")
+            self.library = "" if library is None else library.decode()
             if state_id is not None:
                 self._on_state_id(int(state_id))
             return None

@@ -20,7 +20,7 @@ from ocs.balance.findings import WARNINGS, Finding, FindingKind
 from ocs.balance.key_spool import KeySpool
 from ocs.balance.model import Account, SessionState, Subscriber, decode_account, decode_subscriber
 from ocs.balance.partition_reader import Entry, PartitionReader, is_before
-from ocs.balance.redis_store import decode_stored
+from ocs.balance.redis_commands import decode_stored
 from ocs.balance.store import ABSENT
 from ocs.balance.store_client import StoreClient
 from ocs.events import decode_event

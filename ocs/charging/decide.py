@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from ocs.balance.model import SessionState
+from ocs.charging.cumulative import is_outrun, since_last_report
 from ocs.charging.decision import Decision, Moment, Policy, State
 from ocs.charging.memory import Recall, recall
 from ocs.charging.one_time import decide_event
@@ -37,13 +38,17 @@ def decide(
 
     Source: RFC 8506 section 7, Table 6.
     """
-    session = state.session
+    session, reported = state.session, None
     if session is not None:
         remembered = recall(session, request)
         if remembered is not _NEW:
             if remembered is Recall.OTHER_CONTENT:
                 return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
             return Decision(state.account, session, remembered, is_repeat=True)
+    if request.is_cumulative:
+        if is_outrun(session, request):
+            return _refused(state, Outcome.REPEATED_WITH_OTHER_CONTENT)
+        session, request, reported = since_last_report(session, request)
     kind = request.request_type
     if kind is _UPDATE or kind is _TERMINATION:
         if session is None:
@@ -55,8 +60,8 @@ def decide(
     if not _is_identified(state, request):
         return _refused(state, Outcome.USER_UNKNOWN)
     if kind == CCRequestType.EVENT:
-        return decide_event(state, session, request, tariffs, moment)
-    return SessionDecision(state, merged(request), tariffs, moment, policy).open(session)
+        return decide_event(state, session, request, tariffs, moment, policy)
+    return SessionDecision(state, merged(request), tariffs, moment, policy).open(session, reported)
 
 
 def merged(request: ChargingRequest) -> ChargingRequest:
@@ -72,7 +77,13 @@ def merged(request: ChargingRequest) -> ChargingRequest:
         key = (s.rating_group, s.service_identifiers)
         first = by_key.get(key)
         if first is not None:
-            s = MultipleServicesCreditControl(*key, first.requested or s.requested, first.used + s.used)  # noqa: PLW2901
+            s = MultipleServicesCreditControl(  # noqa: PLW2901
+                *key,
+                first.requested or s.requested,
+                first.used + s.used,
+                first.reporting_reasons + s.reporting_reasons,
+                first.triggers + s.triggers,
+            )
         by_key[key] = s
     return msgspec.structs.replace(request, services=tuple(by_key.values()))
 

@@ -2,7 +2,9 @@
 
 import msgspec
 
+from ocs.balance.lifecycle import FOR_EVER, LifecycleRules
 from ocs.balance.model import Account, Session, Subscriber
+from ocs.balance.notices import NO_NOTICES, NoticeRules
 from ocs.events import ChargeEvent
 from ocs.messages import ChargingAnswer
 
@@ -20,10 +22,18 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
 
 
 class Policy(msgspec.Struct, frozen=True, gc=False):
-    """The operator's credit-control policy (``[charging]`` of the settings)."""
+    """The operator's credit-control policy (``[charging]`` and ``[accounts]`` of the settings).
+
+    Attributes:
+        grant_share_percent: the part of what can be paid that one grant may take, so that there is something left for
+            the account's other sessions; 100 lets one take all.
+    """
 
     supervision_time_s: int = 3600
     show_remaining_balance: bool = False
+    grant_share_percent: int = 100
+    notices: NoticeRules = NO_NOTICES
+    lifecycle: LifecycleRules = FOR_EVER
 
 
 class State(msgspec.Struct, frozen=True, gc=False):
@@ -42,6 +52,9 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     """New state, answer and charge events of one request.
 
     What is the same object as in the :class:`State` was not changed and is not written.
+
+    Attributes:
+        subscriber: with its counters; None where nothing looked at them.
     """
 
     account: Account
@@ -49,3 +62,4 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     answer: ChargingAnswer
     events: tuple[ChargeEvent, ...] = ()
     is_repeat: bool = False
+    subscriber: Subscriber | None = None

@@ -13,18 +13,22 @@ import trio
 
 from ocs import limits
 from ocs.balance import keys
+from ocs.balance.lifecycle import lifecycle_rules
+from ocs.balance.notices import notice_rules
 from ocs.balance.store import BalanceStore, Stored, TokenSource, Unavailable
 from ocs.charging.cache import AccountCache, Copy, Entry, HintCache
 from ocs.charging.decision import Moment, Policy
 from ocs.charging.group import Group
+from ocs.charging.sessions import holds_counters
 from ocs.charging.supervision_clock import SupervisionClock
 from ocs.charging.tariffs import Tariffs
 from ocs.charging.work import Reply, Work
 from ocs.clock import Clock
+from ocs.log import RepeatLimiter
 from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
 from ocs.metrics import Counter, Gauge, Histogram
-from ocs.rating import Catalogue
-from ocs.settings import ChargingSettings
+from ocs.rating import Catalogue, CatalogueError
+from ocs.settings import AccountsSettings, ChargingSettings
 
 log = structlog.get_logger()
 
@@ -45,6 +49,7 @@ _SHARE_FOR_NEW: Final = 0.75
 # How long a request waits for a store that is away before the gateway is told to try another node.
 _PATIENCE_S: Final = 1.0
 _STALL_TICK_S: Final = 0.05
+_QUIET: Final = AccountsSettings()
 
 
 class Engine:
@@ -55,6 +60,7 @@ class Engine:
 
     Attributes:
         moment: when the requests decided last were decided; all that arrived together share it.
+        limiter: keeps a gateway that does the same wrong thing with each request from filling the log.
     """
 
     def __init__(
@@ -66,14 +72,22 @@ class Engine:
         *,
         partitions: int,
         tokens: TokenSource | None = None,
+        accounts: AccountsSettings = _QUIET,
     ) -> None:
         self.store = store
         self.tariffs = tariffs
         self.settings = settings
-        self.policy = Policy(settings.supervision_time_s, settings.show_remaining_balance)
+        self.policy = Policy(
+            settings.supervision_time_s,
+            settings.show_remaining_balance,
+            settings.grant_share_percent,
+            notice_rules(accounts),
+            lifecycle_rules(accounts),
+        )
         self._clock = clock
         self.supervision = SupervisionClock(clock.now_ms() - clock.steady_ms())
         self.moment = Moment(0, 0)
+        self.limiter = RepeatLimiter(clock)
         self._partitions = partitions
         self.tokens = tokens or TokenSource()
         self._accounts = AccountCache(settings.cache_accounts, partitions)
@@ -98,10 +112,11 @@ class Engine:
         self._pending.append(Work(request, reply, request.session_id))
         self._wake.set()
 
-    def expire(self, account_id: str, session_id: str) -> None:
-        """Look at a session whose deadline has come."""
+    def expire(self, account_id: str, session_id: str, *, is_gone: bool = False) -> None:
+        """Look at a session whose deadline has come, or that its gateway no longer knows (``is_gone``)."""
         work = Work(None, None, session_id)
         work.account_id = account_id
+        work.is_gone = is_gone
         self._inside += 1
         self._pending.append(work)
         self._wake.set()
@@ -303,7 +318,7 @@ class Engine:
                     missing.append(session)
             elif session.value is not None and not work.is_new:
                 subscriber_id = session.value.subscriber_id
-            if subscriber_id and work.request is not None:
+            if subscriber_id and (work.request is not None or holds_counters(session.value)):
                 subscriber = entry.subscriber(subscriber_id)
                 if not subscriber.is_seen and subscriber not in missing:
                     missing.append(subscriber)
@@ -328,6 +343,18 @@ class Engine:
 
         self.store.load([copy.key for copy in missing], loaded)
 
+    def _use_earlier(self, version: str, content: bytes) -> None:
+        """Know one more catalogue; grants made under one that cannot be read are as those of one that is gone."""
+        try:
+            self.tariffs = self.tariffs.with_earlier(Catalogue.from_bytes(content))
+        except CatalogueError as error:
+            log.error(  # noqa: TRY400 - of another release: no fault of ours
+                "catalogue_unreadable",
+                version=version,
+                reason=str(error),
+                remedy="grants made under it cannot be priced: use the release that published it",
+            )
+
     def _learn_catalogue(self, entry: Entry, works: list[Work], version: str) -> None:
         """Fetch a catalogue that another node published, under which a session of this account was granted."""
         entry.is_busy = True
@@ -345,7 +372,7 @@ class Engine:
                         remedy="publish it again: start `ocs up` with it",
                     )
                 else:
-                    self.tariffs = self.tariffs.with_earlier(Catalogue.from_bytes(value))
+                    self._use_earlier(version, value)
                 self._pending += works
             self.free(entry)
 

@@ -20,9 +20,10 @@ from ocs.balance.store import (
     Write,
 )
 from ocs.charging.cache import Copy, Entry
+from ocs.charging.circumstances import is_believed
 from ocs.charging.decide import decide
 from ocs.charging.decision import State
-from ocs.charging.sessions import expire_session
+from ocs.charging.sessions import expire_session, holds_counters
 from ocs.charging.usage import is_zero
 from ocs.charging.work import Work
 from ocs.events import encode_event
@@ -41,6 +42,10 @@ _TURNS_WAITED = Counter(
 )
 _EXPIRED = Counter("ocs_charging_sessions_expired_total", "Sessions closed by supervision (Tcc).")
 _FAULTS = Counter("ocs_charging_faults_total", "Decisions that ended in a fault of ours.")
+_TIMES_IGNORED = Counter(
+    "ocs_charging_event_times_ignored_total",
+    "Requests whose Event-Timestamp was too old to be a time of use.",
+)
 
 # What an account says of a request that belongs to another one.
 _WRONG_ACCOUNT: Final = frozenset({Outcome.USER_UNKNOWN, Outcome.UNKNOWN_SESSION})
@@ -116,7 +121,7 @@ class Group:
         entry.is_busy = True
         engine.store.commit(commit, self._committed)
 
-    def _ttl_ms(self, value: Account | Session) -> int:
+    def _ttl_ms(self, value: Account | Subscriber | Session) -> int:
         """Only the memory of a closed session is dropped by time."""
         if isinstance(value, Session) and value.state != _OPEN:
             return self._engine.settings.repeat_memory_s * 1000
@@ -133,12 +138,12 @@ class Group:
     def _decide(self, work: Work, request: ChargingRequest) -> None:
         engine = self._engine
         session: Session | None = self._read(work.session)
-        subscriber: Subscriber | None = None
         subscriber_id = work.subscriber_id if session is None or work.is_new else session.subscriber_id
-        if subscriber_id:
-            copy = self._entry.subscribers.get(subscriber_id)
-            if copy is not None and copy.is_seen:
-                subscriber = self._read(copy)
+        subscriber = self._read_subscriber(subscriber_id) if subscriber_id else None
+        if request.event_time_s is not None and not is_believed(
+            request.event_time_s, engine.moment.now_ms // 1000
+        ):
+            self._warn_of_time(request)
         state = State(self._account, subscriber, session)
         try:
             decision = decide(state, request, engine.tariffs, engine.moment, engine.policy)
@@ -154,9 +159,29 @@ class Group:
                 self._locate(session)
         self._account = decision.account
         self._events += events
+        if decision.subscriber is not subscriber and decision.subscriber is not None:
+            self._entry.subscribers[subscriber_id].decided = decision.subscriber
         if decision.session is not session and decision.session is not None:
             self._keep(work.session, session, decision.session)
         self._replies.append((work, decision.answer))
+
+    def _warn_of_time(self, request: ChargingRequest) -> None:
+        """Tell of a gateway whose clock is wrong: what it reports is booked and priced as used now."""
+        _TIMES_IGNORED.inc()
+        swallowed = self._engine.limiter.admit(("event_time", request.origin_host))
+        if swallowed is not None:
+            log.warning(
+                "event_timestamp_ignored",
+                origin_host=request.origin_host,
+                event_time_s=request.event_time_s,
+                swallowed=swallowed,
+                remedy="set the gateway's clock",
+            )
+
+    def _read_subscriber(self, subscriber_id: str) -> Subscriber | None:
+        """A subscriber as this group has left it; None when nobody has looked or there is none."""
+        copy = self._entry.subscribers.get(subscriber_id)
+        return self._read(copy) if copy is not None and copy.is_seen else None
 
     def _keep(self, copy: Copy, before: Session | None, session: Session) -> None:
         """Write a session, with its place among the deadlines and its locator where they change."""
@@ -190,22 +215,27 @@ class Group:
         if session is None or session.state != _OPEN:
             member = keys.deadline_member(self._entry.account_id, work.session_id)
             self._deadlines[member] = DeadlineChange(member, None)
-        elif session.deadline_ms > moment.supervision_ms:
+        elif session.deadline_ms > moment.supervision_ms and not work.is_gone:
             copy.decided = _replace(session, scheduled_ms=session.deadline_ms)
             self._schedule(session, session.deadline_ms)
         else:
             engine = self._engine
             try:
-                decision = expire_session(self._account, session, moment, engine.tariffs.current.time_zone)
+                catalogue = engine.tariffs.current
+                subscriber = self._read_subscriber(session.subscriber_id) if holds_counters(session) else None
+                decision = expire_session(self._account, session, moment, catalogue, subscriber)
             except Exception as error:  # noqa: BLE001 - likewise
                 self._faults.append((work, error))
                 return
             self._account = decision.account
+            if decision.subscriber is not None:
+                self._entry.subscribers[session.subscriber_id].decided = decision.subscriber
             self._events += [encode_event(event) for event in decision.events]
             assert decision.session is not None  # noqa: S101 - an expiry always leaves its session, closed
             self._keep(copy, session, decision.session)
-            due_ms = engine.supervision.store_time_of(session.deadline_ms)
-            self._not_before_ms = max(self._not_before_ms or 0, due_ms)
+            if not work.is_gone:
+                due_ms = engine.supervision.store_time_of(session.deadline_ms)
+                self._not_before_ms = max(self._not_before_ms or 0, due_ms)
             _EXPIRED.inc()
 
     def _committed(self, result: CommitResult) -> None:

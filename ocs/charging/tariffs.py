@@ -2,18 +2,20 @@
 
 from typing import Final
 
+from ocs.limits import CATALOGUES_KEPT
 from ocs.rating import Catalogue, QuotaRule, Rate
 from ocs.units import UnitType
 
+# With ":" and the currency behind it.
 MONEY_PATH: Final = "money"
 _UNLIMITED: Final = 1 << 62
 
 
-def money_rate(catalogue: Catalogue) -> Rate:
+def money_rate(catalogue: Catalogue, currency: str) -> Rate:
     """The rate of CC-Money: one micro-unit of money costs one micro-unit (RFC 8506 section 8.22)."""
     quota = QuotaRule(default_units=1, minimum_units=1, maximum_units=_UNLIMITED, validity_time_s=3600)
     return Rate(
-        path=MONEY_PATH,
+        path=f"{MONEY_PATH}:{currency}",
         catalogue_version=catalogue.version,
         unit_type=UnitType.MONEY,
         price_micro=1,
@@ -21,7 +23,7 @@ def money_rate(catalogue: Catalogue) -> Rate:
         first_units=1,
         step_units=1,
         connection_fee_micro=0,
-        currency=catalogue.currency,
+        currency=currency,
         allowances=frozenset(),
         quota=quota,
         final_unit=None,
@@ -35,7 +37,6 @@ class Tariffs:
 
     Attributes:
         rate: finds the rate for a new grant or a one-time event, as :meth:`ocs.rating.Catalogue.rate` does.
-        money: the rate of CC-Money.
 
     Args:
         current: rates new grants.
@@ -46,7 +47,7 @@ class Tariffs:
         self.current = current
         self.rate: Final = current.rate
         self._by_version = {catalogue.version: catalogue for catalogue in (*earlier, current)}
-        self.money: Final = money_rate(current)
+        self._money: dict[str, Rate] = {}
         # Asked for with every report; there are no more than the catalogues have rates.
         self._held: dict[tuple[str, str], Rate] = {}
 
@@ -58,10 +59,24 @@ class Tariffs:
         """The same, and one more version that grants were made under."""
         return Tariffs(self.current, (*self._by_version.values(), catalogue))
 
+    def switched_to(self, catalogue: Catalogue) -> "Tariffs":
+        """Another catalogue for new grants, and the last versions for those already made.
+
+        Of one that is older still, whoever meets a grant reads it from the store again.
+        """
+        return Tariffs(catalogue, tuple(self._by_version.values())[-CATALOGUES_KEPT:])
+
     @property
     def currency(self) -> str:
         """ISO 4217 code in which everything here is priced."""
         return self.current.currency
+
+    def money(self, currency: str) -> Rate:
+        """The rate of CC-Money in an account's currency."""
+        rate = self._money.get(currency)
+        if rate is None:
+            rate = self._money[currency] = money_rate(self.current, currency)
+        return rate
 
     def held_rate(self, version: str, path: str) -> Rate | None:
         """The rate under which an open grant was made; None when its catalogue is not known any more."""
@@ -73,7 +88,8 @@ class Tariffs:
         return rate
 
     def _find_held_rate(self, version: str, path: str) -> Rate | None:
-        if path == MONEY_PATH:
-            return self.money
+        kind, _, currency = path.partition(":")
+        if kind == MONEY_PATH:
+            return self.money(currency or self.currency)
         catalogue = self._by_version.get(version)
         return None if catalogue is None else catalogue.rate_at_path(path)

@@ -4,13 +4,18 @@ from typing import Final
 
 from ocs import limits
 from ocs.balance.model import Hold, Session, SessionService
+from ocs.charging import counted as counted_rates
+from ocs.charging import member_limits
 from ocs.charging.draft import Draft
-from ocs.events import EventKind, PriceTrace
+from ocs.events import CounterMovement, EventKind, PricePart, PriceTrace
 from ocs.messages import ChargingRequest, ServiceUnit
 from ocs.rating import Rate, billable_units, price_micro
+from ocs.rating.tiers import moved
 from ocs.units import UnitType
 
 _NOTHING: Final[tuple[Hold, ...]] = ()
+_NO_PARTS: Final[tuple[PricePart, ...]] = ()
+_NO_COUNTERS: Final[tuple[CounterMovement, ...]] = ()
 _MONEY: Final = UnitType.MONEY
 _DEBIT: Final = EventKind.DEBIT
 _REPORTED_UNITS_MAX: Final = limits.REPORTED_UNITS_MAX
@@ -76,9 +81,20 @@ def is_zero(unit: ServiceUnit) -> bool:
 
 
 def debit_use(
-    draft: Draft, request: ChargingRequest, session: Session, service: SessionService, rate: Rate, units: int
+    draft: Draft,
+    request: ChargingRequest,
+    session: Session,
+    service: SessionService,
+    rate: Rate,
+    units: int,
+    granted: SessionService | None = None,
+    used_s: int | None = None,
 ) -> tuple[SessionService, int] | None:
     """Close a service's grant and charge what was used of it, also beyond what was granted.
+
+    Args:
+        granted: the service with its grant, where that has been released already.
+        used_s: when buffered units were used, if they say so themselves.
 
     Source: RFC 8506 section 8.19: the value used may exceed the value granted; it is debited all the same.
 
@@ -86,12 +102,11 @@ def debit_use(
         The service without a grant, its meter moved on, and what money paid, in micro-units; None when the price is
         beyond what any account can owe: the grant is released, and nothing is charged.
     """
-    holds = service.holds
-    draft.release(holds)
-    counted = service.counted_units
-    money_before = service.money_units
+    holds, held = (granted or service).holds, (granted or service).counter_holds
+    draft.release_grant(service)
+    counted, money_before, fee_paid = service.counted_units, service.money_units, service.fee_paid
     if units <= 0:
-        return _without_grant(service, counted, money_before, service.fee_paid), 0
+        return _without_grant(service, counted, money_before, fee_paid), 0
     counted_after = counted + units
     billed_before = billable_units(rate, counted)
     billed_after = billable_units(rate, counted_after)
@@ -101,37 +116,30 @@ def debit_use(
         parts, covered = draft.plan_units(rate.unit_type, rate.allowances, by_money, holds)
         by_money -= covered
     money_after = money_before + by_money
-    fee = rate.connection_fee_micro if by_money and not service.fee_paid else 0
-    amount = price_micro(rate, money_before, money_after) + fee
+    price_parts, counters = _NO_PARTS, _NO_COUNTERS
+    if rate.counters:
+        meter, use = counted_rates.priced(draft, rate, money_before, by_money, fee_paid=fee_paid, held=held)
+        amount, fee, price_parts = use.amount_micro, use.fee_micro, use.parts
+        counters = moved(rate, meter.counters, use.counters)
+    else:
+        fee = rate.connection_fee_micro if by_money and not fee_paid else 0
+        amount = price_micro(rate, money_before, money_after) + fee
     if amount - draft.money_balance > _DEBT_MICRO_MAX:
         return None
-    movements = draft.debit(parts + draft.plan_money(amount, holds))
     draft.record_charge(
-        _DEBIT,
-        request,
-        session,
-        rate,
-        service.rating_group,
-        service.service_identifiers,
-        units,
-        -amount,
-        movements,
+        _DEBIT, request, session, rate, service.rating_group, service.service_identifiers, units, -amount,
+        draft.debit(parts + draft.plan_money(amount, holds)),
         PriceTrace(
-            counted,
-            counted_after,
-            billed_before,
-            billed_after,
-            covered,
-            money_before,
-            money_after,
-            rate.price_micro,
-            rate.price_units,
-            rate.first_units,
-            rate.step_units,
-            fee,
+            counted, counted_after, billed_before, billed_after, covered, money_before, money_after,
+            rate.price_micro, rate.price_units, rate.first_units, rate.step_units, fee, price_parts, counters,
         ),
-    )
-    return _without_grant(service, counted_after, money_after, service.fee_paid or by_money > 0), amount
+        used_s,
+    )  # fmt: skip
+    if counters:
+        counted_rates.count(draft, rate, counters, held)
+    if draft.limits:
+        member_limits.count_use(draft, rate.unit_type, billed_after - billed_before, amount, held)
+    return _without_grant(service, counted_after, money_after, fee_paid or by_money > 0), amount
 
 
 def _without_grant(service: SessionService, counted: int, money: int, fee_paid: bool) -> SessionService:  # noqa: FBT001
@@ -143,4 +151,5 @@ def _without_grant(service: SessionService, counted: int, money: int, fee_paid: 
         counted,
         money,
         fee_paid,
+        is_redirected=service.is_redirected,
     )

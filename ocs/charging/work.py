@@ -23,11 +23,13 @@ class Work:
         is_hinted: its account came from the hint cache, which may be stale.
         is_located: the locator was asked already.
         session: what the worker has seen of its session, once the account is known.
+        is_gone: of an expiry: the gateway says that it has no such session, so its deadline is not waited for.
     """
 
     __slots__ = (
         "account_id",
         "attempts",
+        "is_gone",
         "is_hinted",
         "is_located",
         "is_new",
@@ -50,4 +52,4 @@ class Work:
         self.session = _NOWHERE
         self.attempts = 0
         self.since_s = 0.0
-        self.is_hinted = self.is_located = False
+        self.is_hinted = self.is_located = self.is_gone = False

@@ -36,11 +36,18 @@ class AdmissionPolicy:
     tls_hosts: frozenset[str] = frozenset()
 
     @classmethod
-    def from_settings(cls, peers: tuple[PeerSettings, ...]) -> Self:
-        """Read ``[[diameter.peers]]``."""
+    def from_settings(cls, peers: tuple[PeerSettings, ...], *, shows_certificates: bool = False) -> Self:
+        """Read ``[[diameter.peers]]``.
+
+        Args:
+            peers: the entries.
+            shows_certificates: whether peers must show certificates on the TLS port. Then a name is worth nothing
+                without: peers come over TLS only, but for those of which the operator says otherwise.
+        """
         named = {p.origin_host.lower(): p.origin_realm.lower() for p in peers if p.origin_host != ANY_PEER}
         anyone = frozenset(p.origin_realm.lower() for p in peers if p.origin_host == ANY_PEER)
-        return cls(named, anyone or None, frozenset(p.origin_host.lower() for p in peers if p.tls))
+        tls = (p.origin_host.lower() for p in peers if (shows_certificates if p.tls is None else p.tls))
+        return cls(named, anyone or None, frozenset(tls))
 
     def check(
         self,
@@ -110,6 +117,9 @@ def remedy_for(error_code: int, origin_host: str) -> str:
                 "let the peer offer Auth-Application-Id 4 (Diameter credit control) or the relay application"
             )
         case NoCommonSecurity.result_code:
-            return "connect the peer to [diameter] tls_port, or let it offer Inband-Security-Id 0"
+            return (
+                "connect the peer to [diameter] tls_port, and let it offer Inband-Security-Id 0; a peer that cannot"
+                " needs an entry of its own in [[diameter.peers]] with tls = false"
+            )
         case _:
             return "correct the peer's Capabilities-Exchange-Request as the reason says"

@@ -1,13 +1,10 @@
 """Credit-Control-Answer and error answers: neutral answer -> octets (RFC 8506 section 3.2, RFC 6733 section 7.2).
 
 Gateways differ in what they bear: Session-Id stands first, and what the grammar demands stands exactly once
-(Open5GS drops the answer otherwise, and waits for ever); 3GPP's AVPs go without the M bit, as a strict peer
-drops an answer that holds one it does not know.
+(Open5GS drops the answer otherwise, and waits for ever).
 """
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Final, cast
+from typing import Final
 
 from ocs.diameter_gy import codes
 from ocs.diameter_gy.avp import (
@@ -17,8 +14,6 @@ from ocs.diameter_gy.avp import (
     enumerated,
     fault_at,
     grouped,
-    integer32,
-    integer64,
     unpack_header,
     unsigned32,
     unsigned64,
@@ -31,39 +26,14 @@ from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import ERROR, PROXIABLE, Header, encode_message, first_avp, parse_header
 from ocs.diameter_gy.message import HEADER_OCTETS as MESSAGE_HEADER_OCTETS
 from ocs.diameter_gy.policy import GyPolicy
-from ocs.limits import CODEC_MEMO_ENTRIES, MESSAGE_OCTETS_MAX
-from ocs.messages import (
-    CCRequestType,
-    ChargingAnswer,
-    FinalUnitIndication,
-    Outcome,
-    ServiceAnswer,
-    ServiceUnit,
-)
-from ocs.units import CURRENCY_NUMERIC, Money
-
-RESULT_CODES: Final[dict[Outcome, int]] = {
-    Outcome.SUCCESS: 2001,
-    Outcome.TOO_BUSY: 3004,
-    # The store did not confirm: 3004 rather than 3002, as gateways and agents fail over on it.
-    Outcome.UNABLE_TO_DELIVER: 3004,
-    Outcome.END_USER_SERVICE_DENIED: 4010,
-    Outcome.CREDIT_CONTROL_NOT_APPLICABLE: 4011,
-    Outcome.CREDIT_LIMIT_REACHED: 4012,
-    Outcome.UNKNOWN_SESSION: 5002,
-    Outcome.REPEATED_WITH_OTHER_CONTENT: 5004,
-    Outcome.MISSING_SUBSCRIPTION: 5005,
-    Outcome.UNABLE_TO_COMPLY: 5012,
-    Outcome.USER_UNKNOWN: 5030,
-    Outcome.RATING_FAILED: 5031,
-}
-"""Outcome -> Result-Code, for the command and for each service in it."""
+from ocs.diameter_gy.service_answers import RESULT_AVPS, amount_avps, plain_avps, services_avp
+from ocs.limits import MESSAGE_OCTETS_MAX
+from ocs.messages import CCRequestType, ChargingAnswer, Outcome
 
 _BUSY: Final = {
     Outcome.TOO_BUSY: "the queue of this node is full",
     Outcome.UNABLE_TO_DELIVER: "the request could not be made durable here",
 }
-_RESULT_AVPS: Final = {outcome: unsigned32(codes.RESULT_CODE, code) for outcome, code in RESULT_CODES.items()}
 _AUTH_APPLICATION_AVP: Final = unsigned32(codes.AUTH_APPLICATION_ID, APPLICATION_ID)
 # Auth-Application-Id, CC-Request-Type and the header of CC-Request-Number, which stand together.
 _NUMBER_HEADER: Final = unsigned32(codes.CC_REQUEST_NUMBER, 0)[:HEADER_OCTETS]
@@ -97,7 +67,7 @@ def encode_cca(
     charging = request.charging
     parts = [
         request.session_id_avp,
-        _RESULT_AVPS[answer.outcome],
+        RESULT_AVPS[answer.outcome],
         identity.origin_avps,
         _COMMAND_AVPS[charging.request_type],
         charging.request_number.to_bytes(4, "big"),
@@ -108,9 +78,9 @@ def encode_cca(
     if request.sub_session_id is not None:
         parts.append(unsigned64(codes.CC_SUB_SESSION_ID, request.sub_session_id))
     if charging.multiple_services:
-        parts.extend([_services_avp(service) for service in answer.services])
+        parts.extend([services_avp(service) for service in answer.services])
     elif answer.services:
-        parts.append(_plain_avps(answer.services[0]))
+        parts.append(plain_avps(answer.services[0]))
     if answer.cost is not None or answer.enough_credit is not None or answer.remaining is not None:
         parts.append(_balance_avps(answer))
     if is_session:
@@ -214,112 +184,18 @@ def _readable_avps(message: bytes) -> dict[int, list[bytes]]:
     return found
 
 
-# --- Services ------------------------------------------------------------------------------------------
-
-
-def _services_avp_of(service: ServiceAnswer) -> bytes:
-    """One Multiple-Services-Credit-Control, in the order of RFC 8506 section 8.16."""
-    parts: list[bytes] = []
-    if service.granted is not None:
-        parts.append(_granted_avp(service.granted))
-    parts += [unsigned32(codes.SERVICE_IDENTIFIER, number) for number in service.service_identifiers]
-    if service.rating_group is not None:
-        parts.append(unsigned32(codes.RATING_GROUP, service.rating_group))
-    if service.validity_time_s is not None:
-        parts.append(unsigned32(codes.VALIDITY_TIME, service.validity_time_s))
-    parts.append(_RESULT_AVPS[service.outcome])
-    if service.final_unit is not None:
-        parts.append(_final_unit_avp(service.final_unit))
-    if service.time_quota_threshold_s is not None:
-        parts.append(
-            unsigned32(codes.TIME_QUOTA_THRESHOLD, service.time_quota_threshold_s, VENDOR_3GPP, flags=0)
-        )
-    if service.volume_quota_threshold_octets is not None:
-        parts.append(
-            unsigned32(
-                codes.VOLUME_QUOTA_THRESHOLD, service.volume_quota_threshold_octets, VENDOR_3GPP, flags=0
-            )
-        )
-    return grouped(codes.MULTIPLE_SERVICES_CREDIT_CONTROL, *parts)
-
-
-# Few answers differ: a rating group's grant is of the same size until the balance runs low.
-_services_avp: Final = cast(
-    "Callable[[ServiceAnswer], bytes]", lru_cache(CODEC_MEMO_ENTRIES)(_services_avp_of)
-)
-
-
-def _plain_avps(service: ServiceAnswer) -> bytes:
-    """The same at the level of the command, for a request without Multiple-Services-Credit-Control."""
-    parts: list[bytes] = []
-    if service.granted is not None:
-        parts.append(_granted_avp(service.granted))
-    if service.final_unit is not None:
-        parts.append(_final_unit_avp(service.final_unit))
-    if service.validity_time_s is not None:
-        parts.append(unsigned32(codes.VALIDITY_TIME, service.validity_time_s))
-    return b"".join(parts)
-
-
-def _granted_avp(unit: ServiceUnit) -> bytes:
-    """Granted-Service-Unit; a grant by direction also says its total, without which Open5GS sees no limit."""
-    total = unit.total_octets
-    if total is None and unit.input_octets is not None and unit.output_octets is not None:
-        total = unit.input_octets + unit.output_octets
-    parts: list[bytes] = []
-    if unit.time_s is not None:
-        parts.append(unsigned32(codes.CC_TIME, unit.time_s))
-    if unit.money is not None:
-        parts.append(grouped(codes.CC_MONEY, _amount_avps(unit.money)))
-    for code, value in (
-        (codes.CC_TOTAL_OCTETS, total),
-        (codes.CC_INPUT_OCTETS, unit.input_octets),
-        (codes.CC_OUTPUT_OCTETS, unit.output_octets),
-        (codes.CC_SERVICE_SPECIFIC_UNITS, unit.service_specific_units),
-    ):
-        if value is not None:
-            parts.append(unsigned64(code, value))
-    return grouped(codes.GRANTED_SERVICE_UNIT, *parts)
-
-
-def _final_unit_avp(final_unit: FinalUnitIndication) -> bytes:
-    """Final-Unit-Indication (RFC 8506 section 8.34)."""
-    parts = [enumerated(codes.FINAL_UNIT_ACTION, final_unit.action)]
-    parts += [utf8(codes.RESTRICTION_FILTER_RULE, rule) for rule in final_unit.restriction_filter_rules]
-    parts += [utf8(codes.FILTER_ID, name) for name in final_unit.filter_ids]
-    if final_unit.redirect_address_type is not None:
-        parts.append(
-            grouped(
-                codes.REDIRECT_SERVER,
-                enumerated(codes.REDIRECT_ADDRESS_TYPE, final_unit.redirect_address_type),
-                utf8(codes.REDIRECT_SERVER_ADDRESS, final_unit.redirect_address),
-            )
-        )
-    return grouped(codes.FINAL_UNIT_INDICATION, *parts)
-
-
 # --- Money and errors ----------------------------------------------------------------------------------
-
-
-def _amount_avps(money: Money) -> bytes:
-    """Unit-Value and Currency-Code: 0.05 is 5 x 10^-2 (RFC 8506 sections 8.8 to 8.11)."""
-    digits, exponent = money.micro, -6
-    while exponent < 0 and digits % 10 == 0:
-        digits, exponent = digits // 10, exponent + 1
-    return grouped(
-        codes.UNIT_VALUE, integer64(codes.VALUE_DIGITS, digits), integer32(codes.EXPONENT, exponent)
-    ) + unsigned32(codes.CURRENCY_CODE, CURRENCY_NUMERIC[money.currency])
 
 
 def _balance_avps(answer: ChargingAnswer) -> bytes:
     parts: list[bytes] = []
     if answer.cost is not None:
-        parts.append(grouped(codes.COST_INFORMATION, _amount_avps(answer.cost)))
+        parts.append(grouped(codes.COST_INFORMATION, amount_avps(answer.cost)))
     if answer.enough_credit is not None:
         # ENOUGH_CREDIT is 0, NO_CREDIT is 1.
         parts.append(enumerated(codes.CHECK_BALANCE_RESULT, 0 if answer.enough_credit else 1))
     if answer.remaining is not None:
-        remaining = _amount_avps(answer.remaining)
+        remaining = amount_avps(answer.remaining)
         parts.append(encode_avp(codes.REMAINING_BALANCE, remaining, VENDOR_3GPP, flags=0))
     return b"".join(parts)
 

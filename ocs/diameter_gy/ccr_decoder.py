@@ -26,7 +26,6 @@ from ocs.diameter_gy.errors import (
     ContradictingAvps,
     DiameterError,
     InvalidAvpValue,
-    RatingFailed,
 )
 from ocs.diameter_gy.familiar import FamiliarRequests
 from ocs.diameter_gy.grammar import (
@@ -45,6 +44,7 @@ from ocs.diameter_gy.grammar import (
 )
 from ocs.diameter_gy.layouts import Content, KindRanges, LayoutMemory, steps_of
 from ocs.diameter_gy.message import HEADER_OCTETS, RETRANSMITTED, Header, first_avp
+from ocs.diameter_gy.service_context import service_of
 from ocs.diameter_gy.service_information import (
     LOOSE_AVPS,
     NOTHING,
@@ -180,8 +180,6 @@ _REQUIRED: Final = (
 )
 # ZTE's gateways name application 1 (NASREQ) inside a message of application 4.
 _APPLICATIONS: Final = frozenset({(4).to_bytes(4, "big"), (1).to_bytes(4, "big")})
-# TS 32.299 section 7.1.12: "extensions".MNC.MCC."Release"."service-context"@"domain".
-_SERVICES_BY_CONTEXT: Final = {"32251": Service.DATA, "32260": Service.VOICE, "32274": Service.SMS}
 
 
 class Routing(NamedTuple):
@@ -233,7 +231,7 @@ class CreditControlRequestDecoder:
         information = ServiceInformationDecoder(tolerates_unknown=service_information.CONTAINER in tolerated)
         self._information: Callable[[bytes], ServiceInformation] = _memo(information.decode, entries)
         self._subscriptions: Callable[[bytes], tuple[str, ...]] = _memo(subscriptions_of, entries)
-        self._service: Callable[[bytes], Service] = _memo(_service_of, entries)
+        self._service: Callable[[bytes], Service] = _memo(service_of, entries)
         self._origin: Callable[[bytes, bytes], tuple[str, str]] = _memo(_origin_of, entries)
         self._routing: Callable[[bytes | None, bytes | None, bytes], Routing] = _memo(
             self._routing_of, entries
@@ -579,19 +577,3 @@ def _origin_of(host: bytes, realm: bytes) -> tuple[str, str]:
 
 def _identity(code: int, data: bytes) -> str:
     return decode_diameter_identity(Avp(code, 0, MANDATORY, data))
-
-
-def _service_of(data: bytes) -> Service:
-    """The service that Service-Context-Id names, whatever extensions, MNC, MCC and release stand before.
-
-    An unknown one is 5031 rather than 5004: it is well formed, but "not recognized or supported in the rating"
-    (RFC 8506 section 9.2).
-    """
-    context, _, domain = data.decode("utf-8", "replace").strip().rpartition("@")
-    service = _SERVICES_BY_CONTEXT.get(context.rpartition(".")[2])
-    if service is None or domain.lower() != "3gpp.org":
-        shown = data[:64].decode("utf-8", "replace")  # a real one has half of that
-        raise RatingFailed(
-            f"Service-Context-Id {shown} is not rated here", encode_avp(codes.SERVICE_CONTEXT_ID, data)
-        )
-    return service

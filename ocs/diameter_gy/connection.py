@@ -1,11 +1,10 @@
 """One Diameter connection at the trio edge: octets in, octets out, and the limits for hostile peers.
 
 One task reads, one writes; a request costs neither a task nor a checkpoint. What arrives together is worked off in
-one go, and what is answered meanwhile leaves in one send.
+one go, or by slices of time when it is much (:mod:`ocs.diameter_gy.time_slices`), and what is answered meanwhile
+leaves in one send.
 """
 
-import ssl
-from collections.abc import Callable
 from time import perf_counter
 from typing import Final, Protocol, assert_never
 
@@ -22,6 +21,7 @@ from ocs.diameter_gy.errors import DiameterError, FramingError
 from ocs.diameter_gy.message import Framer, Header, parse_header
 from ocs.diameter_gy.overload import PeerLoad
 from ocs.diameter_gy.peer import (
+    Answered,
     Disconnect,
     Ignored,
     Opened,
@@ -32,6 +32,7 @@ from ocs.diameter_gy.peer import (
     Serve,
     StateAdvanced,
 )
+from ocs.diameter_gy.time_slices import TimeSlices, cut_into_slices
 from ocs.limits import (
     CAPABILITIES_UPDATES_MAX,
     ERRORS_PER_CONNECTION_MAX,
@@ -82,6 +83,10 @@ class RequestService(Protocol):
         """Answer a request, or the header of one, with an error."""
         ...
 
+    def answered(self, message: bytes, header: Header, connection: "Connection") -> None:
+        """Take the answer to a request of ours."""
+        ...
+
 
 class ConnectionWatcher(Protocol):
     """Is told when a connection changes."""
@@ -113,9 +118,9 @@ class Connection:
         peer: Peer,
         service: RequestService,
         watcher: ConnectionWatcher,
+        slices: TimeSlices,
         *,
         remote: str,
-        certificate_names: Callable[[], tuple[str, ...] | None] | None = None,
     ) -> None:
         self.remote = remote
         self.peer = peer
@@ -131,7 +136,8 @@ class Connection:
         self._stream = stream
         self._service = service
         self._watcher = watcher
-        self._certificate_names = certificate_names
+        self._slices = slices
+        self._slice_began_s = self.read_s
         self._framer = Framer()
         self._out: list[bytes] = []
         self._out_octets = 0
@@ -179,7 +185,6 @@ class Connection:
             try:
                 data = await receive_some(octets_max)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                self._explain_handshake(error.__cause__)
                 self._lose(f"transport failed: {error.__cause__ or error}")
                 return
             if not data:
@@ -194,9 +199,6 @@ class Connection:
                 continue
             self.read_s = perf_counter()
             now_s = self.received_s = trio.current_time()
-            if self._certificate_names is not None:  # known once the first octets have come through TLS
-                self.peer.certificate_names = self._certificate_names()
-                self._certificate_names = None
             self.peer.hear(now_s)
             while not self._service.may_read(self):
                 await self._rest()
@@ -205,7 +207,8 @@ class Connection:
                 messages = feed(bytes(data))
             except FramingError as error:
                 messages, fault = error.messages, error
-            await self._take_all(messages)
+            if messages:
+                await self._take_all(messages)
             if fault is not None:
                 self._lose_framing(fault)
             elif not self._framer.has_begun_message:
@@ -214,20 +217,31 @@ class Connection:
                 self._message_began_s = self.received_s
 
     async def _take_all(self, messages: list[bytes]) -> None:
-        for message in messages:
-            if self.in_flight >= REQUESTS_IN_FLIGHT_PER_CONNECTION:
-                await self._wait_for_room()
-            while self._out_octets > SEND_BUFFER_OCTETS_MAX // 2:
-                await self._rest()
-            if self._is_hanging_up:
-                return
-            header = parse_header(message)
-            if header.command_code == CREDIT_CONTROL and header.is_request and self.peer.is_serving:
-                self._service.serve(
-                    message, header, self
-                )  # what the table says too, without a list per request
-            else:
-                self._perform(self.peer.receive(message, header, self.received_s))
+        """Work off what was read, and let others have theirs between our slices; the order stays."""
+        slices = self._slices
+        for part in cut_into_slices(messages, self.load):
+            load = self.load
+            estimate_s = len(part) * load.message_s
+            if not slices.take(load, estimate_s):
+                self._reader_waits = True
+                await slices.wait(load, estimate_s)
+                self._reader_waits = False
+            self._slice_began_s = perf_counter()
+            for message in part:
+                if self.in_flight >= REQUESTS_IN_FLIGHT_PER_CONNECTION:
+                    await self._wait_for_room()
+                while self._out_octets > SEND_BUFFER_OCTETS_MAX // 2:
+                    await self._rest()
+                if self._is_hanging_up:
+                    return
+                header = parse_header(message)
+                if header.command_code == CREDIT_CONTROL and header.is_request and self.peer.is_serving:
+                    self._service.serve(
+                        message, header, self
+                    )  # what the table says too, without a list per request
+                else:
+                    self._perform(self.peer.receive(message, header, self.received_s))
+            slices.end(load, len(part), estimate_s, perf_counter() - self._slice_began_s)
         self._tell_drained()
 
     async def _rest(self) -> None:
@@ -237,6 +251,7 @@ class Connection:
         self._reader_waits = False
         self._service.rested(self)
         self.received_s, self.read_s = trio.current_time(), perf_counter()
+        self._slice_began_s = self.read_s
 
     async def _wait_for_room(self) -> None:
         """Stop reading: the peer's own send buffer fills up and it must wait."""
@@ -247,6 +262,7 @@ class Connection:
         finally:
             self._reader_waits = False
         self.received_s, self.read_s = trio.current_time(), perf_counter()
+        self._slice_began_s = self.read_s
 
     async def _write(self) -> None:
         """Send what there is, all of it at once, until the connection is hung up and everything is out."""
@@ -410,6 +426,8 @@ class Connection:
                     self._service.serve(message, header, self)
                 case Send(message):
                     self.send(message)
+                case Answered(message, header):
+                    self._service.answered(message, header, self)
                 case Disconnect(reason):
                     self._hang_up(reason)
                 case Opened(request, again):
@@ -436,17 +454,6 @@ class Connection:
                     IGNORED.inc(command_label(header.command_code))
                 case _:
                     assert_never(output)
-
-    def _explain_handshake(self, cause: BaseException | None) -> None:
-        if isinstance(cause, ssl.SSLError) and self._certificate_names is not None:
-            self._watcher.explain(
-                ("tls", self.remote.rpartition(":")[0], cause.reason),
-                "peer_refused",
-                remote=self.remote,
-                reason=f"TLS handshake failed: {cause.reason or cause}",
-                remedy="TLS 1.2 or newer is needed on this port, and with [diameter] tls_client_ca_file a valid "
-                "certificate of that authority, not revoked by a list (tls_client_crl_file) that is in date",
-            )
 
     def _explain_refusal(self, command_code: int, origin_host: str, error: DiameterError) -> None:
         BASE_ERRORS.inc(command_label(command_code), error.result_code)

@@ -223,10 +223,17 @@ def _with_units(
     numbers = (None, *units)
     changed: list[MultipleServicesCreditControl] = []
     for service, picks in zip(services, form.used, strict=True):
-        used = [unit_of(pick(numbers), unit.money) for pick, unit in zip(picks, service.used, strict=True)]
+        used = [
+            unit_of(pick(numbers), unit.money, unit) for pick, unit in zip(picks, service.used, strict=True)
+        ]
         changed.append(
             MultipleServicesCreditControl(
-                service.rating_group, service.service_identifiers, service.requested, tuple(used)
+                service.rating_group,
+                service.service_identifiers,
+                service.requested,
+                tuple(used),
+                service.reporting_reasons,
+                service.triggers,
             )
         )
     return tuple(changed)

@@ -152,9 +152,9 @@ def example_avp(code: int, vendor_id: int = 0) -> bytes:
     return encode_avp(code, bytes(definition.minimum_data_octets), vendor_id, flags)
 
 
-def missing(code: int) -> MissingAvp:
-    """The error for an AVP of the IETF that is required and absent (RFC 6733 section 7.1.5, 5005)."""
-    return MissingAvp(f"{describe_code(0, code)} is missing", example_avp(code))
+def missing(code: int, vendor_id: int = 0) -> MissingAvp:
+    """The error for an AVP that is required and absent (RFC 6733 section 7.1.5, 5005)."""
+    return MissingAvp(f"{describe_code(vendor_id, code)} is missing", example_avp(code, vendor_id))
 
 
 def too_many(buffer: bytes, start: int, most: int) -> AvpOccursTooManyTimes:
@@ -164,6 +164,8 @@ def too_many(buffer: bytes, start: int, most: int) -> AvpOccursTooManyTimes:
     )
 
 
-def wrong_length(code: int) -> InvalidAvpLength:
-    """The error for an AVP of the IETF whose data have another length than its type (5014)."""
-    return InvalidAvpLength(f"{describe_code(0, code)} has a wrong length", example_avp(code))
+def wrong_length(code: int, vendor_id: int = 0) -> InvalidAvpLength:
+    """The error for an AVP whose data have another length than its type (5014)."""
+    return InvalidAvpLength(
+        f"{describe_code(vendor_id, code)} has a wrong length", example_avp(code, vendor_id)
+    )

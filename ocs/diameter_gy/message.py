@@ -29,6 +29,7 @@ RESERVED_FLAGS: Final = 0x0F
 _HEADER: Final = struct.Struct(">IIIII")
 _pack_header: Final = _HEADER.pack
 _unpack_header: Final = _HEADER.unpack_from
+_unpack_word: Final = struct.Struct(">I").unpack_from
 
 
 class Header(NamedTuple):
@@ -157,9 +158,11 @@ class Framer:
             held.clear()
             self._needed = HEADER_OCTETS
         messages: list[bytes] = []
+        unpack_word = _unpack_word
         start, end = 0, len(data)
         while end - start >= HEADER_OCTETS:
-            version, length = data[start], int.from_bytes(data[start + 1 : start + 4], "big")
+            (word,) = unpack_word(data, start)
+            version, length = word >> 24, word & 0xFFFFFF
             if (
                 version != VERSION
                 or length < HEADER_OCTETS

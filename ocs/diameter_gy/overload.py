@@ -45,9 +45,10 @@ class PeerLoad:
     Attributes:
         in_flight: requests without answer; octets: their length together.
         refused: requests refused in this interval, or since the peer last rested.
+        had_s, message_s: its time for what it sends, kept by :mod:`ocs.diameter_gy.time_slices`.
     """
 
-    __slots__ = ("connections", "in_flight", "name", "octets", "refused")
+    __slots__ = ("connections", "had_s", "in_flight", "message_s", "name", "octets", "refused")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -55,6 +56,8 @@ class PeerLoad:
         self.in_flight = 0
         self.octets = 0
         self.refused = 0
+        self.had_s = 0.0
+        self.message_s = 20e-6  # until it is known
 
 
 class Overload:

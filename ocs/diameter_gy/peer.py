@@ -68,6 +68,13 @@ class Serve(NamedTuple):
     header: Header
 
 
+class Answered(NamedTuple):
+    """The answer to a request of an application that was numbered by :meth:`Peer.number_request`."""
+
+    message: bytes
+    header: Header
+
+
 class Opened(NamedTuple):
     """The peer is let in, or has announced its capabilities again (``again``)."""
 
@@ -101,7 +108,7 @@ class Disconnect(NamedTuple):
     reason: str
 
 
-Output = Send | Serve | Opened | Refused | StateAdvanced | Ignored | Disconnect
+Output = Send | Serve | Answered | Opened | Refused | StateAdvanced | Ignored | Disconnect
 
 
 @dataclass(frozen=True)
@@ -188,7 +195,7 @@ class Peer:
     def receive(self, message: bytes, header: Header, now_s: float) -> list[Output]:
         """Take a whole message."""
         if not header.is_request:
-            return self._receive_answer(header, now_s)
+            return self._receive_answer(message, header, now_s)
         if header.command_code == CAPABILITIES_EXCHANGE:
             return self._receive_cer(message, header, now_s)
         event = _REQUEST_EVENTS.get(header.command_code, Event.RECEIVED_REQUEST)
@@ -232,6 +239,16 @@ class Peer:
             identifier = self._next_id(Event.RECEIVED_DWA)
             return [Send(encode_device_watchdog_request(self.identity, identifier, identifier))]
         return []
+
+    # --- requests of an application ---
+
+    def number_request(self) -> int:
+        """Give a request of ours its Hop-by-Hop Identifier; what answers it comes out as :class:`Answered`."""
+        return self._next_id(Event.RECEIVED_ANSWER)
+
+    def forget_request(self, hop_by_hop_id: int) -> None:
+        """Wait no more for an answer; one that comes later is ignored."""
+        self._awaited.pop(hop_by_hop_id, None)
 
     # --- one command each ---
 
@@ -305,13 +322,16 @@ class Peer:
                 self._disconnect_result = Result(error.result_code, error.error_message, error.failed_avp)
         return outputs + self._apply(Event.RECEIVED_DPR, now_s, request=header)
 
-    def _receive_answer(self, header: Header, now_s: float) -> list[Output]:
+    def _receive_answer(self, message: bytes, header: Header, now_s: float) -> list[Output]:
         """Match an answer to what we asked by its Hop-by-Hop Identifier (RFC 6733 section 6.2)."""
         event = _ANSWER_EVENTS.get(header.command_code, Event.RECEIVED_ANSWER)
         if self.state is State.WAIT_CER:
             return self._apply(event, now_s, reason="an answer came before Capabilities-Exchange")
-        if event is Event.RECEIVED_ANSWER or self._awaited.pop(header.hop_by_hop_id, None) is not event:
+        if self._awaited.get(header.hop_by_hop_id) is not event:
             return self._apply(Event.RECEIVED_ANSWER, now_s, request=header)
+        del self._awaited[header.hop_by_hop_id]
+        if event is Event.RECEIVED_ANSWER:
+            return [Answered(message, header)]
         return self._apply(event, now_s, request=header)
 
     # --- the table at work ---

@@ -18,8 +18,14 @@ _LENGTH_OF_32_BITS: Final = HEADER_OCTETS + 4
 # CC-Request-Type's header as the standard wants it, with the M bit (RFC 8506 section 8, table).
 _TYPE_HEADER: Final = enumerated(codes.CC_REQUEST_TYPE, 0)[:HEADER_OCTETS]
 _TYPES: Final = {kind.to_bytes(4, "big"): kind for kind in CCRequestType}
-# Code and nothing of flags and length: it may stand anywhere, also by chance inside an AVP, which does no harm.
+# Session-Id's code and flags, as every gateway writes them; its length follows.
+_SESSION_ID: Final = utf8(codes.SESSION_ID, "")[: HEADER_OCTETS - 3]
+_SESSION_ID_LENGTH: Final = slice(
+    MESSAGE_HEADER_OCTETS + HEADER_OCTETS - 3, MESSAGE_HEADER_OCTETS + HEADER_OCTETS
+)
+# Proxy-Info's code without flags and length, and its last octet, which is rare.
 _PROXY_INFO: Final = codes.PROXY_INFO.to_bytes(4, "big")
+_PROXY_INFO_END: Final = _PROXY_INFO[-1]
 
 
 def request_type_of(message: bytes) -> CCRequestType | None:
@@ -49,6 +55,19 @@ def _walk_to_type(message: bytes) -> CCRequestType | None:
     return None
 
 
+def _may_hold_proxy_info(message: bytes) -> bool:
+    """Look for Proxy-Info's code anywhere; one that stands by chance inside an AVP does no harm.
+
+    The search for a single octet is by far the quickest that there is.
+    """
+    found = message.find(_PROXY_INFO_END, MESSAGE_HEADER_OCTETS)
+    while found >= 0:
+        if message[found - 3 : found + 1] == _PROXY_INFO:
+            return True
+        found = message.find(_PROXY_INFO_END, found + 1)
+    return False
+
+
 class BusyAnswers:
     """Answers 3004 (RFC 6733 section 7.1.3) in the name of one node; all but Session-Id and header is made once."""
 
@@ -66,15 +85,12 @@ class BusyAnswers:
 
         Source: RFC 6733 section 7.2 (the E bit, its grammar); section 6.2 (Proxy-Info comes back).
         """
-        start = MESSAGE_HEADER_OCTETS
-        code, word = unpack_header(message, start) if len(message) >= start + HEADER_OCTETS else (0, 0)
-        length = word & 0xFFFFFF
+        length = int.from_bytes(message[_SESSION_ID_LENGTH])
         if (
-            code != codes.SESSION_ID
-            or word >> 24 & VENDOR_FLAG
+            not message.startswith(_SESSION_ID, MESSAGE_HEADER_OCTETS)
             or not HEADER_OCTETS <= length <= SESSION_ID_OCTETS_MAX
-            or start + length > len(message)
-            or _PROXY_INFO in message
+            or MESSAGE_HEADER_OCTETS + length > len(message)
+            or _may_hold_proxy_info(message)
         ):
             return encode_error_answer(message, header, self._error, self._identity)
         return encode_message(
@@ -83,5 +99,5 @@ class BusyAnswers:
             header.flags & PROXIABLE | ERROR,
             header.hop_by_hop_id,
             header.end_to_end_id,
-            message[start : start + (length + 3 & ~3)] + self._tail,
+            message[MESSAGE_HEADER_OCTETS : MESSAGE_HEADER_OCTETS + (length + 3 & ~3)] + self._tail,
         )

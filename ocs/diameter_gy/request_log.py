@@ -10,8 +10,9 @@ from ocs.diameter_gy.message import HEADER_OCTETS, Header
 from ocs.diameter_gy.overload import Overload
 from ocs.limits import LOG_TEXT_CHARACTERS_MAX, SLOW_ANSWER_S
 from ocs.log import RepeatLimiter, get_logger
-from ocs.messages import ChargingAnswer, ChargingRequest, Outcome
+from ocs.messages import ChargingAnswer, ChargingRequest, Outcome, ServiceUnit
 from ocs.metrics import Counter
+from ocs.units import Money
 
 log = get_logger("ocs.diameter_gy.request")
 
@@ -159,11 +160,23 @@ def _log_answer(
         subscription_ids=request.subscription_ids,
         service=request.service.value,
         result=outcome.name,
-        granted=[repr(unit) for unit in granted],
+        granted=[_in_words(unit) for unit in granted],
         elapsed_us=int(elapsed_s * 1e6),
         remedy=_OUTCOME_REMEDIES.get(outcome, "none needed"),
         swallowed=swallowed,
     )
+
+
+def _in_words(unit: ServiceUnit) -> str:
+    """What was granted, as ``total_octets=1048576``; several kinds by blanks, money in micro-units."""
+    words: list[str] = []
+    for name in unit.__struct_fields__:
+        value = getattr(unit, name)
+        if isinstance(value, Money):
+            words.append(f"{name}={value.micro}e-6{value.currency}")
+        elif value is not None:
+            words.append(f"{name}={value:d}")
+    return " ".join(words)
 
 
 def _identify(message: bytes) -> tuple[str, int | None]:

@@ -14,6 +14,7 @@ from ocs.diameter_gy.base_commands import (
 from ocs.diameter_gy.cca import encode_cca, encode_error_answer
 from ocs.diameter_gy.ccr import CreditControlRequest, decode_ccr
 from ocs.diameter_gy.connection import Connection
+from ocs.diameter_gy.demand_sender import DemandSender
 from ocs.diameter_gy.errors import (
     ApplicationUnsupported,
     CommandUnsupported,
@@ -83,6 +84,7 @@ class CreditControlService:
         handler: CreditControlHandler,
         request_log: RequestLog,
         overload: Overload,
+        demands: DemandSender,
     ) -> None:
         self._identity = identity
         self._busy_answers = BusyAnswers(identity)
@@ -90,6 +92,8 @@ class CreditControlService:
         self._gy_policy = gy_policy
         self._handler = handler
         self._request_log = request_log
+        self._demands = demands
+        self._note_route = demands.routes.note
 
     @property
     def identity(self) -> NodeIdentity:
@@ -115,6 +119,7 @@ class CreditControlService:
             self.refuse(message, header, UnableToComply("internal error"), connection)
             return
         charging = request.charging
+        self._note_route(charging.origin_host, connection)
         REQUESTS.inc(_TYPE_LABELS[charging.request_type])
         if request.tolerated:
             self._request_log.tolerated(connection, request)
@@ -135,6 +140,10 @@ class CreditControlService:
         ERRORS.inc(command_label(header.command_code), error.result_code)
         self._request_log.error(connection, header, message, error)
         connection.count_error(error.result_code)
+
+    def answered(self, message: bytes, header: Header, connection: Connection) -> None:
+        """Take the answer to a Re-Auth- or Abort-Session-Request."""
+        self._demands.answered(message, header, connection)
 
     def may_read(self, connection: Connection) -> bool:
         """Whether a connection may go on to what it has read; if not, it asks again after an interval."""

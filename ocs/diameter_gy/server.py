@@ -5,7 +5,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Final, NamedTuple, Self
 
 import msgspec
@@ -16,8 +15,11 @@ from ocs.diameter_gy.admission import AdmissionPolicy, is_same_identity
 from ocs.diameter_gy.base_commands import DisconnectCause
 from ocs.diameter_gy.connection import Connection
 from ocs.diameter_gy.connection_shares import ConnectionShares
+from ocs.diameter_gy.demand_sender import DemandSender
+from ocs.diameter_gy.gateway_routes import GatewayRoutes
+from ocs.diameter_gy.handshakes import Handshakes, source_of
 from ocs.diameter_gy.identity import NodeIdentity
-from ocs.diameter_gy.overload import Overload
+from ocs.diameter_gy.overload import Overload, PeerLoad
 from ocs.diameter_gy.peer import Peer, PeerPolicy
 from ocs.diameter_gy.peer_states import State
 from ocs.diameter_gy.peer_table import PeerTable
@@ -25,8 +27,10 @@ from ocs.diameter_gy.policy import GyPolicy
 from ocs.diameter_gy.request_log import RequestLog
 from ocs.diameter_gy.request_service import CreditControlHandler, CreditControlService
 from ocs.diameter_gy.routing import RoutingPolicy
+from ocs.diameter_gy.time_slices import TimeSlices
 from ocs.diameter_gy.tls import certificate_names, server_context
 from ocs.limits import (
+    ACCEPTS_AT_ONCE_MAX,
     CONNECTION_TICK_S,
     CONNECTIONS_MAX,
     CONNECTIONS_UNIDENTIFIED_MAX,
@@ -36,7 +40,6 @@ from ocs.limits import (
     KEEPALIVE_INTERVAL_S,
     KEEPALIVE_PROBES,
     LINGER_TIMEOUT_S,
-    TLS_ACCEPT_INTERVAL_S,
     UNACKNOWLEDGED_MS_MAX,
     WATCHDOG_JITTER_S,
 )
@@ -215,6 +218,10 @@ class DiameterServer:
         clock: wall time, for log lines and the snapshot.
         draw_jitter_s: jitter of each watchdog interval; None draws it at random.
         shares: with the workers that accept from the same listeners; None when nobody else does.
+        on_gone: is told account and session that a gateway no longer knows.
+
+    Attributes:
+        demands: what gateways are asked of our own accord.
     """
 
     def __init__(
@@ -226,13 +233,17 @@ class DiameterServer:
         clock: Clock | None = None,
         draw_jitter_s: Callable[[], float] | None = None,
         shares: ConnectionShares | None = None,
+        on_gone: Callable[[str, str], None] | None = None,
     ) -> None:
         self._shares = shares
         self._clock: Clock = clock or SystemClock()
         self._limiter = RepeatLimiter(self._clock)
-        self._tls = policy.tls
+        self._handshakes = Handshakes(policy.tls, self) if policy.tls is not None else None
         self._peer_policy = PeerPolicy(
-            admission=AdmissionPolicy.from_settings(policy.peers),
+            admission=AdmissionPolicy.from_settings(
+                policy.peers,
+                shows_certificates=policy.tls is not None and policy.tls.verify_mode is ssl.CERT_REQUIRED,
+            ),
             table=PeerTable(),
             watchdog_interval_s=policy.watchdog_interval_s,
             draw_jitter_s=draw_jitter_s or _draw_jitter_s,
@@ -240,7 +251,21 @@ class DiameterServer:
         )
         request_log = RequestLog(self._limiter, policy.success_sample)
         self._overload = Overload(note_bound=ADMITTED.set)
-        self._service = CreditControlService(identity, policy.gy, handler, request_log, self._overload)
+        self._slices = TimeSlices()
+        self._strangers = PeerLoad("")  # all who have not said who they are, together
+        routes = GatewayRoutes(lambda: self._connections)
+        self.demands = DemandSender(
+            routes,
+            lambda: self.identity,
+            self._limiter,
+            trio.current_time,
+            on_gone or _tell_nobody,
+            end_to_end_id=_draw_identifier(),
+        )
+        self._service = CreditControlService(
+            identity, policy.gy, handler, request_log, self._overload, self.demands
+        )
+        self._sockets = 0
         self._connections: dict[Connection, None] = {}
         self._unidentified: dict[Connection, None] = {}  # the longest waiting first
         self._stop = trio.Event()
@@ -271,6 +296,9 @@ class DiameterServer:
         """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_timers)
+            nursery.start_soon(self._slices.run)
+            if self._handshakes is not None:
+                nursery.start_soon(self._handshakes.run)
             async with trio.open_nursery() as accepting:
                 for listener in listeners:
                     accepting.start_soon(self._accept_all, listener, nursery)
@@ -296,18 +324,25 @@ class DiameterServer:
         *,
         remote: str,
         host_ip_addresses: tuple[str, ...],
-        certificate_names: Callable[[], tuple[str, ...] | None] | None = None,
+        names: tuple[str, ...] | None = None,
     ) -> None:
-        """Serve one connection on any stream until it ends."""
+        """Serve one connection on any stream until it ends.
+
+        Args:
+            stream: to the peer; where it is a TLS stream, the handshake is done.
+            remote: the far end's address, for logs and the snapshot.
+            host_ip_addresses: our end.
+            names: host names of the certificate that the peer had to show; None when it had not.
+        """
         peer = Peer(self._peer_policy, self.identity, host_ip_addresses, now_s=trio.current_time())
-        connection = Connection(
-            stream, peer, self._service, self, remote=remote, certificate_names=certificate_names
-        )
+        peer.certificate_names = names
+        connection = Connection(stream, peer, self._service, self, self._slices, remote=remote)
+        connection.load = self._strangers
         if not self._make_room(remote):
             await trio.aclose_forcefully(stream)
             return
         self._connections[connection] = self._unidentified[connection] = None
-        self._count(1)
+        CONNECTIONS.add(1)
         if self._stop.is_set():
             connection.stop()
         try:
@@ -315,9 +350,10 @@ class DiameterServer:
         finally:
             self._connections.pop(connection)
             self._unidentified.pop(connection, None)
+            self.demands.lost(connection)
             if connection.load.name:
                 self._overload.leave(connection.load)
-            self._count(-1)
+            CONNECTIONS.add(-1)
             if self._stop.is_set() and not self._connections:
                 self._all_closed.set()
 
@@ -351,12 +387,35 @@ class DiameterServer:
         if swallowed is not None:
             log.warning(event, **fields, swallowed=swallowed)
 
+    def gave_way(self, source: str) -> None:
+        """A connection was closed before its TLS handshake, as too many wait; its source held the most of them."""
+        TURNED_AWAY.inc("handshakes")
+        self.explain(
+            ("handshakes", source),
+            "connection_turned_away",
+            remote=source,
+            reason="too many TLS connections wait for their handshake",
+            remedy="find out who opens so many connections from this address, and close it off",
+        )
+
+    def failed(self, remote: str, error: ssl.SSLError) -> None:
+        """A TLS handshake came to nothing."""
+        self.explain(
+            ("tls", remote.rpartition(":")[0], error.reason),
+            "peer_refused",
+            remote=remote,
+            reason=f"TLS handshake failed: {error.reason or error}",
+            remedy="TLS 1.2 or newer is needed on this port, and with [diameter] tls_client_ca_file a valid "
+            "certificate of that authority, not revoked by a list (tls_client_crl_file) that is in date",
+        )
+
     # --- inside ---
 
     def _count(self, change: int) -> None:
-        CONNECTIONS.add(change)
+        """Tell our siblings of a socket accepted or closed, whatever has become of it."""
+        self._sockets += change
         if self._shares is not None:
-            self._shares.note(len(self._connections))
+            self._shares.note(self._sockets)
 
     def _make_room(self, remote: str) -> bool:
         """Bound connections: among strangers the longest waiting gives way, so that a flood does not shut us."""
@@ -381,29 +440,45 @@ class DiameterServer:
         with listener.socket:
             listener.socket.setblocking(False)
             while True:
-                try:
-                    await trio.lowlevel.wait_readable(listener.socket)
+                await trio.lowlevel.wait_readable(listener.socket)
+                for _ in range(ACCEPTS_AT_ONCE_MAX):
                     if self._shares is not None and (pause_s := self._shares.pause_s()):
                         await trio.sleep(pause_s)
-                    connected, address = listener.socket.accept()
-                except (ConnectionAbortedError, BlockingIOError):
-                    continue  # it was gone before we took it, or a sibling took it
-                except OSError as error:
-                    self.explain(
-                        ("accept", error.errno),
-                        "accept_failed",
-                        reason=str(error),
-                        remedy="raise the limit of open files (ulimit -n)",
-                    )
-                    await trio.sleep(ACCEPT_PAUSE_S)
-                    continue
-                ACCEPTED.inc()
-                accepted = trio.socket.from_stdlib_socket(connected)
-                nursery.start_soon(self._serve_socket, accepted, _address_text(address), listener.is_tls)
-                if listener.is_tls:
-                    await trio.sleep(TLS_ACCEPT_INTERVAL_S)
+                    try:
+                        connected, address = listener.socket.accept()
+                    except BlockingIOError:
+                        break  # there is no more, or a sibling took it
+                    except ConnectionAbortedError:
+                        continue  # it was gone before we took it
+                    except OSError as error:
+                        self.explain(
+                            ("accept", error.errno),
+                            "accept_failed",
+                            reason=str(error),
+                            remedy="raise the limit of open files (ulimit -n)",
+                        )
+                        await trio.sleep(ACCEPT_PAUSE_S)
+                        break
+                    ACCEPTED.inc()
+                    self._count(1)
+                    accepted = trio.socket.from_stdlib_socket(connected)
+                    nursery.start_soon(self._serve_socket, accepted, address, listener.is_tls)
 
-    async def _serve_socket(self, accepted: trio.socket.SocketType, remote: str, is_tls: bool) -> None:  # noqa: FBT001
+    async def _serve_socket(
+        self,
+        accepted: trio.socket.SocketType,
+        address: tuple[str, int],
+        is_tls: bool,  # noqa: FBT001 - a task takes its arguments by position
+    ) -> None:
+        try:
+            await self._secure_and_serve(accepted, address, is_tls=is_tls)
+        finally:
+            self._count(-1)
+
+    async def _secure_and_serve(
+        self, accepted: trio.socket.SocketType, address: tuple[str, int], *, is_tls: bool
+    ) -> None:
+        remote = _address_text(address)
         try:
             local = accepted.getsockname()[0].partition("%")[0]
             stream = trio.SocketStream(accepted)
@@ -411,14 +486,13 @@ class DiameterServer:
         except OSError:
             accepted.close()
             return
-        if is_tls and self._tls is not None:
-            secure = trio.SSLStream(stream, self._tls, server_side=True)
-            names = partial(certificate_names, secure)
-            await self.serve_stream(
-                secure, remote=remote, host_ip_addresses=(local,), certificate_names=names
-            )
-        else:
+        if not is_tls or self._handshakes is None:
             await self.serve_stream(stream, remote=remote, host_ip_addresses=(local,))
+            return
+        secure = await self._handshakes.secure(stream, remote, source_of(address[0]))
+        if secure is not None:
+            names = certificate_names(secure)
+            await self.serve_stream(secure, remote=remote, host_ip_addresses=(local,), names=names)
 
     async def _watch_timers(self) -> None:
         while True:
@@ -426,6 +500,12 @@ class DiameterServer:
             now_s = trio.current_time()
             for connection in list(self._connections):
                 connection.tick(now_s)
+            self.demands.tick()
+
+
+def _tell_nobody(account_id: str, session_id: str) -> None:
+    """Supervision finds such a session by itself, later."""
+    del account_id, session_id
 
 
 def _notice_when_gone(accepted: trio.socket.SocketType) -> None:

@@ -6,7 +6,15 @@ from functools import lru_cache
 from typing import Final
 
 from ocs.diameter_gy import codes
-from ocs.diameter_gy.avp import decode_integer32, decode_integer64, decode_unsigned32, encode_avp, split_avps
+from ocs.diameter_gy.avp import (
+    decode_integer32,
+    decode_integer64,
+    decode_unsigned32,
+    encode_avp,
+    ntp_to_unix_s,
+    split_avps,
+)
+from ocs.diameter_gy.dictionary import VENDOR_3GPP
 from ocs.diameter_gy.errors import AvpOccursTooManyTimes, DiameterError, InvalidAvpValue
 from ocs.diameter_gy.grammar import (
     IGNORED,
@@ -30,43 +38,66 @@ from ocs.limits import (
     UNIT_VALUE_EXPONENT_MAX,
     UNITS_PER_REPORT_MAX,
 )
-from ocs.messages import MultipleServicesCreditControl, ServiceUnit
+from ocs.messages import MultipleServicesCreditControl, ReportingReason, ServiceUnit, TariffChangeUsage
 from ocs.units import CURRENCY_ALPHA, Money
 
 _unpack32: Final[Callable[[bytes, int], tuple[int]]] = struct.Struct(">I").unpack_from
 _unpack64: Final[Callable[[bytes, int], tuple[int]]] = struct.Struct(">Q").unpack_from
 
-# Kinds of a unit's AVPs: places 0 to 4 hold Unsigned64, 5 an Unsigned32, 6 a group.
-_TOTAL, _INPUT, _OUTPUT, _SPECIFIC, _TIME, _MONEY = range(6)
+# Kinds of a unit's AVPs: places 0 to 3 hold Unsigned64, 4 to 7 hold 32 bits, the last a group. Those before _CHANGE are
+# numbers that differ in each report.
+_TOTAL, _INPUT, _OUTPUT, _SPECIFIC, _TIME, _CHANGE, _EVENT_TIME, _REASON, _MONEY = range(9)
 _UNIT_KINDS: Final = {
     (0, codes.CC_TOTAL_OCTETS): _TOTAL,
     (0, codes.CC_INPUT_OCTETS): _INPUT,
     (0, codes.CC_OUTPUT_OCTETS): _OUTPUT,
     (0, codes.CC_SERVICE_SPECIFIC_UNITS): _SPECIFIC,
     (0, codes.CC_TIME): _TIME,
+    (0, codes.TARIFF_CHANGE_USAGE): _CHANGE,
+    (VENDOR_3GPP, codes.EVENT_CHARGING_TIMESTAMP): _EVENT_TIME,
+    (VENDOR_3GPP, codes.REPORTING_REASON): _REASON,
     (0, codes.CC_MONEY): _MONEY,
 }
-_UNIT_CODES: Final = {kind: code for (_, code), kind in _UNIT_KINDS.items()}
+_UNIT_AVPS: Final = {kind: avp for avp, kind in _UNIT_KINDS.items()}
+
+# A unit of which nothing is said.
+NO_UNIT: Final = ServiceUnit()
 
 CONTAINER: Final = "Multiple-Services-Credit-Control"
-_RATING_GROUP, _SERVICE_IDENTIFIER, _REQUESTED, _USED = range(4)
+_RATING_GROUP, _SERVICE_IDENTIFIER, _REQUESTED, _USED, _SERVICE_REASON, _TRIGGER, _ENVELOPE = range(7)
 _SERVICES_KINDS: Final = {
     (0, codes.RATING_GROUP): _RATING_GROUP,
     (0, codes.SERVICE_IDENTIFIER): _SERVICE_IDENTIFIER,
     (0, codes.REQUESTED_SERVICE_UNIT): _REQUESTED,
     (0, codes.USED_SERVICE_UNIT): _USED,
+    (VENDOR_3GPP, codes.REPORTING_REASON): _SERVICE_REASON,
+    (VENDOR_3GPP, codes.TRIGGER): _TRIGGER,
+    (VENDOR_3GPP, codes.ENVELOPE): _ENVELOPE,
 }
+_SERVICES_NUMBERS: Final = {
+    _RATING_GROUP: (0, codes.RATING_GROUP),
+    _SERVICE_IDENTIFIER: (0, codes.SERVICE_IDENTIFIER),
+    _SERVICE_REASON: (VENDOR_3GPP, codes.REPORTING_REASON),
+}
+_REPORTING_REASONS: Final = {reason.value: reason for reason in ReportingReason}
+_TARIFF_CHANGE_USAGES: Final = {usage.value: usage for usage in TariffChangeUsage}
 
 
-def unit_of(values: Sequence[int | None], money: Money | None) -> ServiceUnit:
+def unit_of(values: Sequence[int | None], money: Money | None, like: ServiceUnit = NO_UNIT) -> ServiceUnit:
     """Make a unit of its total, input and output octets, service specific units and seconds, and of its money.
 
     Without a total, input and output are summed: that is what Open5GS reports.
+
+    Args:
+        values: those five.
+        like: has the same Tariff-Change-Usage and Event-Charging-TimeStamp.
     """
     total, received, sent, specific, seconds = values
     if total is None and (received is not None or sent is not None):
         total = (received or 0) + (sent or 0)
-    return ServiceUnit(total, received, sent, seconds, specific, money)
+    return ServiceUnit(
+        total, received, sent, seconds, specific, money, like.tariff_change_usage, like.event_time_s
+    )
 
 
 def within(code: int, error: DiameterError) -> DiameterError:
@@ -88,7 +119,7 @@ class ServiceUnitDecoder:
         self._currency = currency
         self._services_table = ShapeTable(CONTAINER, _SERVICES_KINDS, tolerates_unknown=tolerates_unknown)
         self._unit_table = ShapeTable(CONTAINER, _UNIT_KINDS, tolerates_unknown=tolerates_unknown)
-        self._services_layouts = GroupLayouts(len(_SERVICES_KINDS))
+        self._services_layouts = GroupLayouts(_ENVELOPE)
         self._unit_layouts = GroupLayouts(len(_UNIT_KINDS) - 1)
         # Gateways ask for the same size again and again; what was used differs each time.
         self.requested: Callable[[bytes], ServiceUnit] = lru_cache(entries)(self._requested)
@@ -103,12 +134,15 @@ class ServiceUnitDecoder:
             known = self._services_layouts.read(data)
             if known is None:
                 return self._step_through_services(data, tolerated)
-            rating_group, identifier, asked, reported = known
+            rating_group, identifier, asked, reported, reason, trigger = known
+            reasons: list[int] = []
             return MultipleServicesCreditControl(
                 rating_group,
                 () if identifier is None else (identifier,),
                 None if asked is None else self.requested(asked),
-                () if reported is None else (self.used(reported, tolerated),),
+                () if reported is None else (self._reported(reported, tolerated, reasons),),
+                () if reason is None and not reasons else _reasons_of(reasons, reason),
+                () if trigger is None else _triggers_of(trigger),
             )
         except DiameterError as error:
             raise within(codes.MULTIPLE_SERVICES_CREDIT_CONTROL, error) from None
@@ -118,13 +152,14 @@ class ServiceUnitDecoder:
     ) -> MultipleServicesCreditControl:
         """Read a Multiple-Services-Credit-Control AVP by AVP; what is without fault is learnt."""
         table = self._services_table
-        rating_group: int | None = None
-        identifiers: tuple[int, ...] = ()
+        numbers: dict[int, list[int]] = {_RATING_GROUP: [], _SERVICE_IDENTIFIER: [], _SERVICE_REASON: []}
         requested: ServiceUnit | None = None
         used: tuple[ServiceUnit, ...] = ()
+        triggers: tuple[int, ...] = ()
+        reasons: list[int] = []
         spans: list[Span] = []
         tolerated_before = len(tolerated)
-        start, end = 0, len(data)
+        start, end, is_learnable = 0, len(data), True
         room = AVPS_PER_SERVICE_MAX
         while start < end:
             room -= 1
@@ -137,30 +172,33 @@ class ServiceUnitDecoder:
             if stop > end or kind >= TOLERATED:
                 tolerated.append(_tolerate(data, start, stop, kind))
             elif kind == _USED:
-                used = (*used, self.used(data[start + header_octets : stop], tolerated))
+                used = (*used, self._reported(data[start + header_octets : stop], tolerated, reasons))
             elif kind == _REQUESTED:
                 if requested is not None:
                     raise _repeated(data, start)
                 requested = self.requested(data[start + header_octets : stop])
+            elif kind == _TRIGGER:
+                triggers += _triggers_of(data[start + header_octets : stop])
+            elif kind == _ENVELOPE:
+                _check_envelope(data[start + header_octets : stop])
+                is_learnable = False  # the next one must be checked too
             elif kind != IGNORED:
-                if length - header_octets != 4:
-                    raise wrong_length(
-                        codes.RATING_GROUP if kind == _RATING_GROUP else codes.SERVICE_IDENTIFIER
-                    )
-                value = _unpack32(data, start + header_octets)[0]
-                if kind == _SERVICE_IDENTIFIER:
-                    identifiers = (*identifiers, value)
-                elif rating_group is not None:
-                    raise _repeated(data, start)
-                else:
-                    rating_group = value
+                _take_number(kind, numbers[kind], data, start, start + header_octets, stop)
             if kind != IGNORED:
-                form = "I" if kind in {_RATING_GROUP, _SERVICE_IDENTIFIER} else f"{length - header_octets}s"
+                form = "I" if kind in _SERVICES_NUMBERS else f"{length - header_octets}s"
                 spans.append(Span(kind, start + header_octets, form))
             start += step
-        if len(tolerated) == tolerated_before:
+        if is_learnable and len(tolerated) == tolerated_before:
             self._services_layouts.learn(data, spans)
-        return MultipleServicesCreditControl(rating_group, identifiers, requested, used)
+        rating_groups = numbers[_RATING_GROUP]
+        return MultipleServicesCreditControl(
+            rating_groups[0] if rating_groups else None,
+            tuple(numbers[_SERVICE_IDENTIFIER]),
+            requested,
+            used,
+            _reasons_of(reasons, *numbers[_SERVICE_REASON]),
+            triggers,
+        )
 
     def survey_services(self, message: bytes, start: int, end: int, survey: Survey) -> None:
         """Take down where the data of a Multiple-Services-Credit-Control without fault hold what."""
@@ -174,19 +212,22 @@ class ServiceUnitDecoder:
         survey.used.append(units)
 
     def survey_used(self, message: bytes, start: int, end: int, survey: Survey) -> list[UnitSpan]:
-        """Take down where the data of a Used-Service-Unit without fault hold what; money is not cut out."""
+        """Take down where the data of a Used-Service-Unit without fault hold what.
+
+        Only numbers that differ in each report are cut out: another reason, time or money makes another request.
+        """
         spans: list[UnitSpan] = []
         for step in steps_of(self._unit_table, message, start, end):
             survey.enter(step)
-            if step.kind != _MONEY:
+            if step.kind < _CHANGE or step.kind == IGNORED:
                 survey.vary(step)
-            if step.kind < _MONEY:
+            if step.kind < _CHANGE:
                 spans.append(UnitSpan(step.kind, step.data, step.stop))
         return spans
 
     def _requested(self, data: bytes) -> ServiceUnit:
         try:
-            return self._unit(data, [], is_report=False)
+            return self._unit(data, [], [], is_report=False)
         except DiameterError as error:
             raise within(codes.REQUESTED_SERVICE_UNIT, error) from None
 
@@ -196,17 +237,28 @@ class ServiceUnitDecoder:
         Raises:
             DiameterError: as for services; also a number of units that nobody can have used.
         """
+        return self._reported(data, tolerated, [])
+
+    def _reported(self, data: bytes, tolerated: list[ToleratedAvp], reasons: list[int]) -> ServiceUnit:
+        """Read a Used-Service-Unit; a Reporting-Reason in it goes to the group's."""
         try:
-            return self._unit(data, tolerated, is_report=True)
+            return self._unit(data, tolerated, reasons, is_report=True)
         except DiameterError as error:
             raise within(codes.USED_SERVICE_UNIT, error) from None
 
-    def _unit(self, data: bytes, tolerated: list[ToleratedAvp], *, is_report: bool) -> ServiceUnit:
+    def _unit(
+        self, data: bytes, tolerated: list[ToleratedAvp], reasons: list[int], *, is_report: bool
+    ) -> ServiceUnit:
         money: Money | None = None
         values = self._unit_layouts.read(data)
         if values is None:
             values, money = self._step_through_unit(data, tolerated)
-        total, received, sent, specific, seconds = values
+        total, received, sent, specific, seconds, change, event_time, reason = values
+        like = NO_UNIT
+        if change is not None or event_time is not None:
+            like = _unit_at(change, event_time)
+        if reason is not None:
+            reasons.append(reason)
         if (
             (total or 0) > UNITS_PER_REPORT_MAX
             or (received or 0) > UNITS_PER_REPORT_MAX
@@ -219,14 +271,14 @@ class ServiceUnitDecoder:
                 None if value is None else min(value, UNITS_PER_REPORT_MAX)
                 for value in (total, received, sent, specific)
             )
-        return unit_of((total, received, sent, specific, seconds), money)
+        return unit_of((total, received, sent, specific, seconds), money, like)
 
     def _step_through_unit(
         self, data: bytes, tolerated: list[ToleratedAvp]
     ) -> tuple[Sequence[int | None], Money | None]:
         """Read a unit AVP by AVP; what is without fault is learnt, unless it holds money."""
         table = self._unit_table
-        values: list[int | None] = [None, None, None, None, None]
+        values: list[int | None] = [None] * _MONEY
         money: Money | None = None
         spans: list[Span] = []
         start, end = 0, len(data)
@@ -247,10 +299,12 @@ class ServiceUnitDecoder:
             elif kind != IGNORED:
                 if values[kind] is not None:
                     raise _repeated(data, start)
-                if length - header_octets != (4 if kind == _TIME else 8):
-                    raise wrong_length(_UNIT_CODES[kind])
-                values[kind] = (_unpack32 if kind == _TIME else _unpack64)(data, start + header_octets)[0]
-                spans.append(Span(kind, start + header_octets, "I" if kind == _TIME else "Q"))
+                is_short = kind >= _TIME
+                if length - header_octets != (4 if is_short else 8):
+                    vendor_id, code = _UNIT_AVPS[kind]
+                    raise wrong_length(code, vendor_id)
+                values[kind] = (_unpack32 if is_short else _unpack64)(data, start + header_octets)[0]
+                spans.append(Span(kind, start + header_octets, "I" if is_short else "Q"))
             start += step
         if is_learnable and spans:
             self._unit_layouts.learn(data, spans)
@@ -272,6 +326,61 @@ class ServiceUnitDecoder:
         except DiameterError as error:
             raise within(codes.CC_MONEY, error) from None
         return Money(micro, currency)
+
+
+def _take_number(kind: int, found: list[int], data: bytes, start: int, value: int, stop: int) -> None:
+    """Add a service's 32-bit number to those of its kind; there is one Rating-Group."""
+    if stop - value != 4:
+        vendor_id, code = _SERVICES_NUMBERS[kind]
+        raise wrong_length(code, vendor_id)
+    if kind == _RATING_GROUP and found:
+        raise _repeated(data, start)
+    found.append(_unpack32(data, value)[0])
+
+
+def _unit_at(change: int | None, event_time: int | None) -> ServiceUnit:
+    """A unit that says on which side of a tariff change and when it was used."""
+    usage = None
+    if change is not None:
+        usage = _TARIFF_CHANGE_USAGES.get(change)
+        if usage is None:
+            failed = encode_avp(codes.TARIFF_CHANGE_USAGE, change.to_bytes(4, "big"))
+            raise InvalidAvpValue(f"Tariff-Change-Usage {change} is unknown", failed)
+    return ServiceUnit(
+        tariff_change_usage=usage, event_time_s=None if event_time is None else ntp_to_unix_s(event_time)
+    )
+
+
+def _reasons_of(inside: list[int], *beside: int | None) -> tuple[ReportingReason, ...]:
+    """The reasons of a report, those in its units first; a reason of a later release says nothing to us."""
+    known = _REPORTING_REASONS
+    return tuple([known[reason] for reason in (*inside, *beside) if reason in known])
+
+
+def _triggers_of(data: bytes) -> tuple[int, ...]:
+    """The Trigger-Types of a Trigger (TS 32.299 section 7.2)."""
+    try:
+        return tuple([
+            decode_unsigned32(avp)
+            for avp in split_avps(data)
+            if avp.code == codes.TRIGGER_TYPE and avp.vendor_id == VENDOR_3GPP
+        ])  # fmt: skip
+    except DiameterError as error:
+        raise _within_3gpp(codes.TRIGGER, error) from None
+
+
+def _check_envelope(data: bytes) -> None:
+    """Envelopes are accepted and change no price: units in them are counted in Used-Service-Unit too."""
+    try:
+        if not any(avp.code == codes.ENVELOPE_START_TIME for avp in split_avps(data)):
+            raise missing(codes.ENVELOPE_START_TIME, VENDOR_3GPP)
+    except DiameterError as error:
+        raise _within_3gpp(codes.ENVELOPE, error) from None
+
+
+def _within_3gpp(code: int, error: DiameterError) -> DiameterError:
+    error.failed_avp = encode_avp(code, error.failed_avp, VENDOR_3GPP, flags=0)
+    return error
 
 
 def _impossible(data: bytes) -> InvalidAvpValue:

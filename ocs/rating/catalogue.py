@@ -1,13 +1,13 @@
 """The catalogue: asked what a use costs, it answers with a rate.
 
-A query is settled in three steps: the called number's zone; the first price that applies, over the subscriber's
-offers (by the offers' priority, then as listed on the subscriber) and within an offer from the most to the least
-specific; and the moment, which picks among prices for different times. All but the last depend on the kind of the
-request only, so they are remembered, together with the time during which the answer stays the same.
+A query is settled in three steps: the class of the use, which is what of its context the catalogue can tell apart; the
+first price that applies, over the subscriber's offers (by the offers' priority, then as listed on the subscriber) and
+within an offer from the most to the least specific; and the moment, which picks among prices, allowances and discounts
+for different times. All but the last depend on the kind of the request only, so they are remembered, together with the
+time during which the answer stays the same.
 """
 
 import hashlib
-import re
 from datetime import date
 from typing import Final
 
@@ -15,20 +15,37 @@ import msgspec
 
 from ocs.limits import RATES_REMEMBERED, TARIFF_CHANGE_HORIZON_DAYS
 from ocs.messages import NO_PROFILE, Profile, Service, UsageContext
+from ocs.rating.bonuses import bonuses_for
 from ocs.rating.compiler import compile_tariff
+from ocs.rating.conditions import Circumstances
 from ocs.rating.errors import CatalogueError, ExpectationError
-from ocs.rating.offers import Allowance, Offer, Price
-from ocs.rating.rate import Rate
+from ocs.rating.offers import Allowance, Bonus, Discount, Offer, OfferCharge, Price
+from ocs.rating.rate import CountingPeriod, Rate
+from ocs.rating.resolver import Resolver
+from ocs.rating.schedule import next_due_ms, period_end_ms, period_start_ms, prorated_micro
 from ocs.rating.schema import CatalogueSource
+from ocs.units import Money
 
 _ALWAYS: Final = 2**62
 _DAY_S: Final = 86_400
-_PATH: Final = re.compile(r"([^/]+)/([^@>#~]+)(?:@[^>#~]+)?(?:>([^#~]+))?(?:#([0-9]{1,10}))?(?:~(.+))?")
 _decode_source: Final = msgspec.json.Decoder(CatalogueSource).decode
 
-_Key = tuple[tuple[str, ...], Service, int | None, tuple[int, ...], str | None]
+_Key = tuple[tuple[str, ...], Service, int | None, tuple[int, ...], Circumstances, str]
 # (epoch second from which, until which, the answer)
 _Remembered = tuple[int, int, Rate | None]
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    """A price that may apply, with what can go with it at some time."""
+
+    price: Price
+    allowances: tuple[Allowance, ...]
+    discounts: tuple[Discount, ...]
+
+    @property
+    def depends_on_time(self) -> bool:
+        entries = (self.price, *self.allowances, *self.discounts)
+        return any(entry.conditions.periods for entry in entries)
 
 
 class Catalogue:
@@ -52,17 +69,14 @@ class Catalogue:
         self._header = source.catalogue
         self._content = msgspec.json.encode(source) if content is None else content
         self._version = _version(source.catalogue.effective, self._content)
-        self._prices = {
-            (price.offer_id, price.price_id): price
-            for prices in self._tariff.prices.values()
-            for price in prices
+        self._resolver = Resolver(self._tariff, self._version, source.catalogue.time_zone)
+        # Asked for with every request: found without a detour.
+        self._classify = {
+            service: classifier.classify for service, classifier in self._tariff.classifiers.items()
         }
-        self._rating_groups = self._tariff.quotas.rating_groups.union(
-            *(allowance.rating_groups for allowance in self._tariff.allowances)
-        )
-        # At most prices x zones x rating groups named in the catalogue x its timed allowances: finite by itself.
-        self._rates: dict[str, Rate] = {}
+        self._currency = source.catalogue.currency
         self._remembered: dict[_Key, _Remembered] = {}
+        self._periods: dict[CountingPeriod, tuple[int, int]] = {}
 
     @property
     def version(self) -> str:
@@ -81,8 +95,8 @@ class Catalogue:
 
     @property
     def currency(self) -> str:
-        """ISO 4217 code of all amounts."""
-        return self._header.currency
+        """ISO 4217 code of all amounts that name no other."""
+        return self._currency
 
     @property
     def time_zone(self) -> str:
@@ -130,7 +144,7 @@ class Catalogue:
         service_identifiers: tuple[int, ...],
         context: UsageContext,
         at_s: int,
-        profile: Profile = NO_PROFILE,  # noqa: ARG002 - part 3 prices by it
+        profile: Profile = NO_PROFILE,
     ) -> Rate | None:
         """Find the price of a use.
 
@@ -141,18 +155,27 @@ class Catalogue:
             service_identifiers: of the same; a price for any one of them applies.
             context: the circumstances of the use.
             at_s: the moment, in epoch seconds.
-            profile: of the subscriber.
+            profile: of the subscriber; its currency decides which prices apply.
 
         Returns:
             The rate with ``changes_at_s``, or None when no price applies (DIAMETER_RATING_FAILED, RFC 8506
             section 9.2).
         """
-        called_party = context.called_party
-        zone = self._tariff.destinations.zone_of(called_party) if called_party else None
-        key = (offers, service, rating_group, service_identifiers, zone)
-        remembered = self._remembered.get(key)
-        if remembered is not None and remembered[0] <= at_s < remembered[1]:
-            return remembered[2]
+        key = (
+            offers,
+            service,
+            rating_group,
+            service_identifiers,
+            self._classify[service](context, profile),
+            profile.currency or self._currency,
+        )
+        try:
+            since_s, until_s, rate = self._remembered[key]
+        except KeyError:
+            pass
+        else:
+            if since_s <= at_s < until_s:
+                return rate
         if len(self._remembered) >= RATES_REMEMBERED:
             self._remembered.clear()
         remembered = self._remembered[key] = self._find(key, at_s)
@@ -163,135 +186,149 @@ class Catalogue:
 
         Its ``changes_at_s`` is 0: how long it applies depends on the moment, which a path does not have.
         """
-        known = self._rates.get(path)
-        if known is not None:
+        return self._resolver.rate_at_path(path)
+
+    def bonus_for(self, top_up: Money, at_s: int, offers: tuple[str, ...] = ()) -> tuple[Bonus, ...]:
+        """Everything that a top-up brings besides itself.
+
+        Args:
+            top_up: the amount paid.
+            at_s: when, in epoch seconds.
+            offers: of the subscriber.
+        """
+        return bonuses_for(self._tariff.bonuses, self._tariff.calendar, top_up, at_s, offers)
+
+    def period_start_ms(self, period: CountingPeriod, at_ms: int) -> int:
+        """When the counting period that a moment lies in began on the operator's clock, in epoch milliseconds."""
+        return self._period(period, at_ms)[0]
+
+    def period_end_ms(self, period: CountingPeriod, at_ms: int) -> int:
+        """When the counting period that a moment lies in ends, in epoch milliseconds."""
+        return self._period(period, at_ms)[1]
+
+    def next_due_ms(self, charge: OfferCharge, subscribed_ms: int, after_ms: int) -> int | None:
+        """When a charge is due next, see :func:`ocs.rating.schedule.next_due_ms`."""
+        zone = self._tariff.time_zone
+        return next_due_ms(charge, subscribed_ms, after_ms, zone, billing_day=self._header.billing_day)
+
+    def prorated_micro(self, charge: OfferCharge, from_ms: int, until_ms: int) -> int:
+        """What a charge costs for a part of a period, see :func:`ocs.rating.schedule.prorated_micro`."""
+        zone = self._tariff.time_zone
+        return prorated_micro(charge, from_ms, until_ms, zone, billing_day=self._header.billing_day)
+
+    def _period(self, period: CountingPeriod, at_ms: int) -> tuple[int, int]:
+        """The first millisecond of a counting period, and the first after it; the last one asked is remembered."""
+        known = self._periods.get(period)
+        if known is not None and known[0] <= at_ms < known[1]:
             return known
-        match = _PATH.fullmatch(path)
-        price = self._prices.get((match[1], match[2])) if match else None
-        if match is None or price is None:
-            return None
-        rating_group = int(match[4]) if match[4] else None
-        timed = frozenset(match[5].split("+")) if match[5] else frozenset[str]()
-        rate = self._make_rate(
-            price, self._allowances(price, rating_group, match[3]), rating_group, match[3], timed
+        zone, billing_day = self._tariff.time_zone, self._header.billing_day
+        known = self._periods[period] = (
+            period_start_ms(period, at_ms, zone, billing_day=billing_day),
+            period_end_ms(period, at_ms, zone, billing_day=billing_day),
         )
-        # A path that is not written as this version writes it is another version's.
-        return self._rates.setdefault(path, rate) if rate.path == path else None
+        return known
 
     def _find(self, key: _Key, at_s: int) -> _Remembered:
         """Settle a query, and tell from when until when the answer holds."""
-        offers, service, rating_group, service_identifiers, zone = key
-        candidates = self._candidates(offers, service, rating_group, service_identifiers, zone)
-        if not self._depends_on_time(candidates, rating_group, zone):
-            return 0, _ALWAYS, self._pick(candidates, rating_group, zone, frozenset())
+        candidates = self._candidates(key)
+        if not any(candidate.depends_on_time for candidate in candidates):
+            return self._within_counting_periods(0, _ALWAYS, self._pick(candidates, key, frozenset()), at_s)
         since_s, active = self._tariff.calendar.segment(at_s)
-        rate = self._pick(candidates, rating_group, zone, active)
+        rate = self._pick(candidates, key, active)
         for change_s, later in self._tariff.calendar.changes_after(at_s, days=TARIFF_CHANGE_HORIZON_DAYS):
             # Rates of one path are one object, so this compares terms.
-            if self._pick(candidates, rating_group, zone, later) is not rate:
+            if self._pick(candidates, key, later) is not rate:
                 changed = None if rate is None else msgspec.structs.replace(rate, changes_at_s=change_s)
-                return since_s, change_s, changed
+                return self._within_counting_periods(since_s, change_s, changed, at_s)
         # Nothing in sight: look again tomorrow.
-        return since_s, at_s + _DAY_S, rate
+        return self._within_counting_periods(since_s, at_s + _DAY_S, rate, at_s)
 
-    def _candidates(
-        self,
-        offers: tuple[str, ...],
-        service: Service,
-        rating_group: int | None,
-        service_identifiers: tuple[int, ...],
-        zone: str | None,
-    ) -> tuple[Price, ...]:
+    def _within_counting_periods(
+        self, since_s: int, until_s: int, rate: Rate | None, at_s: int
+    ) -> _Remembered:
+        """End the answer where one of the rate's counters starts from nothing: from then on units cost otherwise."""
+        if rate is None or not rate.counters:
+            return since_s, until_s, rate
+        periods = [self._period(rule.period, at_s * 1000) for rule in rate.counters]
+        since_s = max(since_s, *(start_ms // 1000 for start_ms, _ in periods))
+        end_s = min(end_ms // 1000 for _, end_ms in periods)
+        if rate.changes_at_s == 0 or end_s < rate.changes_at_s:
+            rate = msgspec.structs.replace(rate, changes_at_s=end_s)
+        return since_s, min(until_s, end_s), rate
+
+    def _candidates(self, key: _Key) -> tuple[_Candidate, ...]:
         """The prices that may apply, in order, up to and with the first that applies at any time."""
+        offers, service, rating_group, service_identifiers, circumstances, currency = key
         held = [self._tariff.offers[offer_id] for offer_id in offers if offer_id in self._tariff.offers]
         # sorted() keeps the subscriber's order among equals.
-        candidates: list[Price] = []
-        for offer in sorted(held, key=lambda offer: offer.priority):
-            for price in self._tariff.prices[offer.offer_id]:
-                if price.matches(service, rating_group, service_identifiers, zone):
-                    candidates.append(price)
-                    if not price.periods:
-                        return tuple(candidates)
+        held.sort(key=lambda offer: offer.priority)
+        candidates: list[_Candidate] = []
+        for offer in held:
+            for price in self._prices_in(offer, currency):
+                if not price.matches(service, rating_group, service_identifiers, circumstances):
+                    continue
+                allowances = self._resolver.possible_allowances(
+                    price, rating_group, service_identifiers, circumstances
+                )
+                candidates.append(_Candidate(price, allowances, self._discounts(price, held, key)))
+                if not price.conditions.periods:
+                    return tuple(candidates)
         return tuple(candidates)
 
-    def _depends_on_time(
-        self, candidates: tuple[Price, ...], rating_group: int | None, zone: str | None
-    ) -> bool:
-        return any(
-            price.periods
-            or any(allowance.periods for allowance in self._allowances(price, rating_group, zone))
-            for price in candidates
+    def _prices_in(self, offer: Offer, currency: str) -> list[Price]:
+        """An offer's prices for accounts of a currency: of two equally specific ones its own before a converted."""
+        prices = [
+            price
+            for price in self._tariff.prices[offer.offer_id]
+            if self._resolver.factor(price, currency) is not None
+        ]
+        # Stable: the written order stays among equals. True is greater than False.
+        return sorted(
+            prices,
+            key=lambda price: (*price.conditions.specificity, price.currency == currency),
+            reverse=True,
         )
 
-    def _pick(
-        self,
-        candidates: tuple[Price, ...],
-        rating_group: int | None,
-        zone: str | None,
-        active: frozenset[str],
-    ) -> Rate | None:
+    def _discounts(self, price: Price, held: list[Offer], key: _Key) -> tuple[Discount, ...]:
+        """The discounts that can be given on a price at some time, in the order of their priority."""
+        _, service, rating_group, service_identifiers, circumstances, _ = key
+        if not price.is_discountable or price.is_free or price.allowance_only:
+            return ()
+        brought = {discount_id for offer in held for discount_id in offer.discounts}
+        return tuple(
+            discount
+            for discount_id, discount in self._tariff.discounts.items()
+            if discount_id in brought
+            and (not discount.services or service in discount.services)
+            and discount.conditions.hold(rating_group, service_identifiers, circumstances)
+        )
+
+    def _pick(self, candidates: tuple[_Candidate, ...], key: _Key, active: frozenset[str]) -> Rate | None:
         """The rate of the first candidate whose time it is."""
-        for price in candidates:
-            if price.periods and price.periods.isdisjoint(active):
+        for candidate in candidates:
+            periods = candidate.price.conditions.periods
+            if periods and periods.isdisjoint(active):
                 continue
-            allowances = self._allowances(price, rating_group, zone)
-            timed = frozenset(
-                allowance.allowance_id for allowance in allowances if not allowance.periods.isdisjoint(active)
+            return self._resolver.rate(
+                candidate.price,
+                key[2],
+                key[4].zone,
+                [a for a in candidate.allowances if _is_time(a, active)],
+                _given([d for d in candidate.discounts if _is_time(d, active)]),
+                key[5],
             )
-            rate = self._make_rate(price, allowances, rating_group, zone, timed)
-            return self._rates.setdefault(rate.path, rate)
         return None
 
-    def _allowances(self, price: Price, rating_group: int | None, zone: str | None) -> tuple[Allowance, ...]:
-        """The allowances that can pay in place of a price at some time; what is free takes from none."""
-        if price.is_free:
-            return ()
-        return tuple(
-            allowance
-            for allowance in self._tariff.allowances
-            if allowance.may_pay(price.service, price.unit_type, rating_group, zone)
-        )
 
-    def _make_rate(
-        self,
-        price: Price,
-        allowances: tuple[Allowance, ...],
-        rating_group: int | None,
-        zone: str | None,
-        timed: frozenset[str],
-    ) -> Rate:
-        """Resolve a price; ``timed`` are those of the allowances with periods whose time it is."""
-        path = f"{price.offer_id}/{price.price_id}"
-        if price.periods:
-            path += "@" + "+".join(sorted(price.periods))
-        # Zone, rating group and timed allowances stand in the path only where terms depend on them.
-        if zone is not None and (zone in price.zones or any(allowance.zones for allowance in allowances)):
-            path += f">{zone}"
-        if rating_group in self._rating_groups:
-            path += f"#{rating_group}"
-        usable = [a for a in allowances if not a.periods or a.allowance_id in timed]
-        names = [allowance.allowance_id for allowance in usable if allowance.periods]
-        if names:
-            path += "~" + "+".join(sorted(names))
-        return Rate(
-            path=path,
-            catalogue_version=self._version,
-            unit_type=price.unit_type,
-            price_micro=price.price_micro,
-            price_units=price.price_units,
-            first_units=price.first_units,
-            step_units=price.step_units,
-            connection_fee_micro=price.connection_fee_micro,
-            currency=self._header.currency,
-            allowances=frozenset(allowance.allowance_id for allowance in usable),
-            quota=price.quota or self._tariff.quotas.rule(price.unit_type, rating_group),
-            final_unit=price.final_unit,
-            tax_class=price.tax_class,
-            time_zone=self._header.time_zone,
-            credit_control_applicable=price.credit_control,
-            allowance_only=price.allowance_only,
-            description=price.description,
-        )
+def _is_time(entry: Allowance | Discount, active: frozenset[str]) -> bool:
+    periods = entry.conditions.periods
+    return not periods or not periods.isdisjoint(active)
+
+
+def _given(discounts: list[Discount]) -> tuple[Discount, ...]:
+    """Of those that hold, the first that stands for itself, and all that combine."""
+    alone = next((discount for discount in discounts if not discount.combines), None)
+    return tuple(discount for discount in discounts if discount.combines or discount is alone)
 
 
 def _version(effective: date, content: bytes) -> str:

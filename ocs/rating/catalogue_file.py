@@ -44,14 +44,14 @@ def load_catalogue(folder: Path) -> Catalogue:
 
 def _merge(folder: Path, files: dict[str, CatalogueFile]) -> Catalogue:
     origins: dict[str, str] = {}
-    source = CatalogueSource(
-        catalogue=_header(folder, files, origins),
-        zones=_entries("zones", {name: file.zones for name, file in files.items()}, origins),
-        periods=_entries("periods", {name: file.periods for name, file in files.items()}, origins),
-        quotas=_entries("quotas", {name: file.quotas for name, file in files.items()}, origins),
-        allowances=_entries("allowances", {name: file.allowances for name, file in files.items()}, origins),
-        offers=_entries("offers", {name: file.offers for name, file in files.items()}, origins),
-    )
+    lists: dict[str, Any] = {
+        field.name: _entries(
+            field.name, {name: getattr(file, field.name) for name, file in files.items()}, origins
+        )
+        for field in msgspec.structs.fields(CatalogueSource)
+        if field.name != "catalogue"
+    }
+    source = CatalogueSource(catalogue=_header(folder, files, origins), **lists)
     try:
         return Catalogue(source)
     except ExpectationError as error:

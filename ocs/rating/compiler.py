@@ -1,26 +1,41 @@
 """From tables as written to a tariff that can be asked: every text read, every reference followed, once."""
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from ocs.messages import Service
+from ocs.rating.amounts import Tax, scaled_up
+from ocs.rating.bonuses import BonusRule, compile_bonus
+from ocs.rating.classifier import Classifier, Networks
+from ocs.rating.conditions import Conditions
 from ocs.rating.errors import ExpectationError
-from ocs.rating.offers import Allowance, AllowanceGrant, Offer, Price
+from ocs.rating.exchange import ExchangeRates
+from ocs.rating.offers import Allowance, AllowanceGrant, ChargeKind, Discount, Offer, OfferCharge, Price
 from ocs.rating.periods import Calendar, Period, compile_period
-from ocs.rating.quantities import UNIT_TYPES, parse_amount, parse_quantity, parse_rounding
-from ocs.rating.quotas import QuotaRules, compile_final_unit, expected_one_of
-from ocs.rating.schema import AllowanceTable, CatalogueSource, CatalogueTable, OfferTable, PriceTable
+from ocs.rating.prices import PriceCompiler
+from ocs.rating.quantities import UNIT_TYPES, parse_amount, parse_percent, parse_quantity
+from ocs.rating.quotas import QuotaRules, expected_one_of
+from ocs.rating.rate import CountingPeriod
+from ocs.rating.references import References
+from ocs.rating.schema import (
+    AllowanceTable,
+    CatalogueSource,
+    CatalogueTable,
+    ChargeTable,
+    DiscountTable,
+    GroupTable,
+    OfferTable,
+)
 from ocs.rating.zones import Destinations
 from ocs.units import CURRENCY_NUMERIC
 
 # Ids are parts of tariff paths, which use the other characters.
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_COUNTED: Final = {"seconds": "s", "events": "event"}
+_SERVICES: Final = "data, voice, sms and mms"
 
 
 class Tariff(msgspec.Struct, frozen=True):
@@ -29,14 +44,21 @@ class Tariff(msgspec.Struct, frozen=True):
     Attributes:
         prices: of each offer, the most specific first, then as written.
         allowances: in the order in which they are drawn: priority, then id.
+        discounts: by id, in the order of priority, then id.
     """
 
     destinations: Destinations
+    classifiers: dict[Service, Classifier]
     calendar: Calendar
+    time_zone: ZoneInfo
     quotas: QuotaRules
     allowances: tuple[Allowance, ...]
+    discounts: dict[str, Discount]
+    bonuses: tuple[BonusRule, ...]
     offers: dict[str, Offer]
     prices: dict[str, tuple[Price, ...]]
+    exchange: ExchangeRates
+    references: References
 
 
 class _Entry(Protocol):
@@ -50,25 +72,40 @@ def compile_tariff(source: CatalogueSource) -> Tariff:
     Raises:
         ExpectationError: the first thing that is wrong; its key is the path from the top of the catalogue.
     """
-    for table, entries in (
-        ("zones", source.zones),
-        ("periods", source.periods),
-        ("quotas", source.quotas),
-        ("allowances", source.allowances),
-        ("offers", source.offers),
-    ):
-        _check_ids(table, entries)
+    for field in msgspec.structs.fields(CatalogueSource):
+        entries = getattr(source, field.name)
+        if field.name != "catalogue":
+            _check_ids(field.name, entries)
     if not source.offers:
         raise ExpectationError("offers", "expected at least one offer")
     time_zone = _check_header(source.catalogue)
+    _check_groups(source.groups)
+    destinations, networks = Destinations(source.zones, source.catalogue), Networks(source.networks)
     compiler = _Compiler(source)
+    prices = {table.id: compiler.prices(table) for table in source.offers}
+    allowances = sorted(compiler.allowances.values(), key=lambda a: (a.priority, a.allowance_id))
     return Tariff(
-        destinations=Destinations(source.zones, source.catalogue),
+        destinations=destinations,
+        classifiers={
+            service: Classifier(
+                compiler.conditions_for(service, prices),
+                destinations,
+                networks,
+                source.groups,
+                has_emergency_calls=service is not Service.DATA and any(z.emergency for z in source.zones),
+            )
+            for service in Service
+        },
         calendar=Calendar(compiler.periods.values(), time_zone, source.catalogue.holidays),
+        time_zone=time_zone,
         quotas=compiler.quotas,
-        allowances=tuple(sorted(compiler.allowances.values(), key=lambda a: (a.priority, a.allowance_id))),
+        allowances=tuple(allowances),
+        discounts=compiler.discounts,
+        bonuses=tuple(compiler.bonuses()),
         offers={table.id: compiler.offer(table) for table in source.offers},
-        prices={table.id: compiler.prices(table) for table in source.offers},
+        prices=prices,
+        exchange=ExchangeRates(source.exchange_rates),
+        references=compiler.references,
     )
 
 
@@ -112,9 +149,8 @@ class _Compiler:
     """Compiles the tables of one catalogue, with what they refer to at hand."""
 
     def __init__(self, source: CatalogueSource) -> None:
-        self._header = source.catalogue
-        self._zone_names = {zone.id: zone.name or zone.id for zone in source.zones}
-        self._period_names = {period.id: period.name or period.id for period in source.periods}
+        self._source = source
+        self.references: Final = References(source)
         self.quotas: Final = QuotaRules(source.quotas)
         self.periods: Final[dict[str, Period]] = {}
         for period in source.periods:
@@ -128,26 +164,75 @@ class _Compiler:
                 self.allowances[allowance.id] = self._allowance(allowance)
             except ExpectationError as error:
                 raise error.within(f"allowances[{allowance.id}]") from None
+        self.discounts: Final[dict[str, Discount]] = {}
+        for discount in sorted(source.discounts, key=lambda table: (table.priority, table.id)):
+            try:
+                self.discounts[discount.id] = self._discount(discount)
+            except ExpectationError as error:
+                raise error.within(f"discounts[{discount.id}]") from None
+        self._prices: Final = PriceCompiler(self.references, self.quotas, self.periods)
 
     def _allowance(self, table: AllowanceTable) -> Allowance:
         if not table.services:
-            raise ExpectationError("services", "expected at least one of data, voice and sms")
+            raise ExpectationError("services", f"expected at least one of {_SERVICES}")
         return Allowance(
             allowance_id=table.id,
             name=table.name or table.id,
             unit_type=UNIT_TYPES[table.unit],
             services=frozenset(Service(name) for name in table.services),
-            rating_groups=frozenset(table.rating_groups),
-            zones=_references("zones", "zone", table.zones, self._zone_names),
-            periods=_references("periods", "period", table.periods, self._period_names),
+            conditions=self.references.conditions(table),
             priority=table.priority,
         )
+
+    def _discount(self, table: DiscountTable) -> Discount:
+        return Discount(
+            discount_id=table.id,
+            name=table.name or table.id,
+            kept=1 - parse_percent("percent", table.percent, most=100),
+            services=frozenset(Service(name) for name in table.services),
+            conditions=self.references.conditions(table),
+            priority=table.priority,
+            combines=table.combines,
+        )
+
+    def conditions_for(
+        self, service: Service, prices: Mapping[str, tuple[Price, ...]]
+    ) -> Iterator[Conditions]:
+        """Everything that the price of a service may depend on."""
+        for offer_prices in prices.values():
+            yield from (price.conditions for price in offer_prices if price.service is service)
+        yield from (a.conditions for a in self.allowances.values() if service in a.services)
+        for discount in self.discounts.values():
+            if not discount.services or service in discount.services:
+                yield discount.conditions
+
+    def bonuses(self) -> Iterator[BonusRule]:
+        """Compile what top-ups bring."""
+        offers = [table.id for table in self._source.offers]
+        for table in self._source.bonuses:
+            try:
+                yield compile_bonus(table, self.references, self.allowances, offers)
+            except ExpectationError as error:
+                raise error.within(f"bonuses[{table.id}]") from None
 
     def offer(self, table: OfferTable) -> Offer:
         """Compile what comes with an offer."""
         try:
-            if not table.prices and not table.allowances:
-                raise ExpectationError("", "expected at least one price or allowance")
+            if not (table.prices or table.allowances or table.discounts):
+                raise ExpectationError("", "expected at least one price, allowance or discount")
+            for discount_id in table.discounts:
+                if discount_id not in self.discounts:
+                    raise ExpectationError(
+                        "discounts", expected_one_of("discount", self.discounts, discount_id)
+                    )
+            _check_ids("charges", table.charges)
+            for price in table.prices:
+                for name in price.allowances or ():
+                    if name not in self.allowances:
+                        raise ExpectationError(
+                            f"prices[{price.id}].allowances",
+                            expected_one_of("allowance", self.allowances, name),
+                        )
             return Offer(
                 offer_id=table.id,
                 name=table.name or table.id,
@@ -155,6 +240,10 @@ class _Compiler:
                 allowances=tuple(self._grants(table)),
                 opening_micro=parse_amount("opening_balance", table.opening_balance),
                 credit_limit_micro=parse_amount("credit_limit", table.credit_limit),
+                currency=self.references.currency_of(table.currency),
+                charges=tuple(self._charges(table)),
+                discounts=table.discounts,
+                grace_micro=parse_amount("zero_balance_grace", table.zero_balance_grace),
             )
         except ExpectationError as error:
             raise error.within(f"offers[{table.id}]") from None
@@ -166,126 +255,65 @@ class _Compiler:
                 raise ExpectationError(
                     "allowances", expected_one_of("allowance", self.allowances, grant.allowance)
                 )
+            key = f"allowances[{grant.allowance}]"
+            if grant.rollover_periods and not grant.renewed:
+                raise ExpectationError(f"{key}.rollover_periods", "expected only where renewed = true")
             yield AllowanceGrant(
                 allowance=grant.allowance,
                 name=allowance.name,
                 unit_type=allowance.unit_type,
-                units=parse_quantity(
-                    f"allowances[{grant.allowance}].amount", grant.amount, allowance.unit_type
-                ),
+                units=parse_quantity(f"{key}.amount", grant.amount, allowance.unit_type),
                 validity_days=grant.valid_days,
-                priority=allowance.priority,
+                priority=allowance.priority if grant.priority is None else grant.priority,
+                is_renewed=grant.renewed,
+                rollover_periods=grant.rollover_periods,
+                is_once=grant.sharing == "once",
             )
+
+    def _charges(self, table: OfferTable) -> Iterator[OfferCharge]:
+        for charge in table.charges:
+            try:
+                yield self._charge(charge)
+            except ExpectationError as error:
+                raise error.within(f"charges[{charge.id}]") from None
+
+    def _charge(self, table: ChargeTable) -> OfferCharge:
+        kind = ChargeKind(table.kind)
+        if (kind is ChargeKind.RECURRING) != (table.period is not None):
+            raise ExpectationError("period", "expected where kind = 'recurring', and only there")
+        if table.proration and kind is not ChargeKind.RECURRING:
+            raise ExpectationError("proration", "expected only where kind = 'recurring'")
+        tax_class = table.tax_class or self.references.tax_class
+        return OfferCharge(
+            charge_id=table.id,
+            name=table.name or table.id,
+            kind=kind,
+            amount_micro=_with_tax(parse_amount("amount", table.amount), self.references.tax(tax_class)),
+            period=None if table.period is None else CountingPeriod(table.period),
+            is_prorated=table.proration,
+            grace_days=table.grace_days,
+            tax_class=tax_class,
+        )
 
     def prices(self, table: OfferTable) -> tuple[Price, ...]:
-        """Compile an offer's prices, the most specific first, and see that no two of them compete."""
-        compiled: list[Price] = []
+        """Compile an offer's prices, the most specific first."""
         try:
             _check_ids("prices", table.prices)
-            for price in table.prices:
-                try:
-                    compiled.append(self._price(table, price))
-                except ExpectationError as error:
-                    raise error.within(f"prices[{price.id}]") from None
-            for one, other in combinations(compiled, 2):
-                if self._compete(one, other):
-                    raise ExpectationError(
-                        f"prices[{other.price_id}]",
-                        f"expected no use to which {one.price_id} applies too: tell them apart by rating_groups, "
-                        "service_identifiers, zones or periods",
-                    )
+            return self._prices.prices(table)
         except ExpectationError as error:
             raise error.within(f"offers[{table.id}]") from None
-        # sorted() keeps the written order among equals.
-        return tuple(sorted(compiled, key=lambda price: price.specificity, reverse=True))
-
-    def _price(self, offer: OfferTable, table: PriceTable) -> Price:
-        unit_type = UNIT_TYPES[table.unit]
-        first_units, step_units = parse_rounding("rounding", table.rounding, unit_type)
-        price_micro = parse_amount("amount", table.amount)
-        connection_fee_micro = parse_amount("connection_fee", table.connection_fee)
-        if table.allowance_only and (price_micro or connection_fee_micro):
-            raise ExpectationError("allowance_only", "expected neither amount nor connection_fee beside it")
-        if not table.credit_control and (price_micro or connection_fee_micro or table.allowance_only):
-            raise ExpectationError("credit_control", "expected false only where nothing is charged")
-        if table.quota:
-            quota = self.quotas.named(table.quota, unit_type)
-        else:
-            quota = None
-            self.quotas.require_standard(unit_type)
-        final_unit = table.final_unit if table.final_unit is not None else offer.final_unit
-        try:
-            final_unit_indication = compile_final_unit(final_unit)
-        except ExpectationError as error:
-            raise error.within("final_unit") from None
-        return Price(
-            offer_id=offer.id,
-            price_id=table.id,
-            service=Service(table.service),
-            unit_type=unit_type,
-            rating_groups=frozenset(table.rating_groups),
-            service_identifiers=frozenset(table.service_identifiers),
-            zones=_references("zones", "zone", table.zones, self._zone_names),
-            periods=_references("periods", "period", table.periods, self._period_names),
-            price_micro=price_micro,
-            price_units=parse_quantity("per", table.per, unit_type),
-            first_units=first_units,
-            step_units=step_units,
-            connection_fee_micro=connection_fee_micro,
-            allowance_only=table.allowance_only,
-            credit_control=table.credit_control,
-            quota=quota,
-            final_unit=final_unit_indication,
-            tax_class=table.tax_class or self._header.tax_class,
-            description=(self._describe(offer, table),),
-        )
-
-    def _describe(self, offer: OfferTable, table: PriceTable) -> str:
-        """The sentence of the price trace that holds for every use of a price."""
-        per = table.per if isinstance(table.per, str) else f"{table.per} {_COUNTED.get(table.unit, 'octets')}"
-        cost = f"{table.amount} {self._header.currency} per {per}"
-        if table.allowance_only:
-            cost = "from allowances only"
-        elif not parse_amount("amount", table.amount):
-            cost = "free"
-        parts = [f"{offer.name or offer.id}, {table.name or table.id}: {cost}", f"rounded {table.rounding}"]
-        if parse_amount("connection_fee", table.connection_fee):
-            parts.append(f"connection fee {table.connection_fee} {self._header.currency}")
-        if table.zones:
-            parts.append("to " + " or ".join(self._zone_names[zone] for zone in table.zones))
-        if table.periods:
-            parts.append("in " + " or ".join(self._period_names[period] for period in table.periods))
-        return ", ".join(parts)
-
-    def _compete(self, one: Price, other: Price) -> bool:
-        """Whether two prices of one specificity could apply to one and the same use.
-
-        A request with several service
-        identifiers may meet two prices for different ones; the one written first is taken then.
-        """
-        return (
-            one.service == other.service
-            and one.specificity == other.specificity
-            and _meet(one.zones, other.zones)
-            and _meet(one.service_identifiers, other.service_identifiers)
-            and _meet(one.rating_groups, other.rating_groups)
-            and (
-                not one.periods
-                or any(
-                    self.periods[mine].overlaps(self.periods[theirs])
-                    for mine in one.periods
-                    for theirs in other.periods
-                )
-            )
-        )
 
 
-def _meet(one: frozenset[str] | frozenset[int], other: frozenset[str] | frozenset[int]) -> bool:
-    return not one or not one.isdisjoint(other)
+def _with_tax(amount_micro: int, tax: Tax | None) -> int:
+    return amount_micro if tax is None else scaled_up(amount_micro, tax.factor)
 
 
-def _references(key: str, kind: str, written: tuple[str, ...], known: dict[str, str]) -> frozenset[str]:
-    for name in written:
-        if name not in known:
-            raise ExpectationError(key, expected_one_of(kind, known, name))
-    return frozenset(written)
+def _check_groups(tables: Iterable[GroupTable]) -> None:
+    for table in tables:
+        for key, written in (("numbers", table.numbers), ("prefixes", table.prefixes)):
+            for digits in written:
+                if not (digits.isascii() and digits.isdigit()):
+                    raise ExpectationError(
+                        f"groups[{table.id}].{key}",
+                        f"expected digits with country code, without '+', got {digits!r}",
+                    )

@@ -35,23 +35,48 @@ class Period(msgspec.Struct, frozen=True):
         days: on which it begins: 0 Monday to 6 Sunday, 7 a holiday.
         start_minute: minute of the day at which it begins.
         end_minute: minute at which it ends; not above ``start_minute`` means on the next day.
+        first_date: before which it does not begin, None for ever; last_date: after which it does not.
     """
 
     period_id: str
     days: frozenset[int]
     start_minute: int
     end_minute: int
+    first_date: date | None = None
+    last_date: date | None = None
 
-    def contains(self, minute: int, *, day: int, day_before: int) -> bool:
-        """Whether it is in effect at a minute of a day, given what kind of day this and the last one is."""
+    def contains(self, minute: int, *, begins_today: bool, began_yesterday: bool) -> bool:
+        """Whether it is in effect at a minute of a day, given on which of two days it begins."""
         if self.start_minute < self.end_minute:
-            return day in self.days and self.start_minute <= minute < self.end_minute
+            return begins_today and self.start_minute <= minute < self.end_minute
         if minute >= self.start_minute:
-            return day in self.days
-        return minute < self.end_minute and day_before in self.days
+            return begins_today
+        return minute < self.end_minute and began_yesterday
+
+    def begins_on(self, day: date, kind: int) -> bool:
+        """Whether it begins on a date, which is a day of that kind."""
+        return (
+            kind in self.days
+            and (self.first_date is None or self.first_date <= day)
+            and (self.last_date is None or day <= self.last_date)
+        )
 
     def overlaps(self, other: "Period") -> bool:
-        """Whether some moment of some week is in both."""
+        """Whether some moment is in both, on a date that both may have."""
+        return self._shares_dates_with(other) and self._shares_week_with(other)
+
+    def _shares_dates_with(self, other: "Period") -> bool:
+        return not (self.is_over_before(other) or other.is_over_before(self))
+
+    def is_over_before(self, other: "Period") -> bool:
+        """Whether its last day, with the part of the next into which it reaches, ends before the other begins."""
+        if self.last_date is None or other.first_date is None or other.first_date <= self.last_date:
+            return False
+        reaches = self.end_minute if self.end_minute <= self.start_minute else 0
+        is_next_day = other.first_date == self.last_date + timedelta(days=1)
+        return not (is_next_day and other.start_minute < reaches)
+
+    def _shares_week_with(self, other: "Period") -> bool:
         minutes = (
             {p.start_minute for p in (self, other)}
             | {p.end_minute % _DAY_MINUTES for p in (self, other)}
@@ -60,8 +85,12 @@ class Period(msgspec.Struct, frozen=True):
         pairs = [(d, (d + 1) % 7) for d in range(7)]
         pairs += [(d, _HOLIDAY) for d in range(8)] + [(_HOLIDAY, d) for d in range(7)]
         return any(
-            self.contains(minute, day=day, day_before=day_before)
-            and other.contains(minute, day=day, day_before=day_before)
+            all(
+                period.contains(
+                    minute, begins_today=day in period.days, began_yesterday=day_before in period.days
+                )
+                for period in (self, other)
+            )
             for day_before, day in pairs
             for minute in minutes
         )
@@ -71,7 +100,7 @@ def compile_period(table: PeriodTable) -> Period:
     """Read a period's days and times.
 
     Raises:
-        ExpectationError: a time is not ``HH:MM``, or no day is named.
+        ExpectationError: a time is not ``HH:MM``, no day is named, or the dates are the wrong way round.
     """
     days: set[int] = set()
     for day in table.days:
@@ -81,7 +110,16 @@ def compile_period(table: PeriodTable) -> Period:
     start, end = _minute("from", table.start), _minute("to", table.end)
     if start == _DAY_MINUTES:
         raise ExpectationError("from", "expected a time from '00:00' to '23:59', got '24:00'")
-    return Period(period_id=table.id, days=frozenset(days), start_minute=start, end_minute=end)
+    if table.first_date is not None and table.last_date is not None and table.last_date < table.first_date:
+        raise ExpectationError("last_date", "expected first_date <= last_date")
+    return Period(
+        period_id=table.id,
+        days=frozenset(days),
+        start_minute=start,
+        end_minute=end,
+        first_date=table.first_date,
+        last_date=table.last_date,
+    )
 
 
 def _minute(key: str, written: str) -> int:
@@ -109,11 +147,16 @@ class Calendar:
         local = datetime.fromtimestamp(at_s, self._zone)
         minute = local.hour * 60 + local.minute
         today = local.date()
-        day, day_before = self._kind(today), self._kind(today - timedelta(days=1))
+        yesterday = today - timedelta(days=1)
+        kind, kind_before = self._kind(today), self._kind(yesterday)
         return frozenset(
             period.period_id
             for period in self._periods
-            if period.contains(minute, day=day, day_before=day_before)
+            if period.contains(
+                minute,
+                begins_today=period.begins_on(today, kind),
+                began_yesterday=period.begins_on(yesterday, kind_before),
+            )
         )
 
     def segment(self, at_s: int) -> Segment:

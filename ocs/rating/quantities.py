@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from ocs.rating.errors import ExpectationError
@@ -34,6 +35,8 @@ _QUANTITY: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)")
 _AMOUNT: Final = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,6})?")
 # A thousand million of the main unit: far above any price, and far below what 64-bit sums of prices can hold.
 _AMOUNT_MICRO_MAX: Final = 10**15
+_PERCENT: Final = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4})?")
+_EXCHANGE_RATE: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 def dimension(unit_type: UnitType) -> str:
@@ -77,3 +80,19 @@ def parse_amount(key: str, written: str) -> int:
             key, f"expected an amount of money such as '0.09' with six decimals at most, got {written!r}"
         )
     return parse_micro(written)
+
+
+def parse_percent(key: str, written: str, *, most: int) -> Fraction:
+    """Read ``"19"`` or ``"12.5"`` percent, four decimals at most, as an exact fraction of one."""
+    if _PERCENT.fullmatch(written) is None or Fraction(written) > most:
+        raise ExpectationError(
+            key, f"expected percent such as '19' or '12.5', {most} at most, got {written!r}"
+        )
+    return Fraction(written) / 100
+
+
+def parse_exchange_rate(key: str, written: str) -> Fraction:
+    """Read ``"1.0853"``, nine decimals at most, as an exact factor above zero."""
+    if _EXCHANGE_RATE.fullmatch(written) is None or not Fraction(written):
+        raise ExpectationError(key, f"expected a rate such as '1.0853' above zero, got {written!r}")
+    return Fraction(written)

@@ -7,7 +7,7 @@ from typing import Final
 from ocs.messages import FinalUnitAction, FinalUnitIndication, RedirectAddressType
 from ocs.rating.errors import ExpectationError
 from ocs.rating.quantities import UNIT_TYPES, dimension, parse_quantity
-from ocs.rating.rate import QuotaRule
+from ocs.rating.rate import QuotaRule, TariffSwitch
 from ocs.rating.schema import FinalUnitTable, QuotaTable
 from ocs.units import UnitType
 
@@ -17,6 +17,25 @@ _ADDRESS_TYPES: Final = {
     "ipv6": RedirectAddressType.IPV6,
     "url": RedirectAddressType.URL,
     "sip_uri": RedirectAddressType.SIP_URI,
+}
+# Trigger-Type (TS 32.299 section 7.2.235).
+_TRIGGERS: Final = {
+    "sgsn": 1,
+    "qos": 2,
+    "location": 3,
+    "rat": 4,
+    "time_zone": 5,
+    "location_mcc": 30,
+    "location_mnc": 31,
+    "location_rac": 32,
+    "location_lac": 33,
+    "location_cell": 34,
+    "location_tac": 35,
+    "location_ecgi": 36,
+    "media": 40,
+    "participants": 50,
+    "service_condition": 60,
+    "serving_node": 61,
 }
 
 
@@ -101,7 +120,16 @@ def _compile_rule(table: QuotaTable) -> QuotaRule:
             "volume_threshold", table.volume_threshold, UnitType.TOTAL_OCTETS
         ),
         time_quota_threshold_s=_threshold("time_threshold", table.time_threshold, UnitType.TIME),
+        quota_holding_time_s=_time("holding_time", table.holding_time),
+        quota_consumption_time_s=_time("consumption_time", table.consumption_time),
+        triggers=tuple(_TRIGGERS[name] for name in table.triggers),
+        pool_id=table.pool,
+        tariff_switch=TariffSwitch(table.tariff_switch),
     )
+    if rule.quota_consumption_time_s is not None and table.unit != "seconds":
+        raise ExpectationError(
+            "consumption_time", f"expected only where the unit is seconds, here it is {table.unit}"
+        )
     if not rule.minimum_units <= rule.default_units <= rule.maximum_units:
         raise ExpectationError("default", "expected minimum <= default <= maximum")
     for key, threshold, counted in (
@@ -119,6 +147,10 @@ def _compile_rule(table: QuotaTable) -> QuotaRule:
 
 def _threshold(key: str, written: int | str | None, unit_type: UnitType) -> int | None:
     return None if written is None else parse_quantity(key, written, unit_type)
+
+
+def _time(key: str, written: int | str | None) -> int | None:
+    return None if written is None else parse_quantity(key, written, UnitType.TIME, least=0)
 
 
 def compile_final_unit(table: FinalUnitTable | None) -> FinalUnitIndication:
@@ -140,18 +172,22 @@ def compile_final_unit(table: FinalUnitTable | None) -> FinalUnitIndication:
                 redirect_address=table.redirect_address,
                 restriction_filter_rules=table.filter_rules,
                 filter_ids=table.filter_ids,
+                is_qos=table.qos,
             )
         case "restrict":
             return FinalUnitIndication(
                 action=FinalUnitAction.RESTRICT_ACCESS,
                 restriction_filter_rules=table.filter_rules,
                 filter_ids=table.filter_ids,
+                is_qos=table.qos,
             )
 
 
 def _check_details(table: FinalUnitTable) -> None:
     if table.action != "redirect" and (table.redirect_address or table.redirect_address_type):
         raise ExpectationError("redirect_address", "expected only with action = 'redirect'")
+    if table.action == "terminate" and table.qos:
+        raise ExpectationError("qos", "expected only with action 'redirect' or 'restrict'")
     if table.action == "terminate" and (table.filter_rules or table.filter_ids):
         raise ExpectationError("filter_rules", "expected filters only with action 'redirect' or 'restrict'")
     if table.action == "restrict" and not (table.filter_rules or table.filter_ids):

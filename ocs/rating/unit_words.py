@@ -1,5 +1,6 @@
-"""Octets, seconds and events as people read them, in the multiples that a catalogue is written in."""
+"""Octets, seconds, events and shares as people read them, in the multiples that a catalogue is written in."""
 
+from fractions import Fraction
 from typing import Final
 
 from ocs.units import UnitType
@@ -38,6 +39,17 @@ def exact_in_words(units: int, unit_type: UnitType, *, like: int = 0) -> str:
         return words
     divisor = next(size for _, size in _multiples(units, like) if size <= max(abs(units), 1))
     return words if units % divisor == 0 else f"{units} octets ({words})"
+
+
+def percent_in_words(share: Fraction) -> str:
+    """Say a share of one: ``"19 %"``, ``"12.5 %"``."""
+    return f"{decimal_in_words(share * 100)} %"
+
+
+def decimal_in_words(value: Fraction) -> str:
+    """Say a number of at most nine decimals that is not negative, without needless zeros: ``"1.0853"``."""
+    whole, rest = divmod(value.numerator * 10**9 // value.denominator, 10**9)
+    return f"{whole}.{rest:09d}".rstrip("0").rstrip(".")
 
 
 def _multiples(units: int, like: int) -> tuple[tuple[str, int], ...]:

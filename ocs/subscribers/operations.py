@@ -1,23 +1,23 @@
-"""What can be done to accounts from outside a session: open one, add a subscriber to it, top it up. Pure."""
+"""What operations on accounts from outside a session share; and the commonest of them, the top-up. Pure."""
 
-import re
+from typing import Final
 
 import msgspec
 
 from ocs import limits
 from ocs.balance.entries import record_movement
+from ocs.balance.lifecycle import FOR_EVER, LifecycleRules, lifecycle_rules, topped_up
 from ocs.balance.model import Account, Bucket, Hold, LifecycleState, Subscriber
+from ocs.balance.notices import NO_NOTICES, NoticeRules, notice_rules, record_notices
 from ocs.balance.purse import Purse, money_balance
-from ocs.events import ChargeEvent, EventKind
-from ocs.rating import Catalogue
-from ocs.units import CurrencyMismatchError, Money, UnitType, format_micro
+from ocs.events import ChargeEvent, EventKind, Notice, NoticeKind
+from ocs.settings import AccountsSettings
+from ocs.subscribers.grants import free_id
+from ocs.units import CurrencyMismatchError, Money, format_micro
 
-MAIN_BUCKET = "main"
-_DAY_MS = 86_400_000
-# What needs no care in a key, an event's id, a URL or a shell.
-_ID = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
-_REFERENCE_CHARACTERS_MAX = 128
-_BALANCE_MAX = format_micro(limits.BALANCE_MICRO_MAX)
+MAIN_BUCKET: Final = "main"
+_REFERENCE_CHARACTERS_MAX: Final = 128
+BALANCE_MAX: Final = format_micro(limits.BALANCE_MICRO_MAX)
 
 
 class OperationError(ValueError):
@@ -62,77 +62,46 @@ class Opened(msgspec.Struct, frozen=True):
     events: tuple[ChargeEvent, ...]
 
 
-def open_account(new: NewAccount, catalogue: Catalogue, now_ms: int) -> Opened:
-    """Open an account with its opening money and the allowances of its offers.
+class AccountRules(msgspec.Struct, frozen=True):
+    """The operator's rules for accounts: how long they live, when their holders are told."""
+
+    lifecycle: LifecycleRules = FOR_EVER
+    notices: NoticeRules = NO_NOTICES
+
+
+NO_RULES: Final = AccountRules()
+
+
+def account_rules(settings: AccountsSettings) -> AccountRules:
+    """The rules that the operator has set.
 
     Raises:
-        OperationError: a malformed id, an unknown offer, a malformed identity, a negative or foreign opening balance.
+        AmountError: ``low_balance`` is not an amount.
     """
-    _check(new, catalogue)
-    account = Account(
-        new.account_id, new.opening.currency, LifecycleState.ACTIVE, 0, (), (), new.credit_limit_micro
-    )
-    purse = Purse(account, now_ms)
-    buckets = [
-        Bucket(MAIN_BUCKET, UnitType.MONEY, new.opening.micro, priority=1000),
-        *_allowances(new.offers, catalogue, now_ms),
-    ]
-    movements = tuple([purse.add_bucket(bucket) for bucket in buckets])
-    event = record_movement(
-        purse,
-        EventKind.OPENING,
-        movements,
-        event_id=f"opening:{new.account_id}",
-        time_zone=catalogue.time_zone,
-        subscriber_id=new.subscriber_id,
-    )
-    subscriber = Subscriber(
-        new.subscriber_id, new.account_id, LifecycleState.ACTIVE, new.identities, new.offers
-    )
-    return Opened(purse.account(), subscriber, (event,))
+    return AccountRules(lifecycle_rules(settings), notice_rules(settings))
 
 
-def add_subscriber(account: Account, new: NewSubscriber, catalogue: Catalogue, now_ms: int) -> Opened:
-    """Add a subscriber, with the allowances of its offers, to an account whose money it shares.
+class Done(msgspec.Struct, frozen=True):
+    """What an operation leads to: what is the very same as before is not written.
+
+    Attributes:
+        subscriber: as it is afterwards; None when the operation did not touch one.
+        agenda: lines of the agenda that it sets (epoch milliseconds) or removes (None), beside the account's own.
+    """
+
+    account: Account
+    events: tuple[ChargeEvent, ...]
+    subscriber: Subscriber | None = None
+    agenda: dict[str, int | None] = {}
+
+
+def check_identities(identities: tuple[str, ...]) -> None:
+    """Refuse what is no identity.
 
     Raises:
-        OperationError: a malformed id or identity, an unknown offer, too many buckets, or the account is closed.
+        OperationError: an unknown kind, or a number that is none.
     """
-    _check_subscriber(new, catalogue)
-    if account.state == LifecycleState.CLOSED:
-        raise OperationError(f"account {account.account_id} is closed")
-    purse = Purse(account, now_ms)
-    allowances = _allowances(new.offers, catalogue, now_ms, f"{new.subscriber_id}.")
-    if len(account.buckets) + len(allowances) > limits.BUCKETS_PER_ACCOUNT_MAX:
-        raise OperationError(
-            f"account {account.account_id} would have more than {limits.BUCKETS_PER_ACCOUNT_MAX} buckets:"
-            " give its subscribers offers without allowances of their own"
-        )
-    events: tuple[ChargeEvent, ...] = ()
-    if allowances:
-        event = record_movement(
-            purse,
-            EventKind.OPENING,
-            tuple([purse.add_bucket(bucket) for bucket in allowances]),
-            event_id=f"opening:{new.account_id}:{new.subscriber_id}",
-            time_zone=catalogue.time_zone,
-            subscriber_id=new.subscriber_id,
-        )
-        events = (event,)
-    subscriber = Subscriber(
-        new.subscriber_id, new.account_id, LifecycleState.ACTIVE, new.identities, new.offers
-    )
-    return Opened(purse.account(), subscriber, events)
-
-
-def _check_subscriber(new: NewAccount | NewSubscriber, catalogue: Catalogue) -> None:
-    for name in (new.account_id, new.subscriber_id):
-        if _ID.fullmatch(name) is None:
-            raise OperationError(f"{name!r} is not an id: 1 to 64 letters, digits and . _ @ + -")
-    for offer in new.offers:
-        if catalogue.offer(offer) is None:
-            raise OperationError(f"offer {offer!r} is not in catalogue {catalogue.version}")
-    for identity in new.identities:
+    for identity in identities:
         kind, _, value = identity.partition(":")
         if kind not in {"e164", "imsi", "sip", "nai", "private"} or not value:
             raise OperationError(
@@ -147,34 +116,22 @@ def _check_subscriber(new: NewAccount | NewSubscriber, catalogue: Catalogue) -> 
             )
 
 
-def _check(new: NewAccount, catalogue: Catalogue) -> None:
-    _check_subscriber(new, catalogue)
-    if new.opening.currency != catalogue.currency:
-        raise OperationError(f"{new.opening.currency} is not the catalogue's currency, {catalogue.currency}")
-    if new.opening.micro < 0 or new.credit_limit_micro < 0:
-        raise OperationError("an opening balance and a credit limit are not negative")
-    if max(new.opening.micro, new.credit_limit_micro) > limits.BALANCE_MICRO_MAX:
-        raise OperationError(f"an opening balance and a credit limit are {_BALANCE_MAX} at most")
+def top_up(
+    account: Account,
+    amount: Money,
+    *,
+    reference: str,
+    now_ms: int,
+    rules: AccountRules = NO_RULES,
+    bonus: tuple[Bucket, ...] = (),
+    reason: str = "",
+    event: str = "topup",
+) -> Done:
+    """Put money on an account, and with it what the operator adds; its dates move as the rules say.
 
-
-def _allowances(offers: tuple[str, ...], catalogue: Catalogue, now_ms: int, prefix: str = "") -> list[Bucket]:
-    """What offers bring in beside money; ``prefix`` keeps several subscribers' allowances apart."""
-    buckets: list[Bucket] = []
-    for offer_id in offers:
-        offer = catalogue.offer(offer_id)
-        for grant in offer.allowances if offer is not None else ():
-            until_ms = now_ms + grant.validity_days * _DAY_MS if grant.validity_days else 0
-            bucket_id = f"{prefix}{offer_id}.{grant.allowance}"
-            buckets.append(
-                Bucket(
-                    bucket_id, grant.unit_type, grant.units, 0, grant.allowance, grant.priority, 0, until_ms
-                )
-            )
-    return buckets
-
-
-def top_up(account: Account, amount: Money, *, reference: str, now_ms: int) -> tuple[Account, ChargeEvent]:
-    """Put money on an account.
+    Args:
+        bonus: buckets that come with it. reason: where the money comes from, such as ``voucher``.
+        event: what its event's id begins with: references of different origins may be the same.
 
     Raises:
         OperationError: nothing to put, no reference, too much money, or the account is closed.
@@ -182,19 +139,64 @@ def top_up(account: Account, amount: Money, *, reference: str, now_ms: int) -> t
     """
     if amount.micro <= 0:
         raise OperationError("a top-up is more than nothing")
+    check_reference(reference)
+    check_room(account, amount)
+    before = account.state
+    account = topped_up(account, now_ms, rules.lifecycle)
+    purse = Purse(account, now_ms)
+    event_id = f"{event}:{account.account_id}:{reference}"
+    movements = purse.credit((Hold(MAIN_BUCKET, amount.micro),))
+    for bucket in bonus:
+        kept = next((b for b in purse.buckets if b.bucket_id == bucket.bucket_id), None)
+        if kept is not None and not bucket.valid_until_ms:
+            movements += purse.credit((Hold(bucket.bucket_id, bucket.value),))
+        elif len(purse.buckets) < limits.BUCKETS_PER_ACCOUNT_MAX:
+            name = free_id(bucket.bucket_id, purse.buckets)
+            movements += (purse.add_bucket(msgspec.structs.replace(bucket, bucket_id=name)),)
+        else:
+            reason = f"{reason} no room for the bonus".lstrip()  # what was paid is credited all the same
+    events = [record_movement(purse, EventKind.TOP_UP, movements, event_id=event_id, reason=reason)]
+    if account.state != before:
+        events.extend(record_notices(purse, [state_notice(account)], event_id=event_id))
+    return Done(purse.account(), tuple(events))
+
+
+def state_notice(account: Account) -> Notice:
+    """Tells the state that an account has come to."""
+    return Notice(NoticeKind.ACCOUNT_STATE, account.state.name.lower())
+
+
+def check_reference(reference: str) -> None:
+    """Refuse what is no reference.
+
+    Raises:
+        OperationError: it is empty, too long, or not printable.
+    """
     if not reference or len(reference) > _REFERENCE_CHARACTERS_MAX or not reference.isprintable():
         raise OperationError(f"{reference!r} is not a reference: 1 to 128 printable characters")
+
+
+def check_room(account: Account, amount: Money) -> None:
+    """Refuse money that an account cannot take.
+
+    Raises:
+        OperationError: it would have too much, or is closed.
+        CurrencyMismatchError: another currency than the account's.
+    """
     if money_balance(account) + amount.micro > limits.BALANCE_MICRO_MAX:
-        raise OperationError(f"a balance is {_BALANCE_MAX} at most")
+        raise OperationError(f"a balance is {BALANCE_MAX} at most")
+    check_currency(account, amount)
+    if account.state in {LifecycleState.CLOSED, LifecycleState.RECYCLED}:
+        raise OperationError(f"account {account.account_id} is {account.state.name.lower()}")
+
+
+def check_currency(account: Account, amount: Money) -> None:
+    """Refuse money in another currency than the account's.
+
+    Raises:
+        CurrencyMismatchError: with both.
+    """
     if amount.currency != account.currency:
         raise CurrencyMismatchError(
             f"account {account.account_id} is in {account.currency}, not {amount.currency}"
         )
-    if account.state == LifecycleState.CLOSED:
-        raise OperationError(f"account {account.account_id} is closed")
-    purse = Purse(account, now_ms)
-    movements = purse.credit((Hold(MAIN_BUCKET, amount.micro),))
-    event = record_movement(
-        purse, EventKind.TOP_UP, movements, event_id=f"topup:{account.account_id}:{reference}"
-    )
-    return purse.account(), event

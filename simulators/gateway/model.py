@@ -1,7 +1,7 @@
 """What a simulated gateway asks and hears, without a protocol in it; and the steps of a simulated subscriber."""
 
 from collections.abc import Generator
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Final
 
 import msgspec
@@ -44,6 +44,13 @@ class Units(msgspec.Struct, frozen=True, omit_defaults=True):
                 return self.service_specific_units or 0
 
 
+class Demand(Enum):
+    """What a server asks of a gateway about a session (RFC 8506 section 5.5, RFC 6733 section 8.5)."""
+
+    REAUTHORISE = "reauthorise"
+    ABORT = "abort"
+
+
 class ReportingReason(IntEnum):
     """3GPP Reporting-Reason (TS 32.299 section 7.2.175): why use is reported."""
 
@@ -51,6 +58,7 @@ class ReportingReason(IntEnum):
     FINAL = 2
     QUOTA_EXHAUSTED = 3
     VALIDITY_TIME = 4
+    FORCED_REAUTHORISATION = 7
 
 
 class Subscriber(msgspec.Struct, frozen=True):

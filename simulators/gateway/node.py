@@ -10,11 +10,16 @@ from typing import Any, Final, Protocol, Self
 
 import msgspec
 from diameter.message.commands.capabilities_exchange import CapabilitiesExchangeAnswer
+from diameter.message.commands.disconnect_peer import DisconnectPeerRequest
 from diameter.message.constants import (
     APP_DIAMETER_CREDIT_CONTROL_APPLICATION,
+    CMD_ABORT_SESSION,
     CMD_RE_AUTH,
+    E_DISCONNECT_CAUSE_REBOOTING,
     E_RESULT_CODE_DIAMETER_COMMAND_UNSUPPORTED,
+    E_RESULT_CODE_DIAMETER_LIMITED_SUCCESS,
     E_RESULT_CODE_DIAMETER_SUCCESS,
+    E_RESULT_CODE_DIAMETER_UNKNOWN_SESSION_ID,
 )
 from diameter.node import Node
 from diameter.node.application import Application
@@ -29,8 +34,9 @@ from diameter.node.peer import (
     PeerConnection,
 )
 
+from ocs.messages import CCRequestType
 from simulators.gateway.codec import encode_request
-from simulators.gateway.model import CreditRequest
+from simulators.gateway.model import CreditRequest, Demand
 
 _CREDIT_CONTROL_ANSWER: Final = 272
 _REQUEST_BIT: Final = 0x8000_0000
@@ -58,6 +64,13 @@ class Arrived(msgspec.Struct, frozen=True):
     frame: bytes
 
 
+class Demanded(msgspec.Struct, frozen=True):
+    """The server has asked something about a session, and was answered."""
+
+    session_id: str
+    demand: Demand
+
+
 class Transport(Protocol):
     """Sends requests and hands over what comes back: a Diameter node, or a fake in tests."""
 
@@ -69,8 +82,8 @@ class Transport(Protocol):
         """
         ...
 
-    def receive(self, timeout_s: float) -> Arrived | None:
-        """The next answer; None when none came in time."""
+    def receive(self, timeout_s: float) -> Arrived | Demanded | None:
+        """The next answer, or what the server demands; None when nothing came in time."""
         ...
 
     def forget(self, sent: Sent) -> None:
@@ -78,12 +91,33 @@ class Transport(Protocol):
         ...
 
 
+# Re-Auth-Request is answered with 2002, as a Credit-Control-Request follows (RFC 8506 section 5.5).
+_DEMANDS: Final = {
+    CMD_RE_AUTH: (Demand.REAUTHORISE, E_RESULT_CODE_DIAMETER_LIMITED_SUCCESS),
+    CMD_ABORT_SESSION: (Demand.ABORT, E_RESULT_CODE_DIAMETER_SUCCESS),
+}
+
+
 class _GatewayApplication(Application):
-    """Answers what the server asks of a gateway: Re-Auth is accepted, nothing else is known."""
+    """Answers what the server asks of a gateway, and hands it on to the session's subscriber.
+
+    Attributes:
+        sessions: those that the gateway has open; of others it says that it does not know them.
+    """
+
+    def __init__(self, demanded: "queue.SimpleQueue[Arrived | Demanded]") -> None:
+        super().__init__(APP_DIAMETER_CREDIT_CONTROL_APPLICATION, is_auth_application=True)
+        self.sessions: set[str] = set()
+        self._demanded = demanded
 
     def handle_request(self, message: Any) -> None:
-        known = message.header.command_code == CMD_RE_AUTH
-        result = E_RESULT_CODE_DIAMETER_SUCCESS if known else E_RESULT_CODE_DIAMETER_COMMAND_UNSUPPORTED
+        demand, result = _DEMANDS.get(
+            message.header.command_code, (None, E_RESULT_CODE_DIAMETER_COMMAND_UNSUPPORTED)
+        )
+        if demand is not None and message.session_id not in self.sessions:
+            result = E_RESULT_CODE_DIAMETER_UNKNOWN_SESSION_ID
+        elif demand is not None:
+            self._demanded.put(Demanded(message.session_id, demand))
         self.send_answer(self.generate_answer(message, result_code=result))
 
 
@@ -98,7 +132,7 @@ class _ListeningNode(Node):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.answers: queue.SimpleQueue[Arrived] = queue.SimpleQueue()
+        self.answers: queue.SimpleQueue[Arrived | Demanded] = queue.SimpleQueue()
         self.refusal = ""
 
     def _connect_to_peer(self, peer: Peer) -> None:
@@ -130,6 +164,16 @@ class _ListeningNode(Node):
             self.refusal = f"the server refuses us with Result-Code {message.result_code}{reason}"
         super().receive_cea(conn, message)
 
+    def receive_dpr(self, conn: PeerConnection, message: DisconnectPeerRequest) -> None:
+        """Come back to a server that only restarts, and stay away from one that wants no more of us.
+
+        The package stays away from both. Source: RFC 6733 section 5.4.3.
+        """
+        cause: Any = message.disconnect_cause  # an integer, whatever the package's annotation says
+        for peer in self.peers.values():
+            peer.always_reconnect = cause == E_DISCONNECT_CAUSE_REBOOTING
+        super().receive_dpr(conn, message)
+
     def close_connection_socket(
         self, conn: PeerConnection, disconnect_reason: int = DISCONNECT_REASON_UNKNOWN
     ) -> None:
@@ -156,7 +200,7 @@ class _ListeningNode(Node):
 class _FrameSplitter:
     """Stands before a connection's input: credit-control answers to us, all else to the package."""
 
-    def __init__(self, connection: PeerConnection, answers: "queue.SimpleQueue[Arrived]") -> None:
+    def __init__(self, connection: PeerConnection, answers: "queue.SimpleQueue[Arrived | Demanded]") -> None:
         self._connection = connection
         self._pass_on = connection.add_in_bytes
         self._answers = answers
@@ -216,7 +260,7 @@ class GatewayNode:
             is_persistent=True,
         )
         peer.reconnect_wait = 1
-        application = _GatewayApplication(APP_DIAMETER_CREDIT_CONTROL_APPLICATION, is_auth_application=True)
+        application = _GatewayApplication(node.answers)
         node.add_application(application, [peer])
         self._node, self._application = node, application
         node.start()
@@ -258,6 +302,10 @@ class GatewayNode:
             )
             message.header.application_id = APP_DIAMETER_CREDIT_CONTROL_APPLICATION
             message.header.end_to_end_identifier = node.end_to_end_seq.next_sequence()
+        if request.request_type is CCRequestType.TERMINATION:
+            application.sessions.discard(request.session_id)
+        elif request.request_type is CCRequestType.INITIAL:
+            application.sessions.add(request.session_id)
         # Routing fills in a new Hop-by-Hop-Id where it finds none.
         message.header.hop_by_hop_identifier = 0
         message.header.is_retransmit = again is not None
@@ -274,8 +322,8 @@ class GatewayNode:
         """A request is settled and will not be sent again."""
         self._messages.pop(sent.end_to_end, None)
 
-    def receive(self, timeout_s: float) -> Arrived | None:
-        """The next answer; see :class:`Transport`."""
+    def receive(self, timeout_s: float) -> Arrived | Demanded | None:
+        """The next answer or demand; see :class:`Transport`."""
         if self._node is None:
             return None
         with contextlib.suppress(queue.Empty):

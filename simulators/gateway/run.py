@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from ocs.messages import CCRequestType
 from simulators.gateway.behaviour import Plot
 from simulators.gateway.codec import MalformedAnswerError, decode_answer
 from simulators.gateway.expectations import check_answer, check_frame, check_repeat
@@ -21,7 +22,7 @@ from simulators.gateway.model import (
     CreditAnswer,
     CreditRequest,
 )
-from simulators.gateway.node import Arrived, NotConnectedError, Sent, Transport
+from simulators.gateway.node import Arrived, Demanded, NotConnectedError, Sent, Transport
 from simulators.gateway.sessions import Leaving
 from simulators.gateway.tally import Tally
 
@@ -71,6 +72,7 @@ class RunReport(msgspec.Struct):
         failures: broken expectations, one sentence each (the first thousand; ``failed`` counts all).
         results: Result-Code to number of requests; 0 is no answer.
         timed: answers with success to a first sending: those that the latencies are of.
+        demands: what the server asked of its own accord: Re-Auth- and Abort-Session-Requests.
     """
 
     requests: int = 0
@@ -84,6 +86,7 @@ class RunReport(msgspec.Struct):
     timed: int = 0
     latency_max_s: float = 0.0
     latency_sum_s: float = 0.0
+    demands: int = 0
 
     @property
     def latency_mean_s(self) -> float | None:
@@ -143,6 +146,7 @@ class GatewayRun:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._waiting: dict[int, _Pending] = {}
+        self._open: dict[str, _Life] = {}
         self._next_send_s = 0.0
         session_numbers = itertools.count(1)
 
@@ -198,7 +202,9 @@ class GatewayRun:
             heapq.heappop(self._events)[2]()
         due_s = self._events[0][0] if self._events else until_s
         arrived = self._transport.receive(max(0.0, min(due_s, until_s) - self._clock()))
-        if arrived is not None:
+        if isinstance(arrived, Demanded):
+            self._heed(arrived)
+        elif arrived is not None:
             self._take(arrived)
 
     def _at(self, when_s: float, do: Callable[[], None]) -> None:
@@ -228,11 +234,23 @@ class GatewayRun:
         life.wake = 0
         self._advance(life, (self._clock() - life.paused_s) * self._settings.time_scale)
 
+    def _heed(self, demanded: Demanded) -> None:
+        """Pass what the server demands to the session's subscriber, whose pause it cuts short."""
+        self.report.demands += 1
+        life = self._open.get(demanded.session_id)
+        if life is None:
+            return
+        self._leaving.demands[demanded.session_id] = demanded.demand
+        if life.wake:
+            self._wake(life, life.wake)
+
     # --- requests ------------------------------------------------------------------------------------------------
 
     def _ask(self, pending: _Pending) -> None:
         """Send a request when the rate allows."""
         self.report.requests += 1
+        if pending.request.request_type is CCRequestType.INITIAL:
+            self._open[pending.request.session_id] = pending.life
         now_s = self._clock()
         rate = self._settings.rate_per_s
         if rate is None:
@@ -319,6 +337,9 @@ class GatewayRun:
             self.report.latency_sum_s += elapsed_s
             self.report.latency_max_s = max(self.report.latency_max_s, elapsed_s)
         self.tally.record(pending.request, answer)
+        if pending.request.request_type is CCRequestType.TERMINATION:
+            self._open.pop(pending.request.session_id, None)
+            self._leaving.demands.pop(pending.request.session_id, None)
         if self._observe is not None:
             self._observe(Exchange(pending.request, answer, elapsed_s, pending.sendings))
         self._advance(pending.life, answer)

@@ -18,6 +18,7 @@ from simulators.gateway.model import (
     Behaviour,
     CreditAnswer,
     CreditRequest,
+    Demand,
     Pause,
     ReportingReason,
     ServiceReport,
@@ -38,10 +39,15 @@ _IDLE_SHARE: Final = 0.1
 
 
 class Leaving:
-    """Tells a session that its subscriber is about to leave: it ends as soon as it can."""
+    """Tells a session that its subscriber is about to leave: it ends as soon as it can; or what the server demands.
+
+    Attributes:
+        demands: by Session-Id, what the server wants and the session has not seen yet.
+    """
 
     def __init__(self) -> None:
         self.now = False
+        self.demands: dict[str, Demand] = {}
 
 
 class Session(msgspec.Struct):
@@ -56,6 +62,10 @@ class Session(msgspec.Struct):
     multiple_services: bool = True
     destination_host: str = ""
     next_number: int = 0
+
+    def demanded(self) -> Demand | None:
+        """What the server has demanded since the last time that this was asked."""
+        return self.leaving.demands.pop(self.session_id, None)
 
     def ask(
         self,
@@ -231,8 +241,13 @@ def _metered(session: Session, flows: list[Flow]) -> Behaviour:
     while not refused and not session.leaving.now and any(flow.open and flow.wants for flow in flows):
         active = [flow for flow in flows if flow.open]
         passed = yield Pause(min(flow.seconds_to_report() for flow in active))
+        demand = session.demanded()
         for flow in active:
             flow.use(passed if isinstance(passed, float) else 0.0)
+            if demand is Demand.REAUTHORISE and flow.reason is None:
+                flow.reason = ReportingReason.FORCED_REAUTHORISATION
+        if demand is Demand.ABORT:
+            break
         due = [flow for flow in active if flow.reason is not None]
         if not due or session.leaving.now:
             continue
@@ -284,6 +299,8 @@ def _come_back(
     yield Pause(_REDIRECTED_S)
     if session.leaving.now:
         return True
+    if session.demanded() is Demand.ABORT:
+        return False
     reports = tuple(
         ServiceReport(rating_group=flow.rating_group, requested=_requested(session.service)) for flow in ended
     )

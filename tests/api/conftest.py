@@ -1,14 +1,25 @@
 """A reader and workers as the HTTP side sees them, without a store."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 
-from ocs.api.reader import CursorError, Page, ReaderUnavailableError
+from ocs.api.access import AccessGuard
+from ocs.api.gate import Gate
+from ocs.api.parts import Parts, build_parts
+from ocs.api.reader import CursorError, Page, StoreBalanceReader
+from ocs.api.server import create_app
+from ocs.api.threads import ReaderUnavailableError
+from ocs.api.tokens import Scope, TokenStore, make_token
+from ocs.api.views import CatalogueView, iso_time
+from ocs.balance.client import BalanceClient
 from ocs.balance.model import (
     Account,
     Bucket,
@@ -17,11 +28,25 @@ from ocs.balance.model import (
     Session,
     SessionService,
     SessionState,
+    Subscriber,
 )
+from ocs.balance.store_admin import connect, set_up_store
+from ocs.balance.store_client import StoreClient
+from ocs.clock import Clock, ManualClock
+from ocs.events import ChargeEvent
 from ocs.messages import NO_CONTEXT, Service
 from ocs.metrics import Counter, Histogram, Registry
+from ocs.rating import Catalogue
+from ocs.settings import HttpSettings, VoucherSettings
+from ocs.settings_file import is_loopback
+from ocs.subscribers.service import SubscriberService
+from ocs.subscribers.voucher_service import VoucherService
 from ocs.units import UnitType
 from ocs.worker_channel import WorkerChannel, serve_worker_channel
+from tests.support.catalogue import lab_catalogue
+from tests.support.charged_store import LIBRARY, NOW_MS, started_server
+
+PARTITIONS = 4
 
 
 def account(account_id: str) -> Account:
@@ -75,6 +100,20 @@ class FakeReader:
     async def get_session(self, session_id: str) -> Session | None:
         await self._fail()
         return self.sessions.get(session_id)
+
+    async def locate(self, identity: str) -> tuple[str, str] | None:
+        await self._fail()
+        return ("a1", "s1") if identity == "e164:491710000001" else None
+
+    async def get_subscriber(self, account_id: str, subscriber_id: str) -> Subscriber | None:
+        await self._fail()
+        return Subscriber(
+            subscriber_id, account_id, LifecycleState.ACTIVE, ("e164:491710000001",), ("basic",)
+        )
+
+    async def list_events(self, account_id: str, cursor: str, limit: int) -> Page[ChargeEvent]:
+        await self._fail()
+        return Page(())
 
     async def count_open_sessions(self) -> int:
         await self._fail()
@@ -135,3 +174,139 @@ def find():
 @pytest.fixture
 def dead_worker(tmp_path: Path) -> WorkerChannel:
     return WorkerChannel("worker-9", tmp_path / "worker-9.sock")
+
+
+# --- The application ---------------------------------------------------------------------------------------------
+
+EVERYTHING = tuple(str(scope) for scope in Scope)
+
+
+class FakeHash:
+    """What tokens need of redis-py."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, bytes] = {}
+
+    def hlen(self, key: str) -> int:
+        return len(self.fields)
+
+    def hset(self, key: str, field: str, value: bytes) -> None:
+        self.fields[field] = value
+
+    def hget(self, key: str, field: str) -> bytes | None:
+        return self.fields.get(field)
+
+    def hvals(self, key: str) -> list[bytes]:
+        return list(self.fields.values())
+
+    def hdel(self, key: str, field: str) -> int:
+        return 0 if self.fields.pop(field, None) is None else 1
+
+
+class FakeBackstage:
+    """Services on a store, with the lab's catalogue."""
+
+    def __init__(self, client: BalanceClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self.reauthorised: list[tuple[str, str]] = []
+
+    def catalogue(self) -> Catalogue:
+        return lab_catalogue()
+
+    def service(self) -> SubscriberService:
+        return SubscriberService(self._client, lab_catalogue(), self._clock)
+
+    def vouchers(self) -> VoucherService:
+        return VoucherService(self.service().office, "secret", VoucherSettings())
+
+    def publications(self) -> tuple[CatalogueView, ...]:
+        return (CatalogueView("v1", iso_time(0), iso_time(0), from_folder=True, in_force=True),)
+
+    def reauthorise(self, *, session_id: str, account_id: str) -> int:
+        self.reauthorised.append((session_id, account_id))
+        return 1
+
+
+@pytest.fixture
+def tokens() -> TokenStore:
+    return TokenStore(FakeHash())
+
+
+@pytest.fixture
+def token(tokens: TokenStore) -> str:
+    """The text of a token that may do everything."""
+    made, text = make_token("tests", EVERYTHING, now_ms=0)
+    tokens.add(made)
+    return text
+
+
+@pytest.fixture
+def make_parts(tokens: TokenStore) -> Callable[..., Parts]:
+    """Makes the application's parts, on a store where the test needs one."""
+
+    def make(reader: Any, workers: Any, *, store: Any = None, client: Any = None, **settings: Any) -> Parts:
+        clock = ManualClock(NOW_MS)
+        built = build_parts(
+            HttpSettings(**settings),
+            reader,
+            found(),
+            store=store,
+            client=client,
+            backstage=FakeBackstage(client, clock),
+            clock=clock,
+            registry=Registry(),
+        )
+        is_open = is_loopback(settings.get("host", "127.0.0.1")) and not settings.get("reads_need_token")
+        guard = AccessGuard(tokens, clock, reads_are_open=is_open)
+        background = () if store is None else built.background
+        workers = built.workers if workers is None else workers
+        return replace(built, workers=workers, guard=guard, background=background)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """A server for a file of tests."""
+    with started_server(tmp_path_factory.mktemp("store")) as url:
+        yield url
+
+
+@pytest.fixture
+def store(store_url: str) -> Generator[StoreClient]:
+    """That server, emptied and set up."""
+    with connect(store_url) as connection:
+        connection.flushall()
+        set_up_store(connection, partitions=PARTITIONS, now_s=1, library=LIBRARY)
+        yield connection
+
+
+@pytest.fixture
+def balance(store: StoreClient) -> BalanceClient:
+    return BalanceClient(store, partitions=PARTITIONS)
+
+
+@pytest.fixture
+async def api(make_parts, store: StoreClient, balance: BalanceClient, token: str):
+    """A client with a token, of an application on a real store."""
+    reader = StoreBalanceReader(store, partitions=PARTITIONS)
+    parts = make_parts(reader, None, store=store, client=balance)
+    async with connected(parts, token) as client:
+        yield client
+
+
+@contextlib.asynccontextmanager
+async def connected(parts: Parts, token: str = "") -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of an application, without a socket between."""
+    app: Any = Gate(create_app(parts), parts.clock)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
+        yield client
+
+
+@pytest.fixture
+def connect_to():
+    """Makes a client of an application."""
+    return connected

@@ -2,13 +2,34 @@
 
 from http import HTTPStatus
 
+import msgspec
 from litestar.exceptions import HTTPException, InternalServerException, NotFoundException
 from litestar.testing import RequestFactory
 
-from ocs.api.problems import MEDIA_TYPE, on_bad_cursor, on_fault, on_http_exception, on_unavailable
-from ocs.api.reader import CursorError, ReaderUnavailableError
+from ocs.api.problems import (
+    MEDIA_TYPE,
+    AccessError,
+    on_bad_amount,
+    on_bad_cursor,
+    on_fault,
+    on_http_exception,
+    on_refused_access,
+    on_refused_operation,
+    on_tmf_error,
+    on_unavailable,
+    on_unclear,
+    plain_problem,
+)
+from ocs.api.reader import CursorError
+from ocs.api.threads import ReaderUnavailableError
+from ocs.api.tmf.errors import TmfError
+from ocs.balance.client import StoreBusyError
+from ocs.subscribers.operations import OperationError
+from ocs.units import AmountError
+from tests.support.swagger import Definitions
 
 REQUEST = RequestFactory().get("/")
+TMF_REQUEST = RequestFactory().get("/tmf-api/prepayBalanceManagement/v4/bucket")
 
 
 def test_refusal_names_its_status_and_reason():
@@ -48,3 +69,41 @@ def test_store_that_is_away_asks_to_come_again():
 def test_made_up_cursor_is_refused_without_repeating_it():
     response = on_bad_cursor(REQUEST, CursorError("<script>"))
     assert (response.status_code, "script" in response.content.detail) == (400, False)
+
+
+def test_below_tmf_api_errors_have_the_tm_forums_body():
+    """See ocs.api.tmf.errors."""
+    for response, status in (
+        (on_http_exception(TMF_REQUEST, NotFoundException("there is no such bucket")), 404),
+        (on_tmf_error(TMF_REQUEST, TmfError(409, "used")), 409),
+        (on_fault(TMF_REQUEST, RuntimeError("hunter2")), 500),
+        (on_unavailable(TMF_REQUEST, ReaderUnavailableError("hunter2")), 503),
+        (on_refused_access(TMF_REQUEST, AccessError(401, "a token", {"WWW-Authenticate": "Bearer"})), 401),
+        (on_bad_amount(TMF_REQUEST, AmountError("fine")), 400),
+    ):
+        body = msgspec.json.decode(response.content)
+        Definitions("TMF654-PrepayBalance-v4.0.0.swagger.json").check(body, "Error")
+        assert (response.status_code, body["code"], body["status"]) == (status, str(status), str(status))
+        assert "hunter2" not in str(body)
+
+
+def test_unclear_write_may_be_sent_again():
+    response = on_unclear(REQUEST, StoreBusyError("hunter2"))
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert "same reference" in response.content.detail and "hunter2" not in response.content.detail
+
+
+def test_refused_operation_is_a_conflict_that_says_why():
+    response = on_refused_operation(REQUEST, OperationError("account A1 is closed"))
+    assert (response.status_code, response.content.detail) == (409, "account A1 is closed")
+
+
+def test_refused_access_carries_its_challenge():
+    response = on_refused_access(REQUEST, AccessError(401, "a token", {"WWW-Authenticate": "Bearer"}))
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_plain_problem_is_an_answer_of_its_own():
+    head, body = plain_problem("/x", 503, "late", {"Retry-After": "1"})
+    assert (head["status"], dict(head["headers"])[b"content-type"]) == (503, MEDIA_TYPE.encode())
+    assert msgspec.json.decode(body["body"])["detail"] == "late"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from ocs.api.reader import CursorError, ReaderUnavailableError, StoreBalanceReader
+from ocs.api.reader import CursorError, StoreBalanceReader
+from ocs.api.threads import ReaderUnavailableError
 from ocs.balance import keys
 from ocs.balance.embedded import EmbeddedStore
 from ocs.balance.model import Account, LifecycleState, Session, SessionState, encode_value

@@ -7,7 +7,6 @@ import httpx
 import msgspec
 import pytest
 
-from ocs.api.server import create_app
 from ocs.api.workers import WorkerOverview
 from ocs.clock import ManualClock
 from ocs.metrics import Registry
@@ -21,9 +20,8 @@ def workers(channels, find, reader) -> WorkerOverview:
 
 
 @pytest.fixture
-async def client(workers, reader):
-    transport = httpx.ASGITransport(create_app(reader, workers), raise_app_exceptions=False)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://ocs.test") as client:
+async def client(make_parts, connect_to, workers, reader):
+    async with connect_to(make_parts(reader, workers)) as client:
         yield client
 
 
@@ -50,8 +48,8 @@ async def test_readiness_names_what_was_looked_at(client):
 async def test_readiness_without_the_store_is_a_503_that_says_why(client, reader):
     reader.break_down()
     content = problem(await client.get("/readyz"), 503)
-    assert content["detail"] == "the store does not answer"
-    assert content["checks"][0] == {"name": "store", "ok": False, "detail": "the store does not answer"}
+    assert content["detail"] == "not all of the store answers"
+    assert content["checks"][0] == {"name": "store", "ok": False, "detail": "not all of the store answers"}
 
 
 async def test_metrics_are_prometheus_text(client):
@@ -112,7 +110,7 @@ async def test_what_is_not_there_is_a_404(client):
 
 
 async def test_other_methods_are_refused(client):
-    problem(await client.post("/api/v1/accounts", content=b"{}"), 405)
+    problem(await client.delete("/api/v1/accounts"), 405)
 
 
 @pytest.mark.parametrize(
@@ -140,17 +138,6 @@ async def test_fault_of_ours_is_a_500_and_shows_nothing_of_itself(client, reader
     reader.error = RuntimeError("hunter2")
     response = await client.get("/api/v1/accounts/a1")
     assert problem(response, 500) == {"title": "Internal Server Error", "status": 500}
-
-
-async def test_openapi_describes_every_resource(client):
-    document = (await client.get("/openapi.json")).json()
-    assert document["openapi"].startswith("3.")
-    assert set(document["paths"]) == {
-        "/healthz", "/readyz", "/metrics", "/api/v1/status", "/api/v1/peers", "/api/v1/accounts",
-        "/api/v1/accounts/{account_id}", "/api/v1/sessions", "/api/v1/sessions/{session_id}",
-    }  # fmt: skip
-    for path in document["paths"].values():
-        assert path["get"]["description"]
 
 
 async def test_status_page_brings_its_parts_and_allows_no_others(client):

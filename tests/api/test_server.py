@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-from collections.abc import Sequence
 from functools import partial
 
 import httpx
@@ -10,41 +9,39 @@ import pytest
 import structlog
 import trio
 
+from ocs.api.parts import Parts
 from ocs.api.server import HttpAddressError, _held_back_logger, run_http
+from ocs.api.workers import WorkerOverview
 from ocs.clock import ManualClock
 from ocs.log import RepeatLimiter
 from ocs.metrics import Registry
 from ocs.settings import HttpSettings, Settings
-from ocs.worker_channel import WorkerChannel
 
 pytestmark = pytest.mark.bounded(20)
 
 
-async def start(nursery: trio.Nursery, reader, channels, http: HttpSettings, **arguments) -> str:
+async def start(nursery: trio.Nursery, parts: Parts, http: HttpSettings, **arguments) -> str:
     """Serve in the background; returns HOST:PORT."""
     send, receive = trio.open_memory_channel[str](1)
-
-    async def find_channels() -> Sequence[WorkerChannel]:
-        await trio.lowlevel.checkpoint()
-        return channels
-
-    nursery.start_soon(
-        partial(
-            run_http,
-            Settings(http=http),
-            reader,
-            find_channels,
-            ready=send.send_nowait,
-            registry=Registry(),
-            **arguments,
-        )
-    )
+    nursery.start_soon(partial(run_http, Settings(http=http), parts, ready=send.send_nowait, **arguments))
     return await receive.receive()
 
 
+@pytest.fixture
+def parts(make_parts, find, reader) -> Parts:
+    workers = WorkerOverview(find(), reader, ManualClock(0), registry=Registry())
+    return make_parts(reader, workers)
+
+
+@pytest.fixture
+def with_workers(make_parts, find, channels, reader) -> Parts:
+    workers = WorkerOverview(find(*channels), reader, ManualClock(0), registry=Registry())
+    return make_parts(reader, workers)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-async def test_port_0_is_any_free_port_and_is_reported(nursery: trio.Nursery, reader, channels, host: str):
-    address = await start(nursery, reader, channels, HttpSettings(host=host, port=0))
+async def test_port_0_is_any_free_port_and_is_reported(nursery: trio.Nursery, with_workers, host: str):
+    address = await start(nursery, with_workers, HttpSettings(host=host, port=0))
     assert not address.endswith(":0")
     async with httpx.AsyncClient(base_url=f"http://{address}") as client:
         assert (await client.get("/readyz")).json()["ready"] is True
@@ -53,19 +50,19 @@ async def test_port_0_is_any_free_port_and_is_reported(nursery: trio.Nursery, re
         assert "server" not in response.headers
 
 
-async def test_port_that_is_taken_is_one_line_with_the_remedy(reader, find):
+async def test_port_that_is_taken_is_one_line_with_the_remedy(parts):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(HttpAddressError) as caught:
-            await run_http(Settings(http=HttpSettings(port=port)), reader, find(), ready=lambda _: None)
+            await run_http(Settings(http=HttpSettings(port=port)), parts, ready=lambda _: None)
     assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-async def test_shutdown_ends_it_and_frees_the_port(reader):
+async def test_shutdown_ends_it_and_frees_the_port(parts):
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-        address = await start(nursery, reader, (), HttpSettings(port=0), shutdown=stop.wait)
+        address = await start(nursery, parts, HttpSettings(port=0), shutdown=stop.wait)
         async with httpx.AsyncClient(base_url=f"http://{address}") as client:
             assert (await client.get("/healthz")).status_code == 200
         stop.set()
@@ -73,23 +70,23 @@ async def test_shutdown_ends_it_and_frees_the_port(reader):
         await trio.open_tcp_stream("127.0.0.1", int(address.rpartition(":")[2]))
 
 
-async def test_cancellation_ends_it(reader):
+async def test_cancellation_ends_it(parts):
     async with trio.open_nursery() as nursery:
-        address = await start(nursery, reader, (), HttpSettings(port=0))
+        address = await start(nursery, parts, HttpSettings(port=0))
         nursery.cancel_scope.cancel()
     assert address
 
 
-async def test_listening_beyond_loopback_is_warned_about(reader):
+async def test_listening_beyond_loopback_is_warned_about(parts):
     with structlog.testing.capture_logs() as lines:
         async with trio.open_nursery() as nursery:
-            await start(nursery, reader, (), HttpSettings(host="0.0.0.0", port=0))
+            await start(nursery, parts, HttpSettings(host="0.0.0.0", port=0))
             nursery.cancel_scope.cancel()
     assert [line["event"] for line in lines] == ["http_open_to_the_network"]
 
 
-async def test_caller_that_talks_nonsense_harms_no_other(nursery: trio.Nursery, reader):
-    address = await start(nursery, reader, (), HttpSettings(port=0))
+async def test_caller_that_talks_nonsense_harms_no_other(nursery: trio.Nursery, parts):
+    address = await start(nursery, parts, HttpSettings(port=0))
     port = int(address.rpartition(":")[2])
     async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
         await stream.send_all(b"\x01\x00\x00\x14nonsense\r\n\r\n")
@@ -123,9 +120,9 @@ HOSTILE = {
 @pytest.mark.parametrize("octets", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("reads", [True, False])
 async def test_no_client_ends_the_process_or_the_connection_of_another(
-    nursery: trio.Nursery, reader, octets: bytes, reads: bool
+    nursery: trio.Nursery, parts, octets: bytes, reads: bool
 ):
-    address = await start(nursery, reader, (), HttpSettings(port=0))
+    address = await start(nursery, parts, HttpSettings(port=0))
     port = int(address.rpartition(":")[2])
     async with httpx.AsyncClient(base_url=f"http://{address}") as client:
         assert (await client.get("/healthz")).status_code == 200
@@ -142,9 +139,9 @@ async def test_no_client_ends_the_process_or_the_connection_of_another(
             assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_connections_that_fail_are_one_line_without_a_traceback(nursery: trio.Nursery, reader):
+async def test_connections_that_fail_are_one_line_without_a_traceback(nursery: trio.Nursery, parts):
     with structlog.testing.capture_logs() as lines:
-        address = await start(nursery, reader, (), HttpSettings(port=0))
+        address = await start(nursery, parts, HttpSettings(port=0))
         for _ in range(5):
             async with await trio.open_tcp_stream("127.0.0.1", int(address.rpartition(":")[2])) as stream:
                 await stream.send_all(HOSTILE["an HTTP/2 upgrade with settings that are none"])

@@ -101,7 +101,7 @@ async def test_not_ready_while_the_store_does_not_answer(channels, reader):
     reader.break_down()
     workers = overview(channels, reader)
     readiness = await workers.readiness()
-    assert (readiness.ready, readiness.checks[0].detail) == (False, "the store does not answer")
+    assert (readiness.ready, readiness.checks[0].detail) == (False, "not all of the store answers")
     assert (await workers.status()).open_sessions is None
 
 

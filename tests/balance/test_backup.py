@@ -298,6 +298,10 @@ def test_time_before_the_snapshot_is_refused(make: Callable[[], Backup], tmp_pat
     made = make()
     with pytest.raises(BackupError, match=r"reaches back to .* and no further: take an earlier backup"):
         restore(tmp_path / "backup", tmp_path / "new", now_s=LATER_S, until_s=made.earliest_s - 1)
+    future_s = max(LATER_S, made.latest_s) + 1
+    with pytest.raises(BackupError, match="lies in the future"):
+        restore(tmp_path / "backup", tmp_path / "new", now_s=LATER_S, until_s=future_s)
+    assert not (tmp_path / "new").exists()
     assert not (tmp_path / "new").exists()
 
 

@@ -33,8 +33,10 @@ def ledger() -> Ledger:
     return ledger
 
 
-def kept(ledger: Ledger, *, ttl_ms: int = NO_TIME_TO_LIVE, scheduled_ms: int | None = 0) -> KeptSession:
-    return KeptSession("a", SESSION, ledger.sessions[SESSION], ttl_ms, scheduled_ms)
+def kept(
+    ledger: Ledger, *, ttl_ms: int = NO_TIME_TO_LIVE, scheduled_ms: int | None = 0, is_listed: bool = True
+) -> KeptSession:
+    return KeptSession("a", SESSION, ledger.sessions[SESSION], ttl_ms, scheduled_ms, "", is_listed)
 
 
 def tail_of(ledger: Ledger, checkpoint: Checkpoint = OPENED, *, skip: int = 0) -> Tail:
@@ -140,11 +142,20 @@ def test_open_session_with_its_deadline_and_without_a_time_to_live_is_right(ledg
 
 def test_closed_session_that_will_be_forgotten_is_right(ledger: Ledger) -> None:
     ledger.ask(termination(2, mscc(1, used=octets(10))))
-    assert session_kinds(kept(ledger, ttl_ms=1000, scheduled_ms=None)) == []
+    assert session_kinds(kept(ledger, ttl_ms=1000, scheduled_ms=None, is_listed=False)) == []
 
 
 def test_open_session_off_the_deadlines_is_found(ledger: Ledger) -> None:
     assert session_kinds(kept(ledger, scheduled_ms=None)) == [FindingKind.DEADLINE_MISSING]
+
+
+def test_open_session_off_the_list_of_open_ones_is_found(ledger: Ledger) -> None:
+    assert session_kinds(kept(ledger, is_listed=False)) == [FindingKind.OPEN_LIST]
+
+
+def test_session_on_the_list_of_open_ones_that_is_none_is_found() -> None:
+    gone = KeptSession("a", "s", None, ABSENT_KEY, None, "", is_listed=True)
+    assert session_kinds(gone) == [FindingKind.OPEN_LIST]
 
 
 def test_open_session_that_is_looked_at_too_late_is_found(ledger: Ledger) -> None:

@@ -4,8 +4,10 @@ import threading
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 from ocs import limits
 from ocs.balance import keys
@@ -17,6 +19,7 @@ from ocs.balance.store import ABSENT, Stored
 from ocs.balance.store_address import plain_address
 from ocs.balance.store_admin import load_library
 from ocs.balance.store_client import StoreClient
+from tests.support.calls import set_up
 from tests.support.store_servers import Cluster, cluster, replicated, slot_of
 
 LIBRARY = resources.files("ocs.balance").joinpath("commit.lua").read_text()
@@ -46,6 +49,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def client(nodes: Cluster) -> Iterator[BalanceClient]:
     for node in nodes.primaries:
         node.admin.flushall()
+    set_up(nodes.url)
     with StoreClient(plain_address(nodes.url)) as connection:
         yield BalanceClient(connection, partitions=PARTITIONS)
 
@@ -169,7 +173,7 @@ def test_turn_of_another_is_waited_for(client: BalanceClient, monkeypatch: pytes
 
 def test_repeat_is_answered_only_when_replicas_have_what_it_repeats(tmp_path: Path):
     with replicated(tmp_path) as group, StoreClient(plain_address(group.primary.url)) as connection:
-        load_library(connection, LIBRARY)
+        set_up(group.primary.url)
         plain = BalanceClient(connection, partitions=PARTITIONS)
         strict = BalanceClient(connection, partitions=PARTITIONS, barrier=Barrier(1, 50, is_required=True))
         key = keys.account_key(plain.partition_of("a"), "a")
@@ -186,3 +190,24 @@ def test_repeat_is_answered_only_when_replicas_have_what_it_repeats(tmp_path: Pa
         with pytest.raises(StoreBusyError, match="0 of 1 replicas have it"):
             list(strict.create_pipelined(creations(strict, "b")))
         group.replicas[0].resume()
+
+
+@pytest.mark.parametrize(
+    "error", [redis.TimeoutError("Timeout reading"), TimeoutError("handshake"), OSError()]
+)
+def test_store_that_does_not_answer_is_busy_whatever_it_raises(
+    client: BalanceClient, monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    key = keys.account_key(client.partition_of("x"), "x")
+    change = Change({key: account("x", 1)})
+    with monkeypatch.context() as patched:
+        patched.setattr(client._store, "mget", fail)
+        with pytest.raises(StoreBusyError, match="nothing was done"):
+            client.change("x", (key,), lambda _: change)
+    with monkeypatch.context() as patched:
+        patched.setattr(client._store, "send", fail)
+        with pytest.raises(StoreBusyError, match="with the same reference"):
+            client.change("x", (key,), lambda _: change)

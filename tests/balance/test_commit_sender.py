@@ -24,6 +24,7 @@ from ocs.balance.store import (
 from ocs.balance.store_address import plain_address
 from ocs.balance.store_admin import load_library
 from ocs.balance.store_client import StoreClient
+from tests.support.calls import set_up
 from tests.support.store_servers import Cluster, cluster, replicated, slot_of, until
 
 LIBRARY = resources.files("ocs.balance").joinpath("commit.lua").read_text()
@@ -54,6 +55,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def client(nodes: Cluster) -> Iterator[StoreClient]:
     for node in nodes.primaries:
         node.admin.flushall()
+    set_up(nodes.url)
     with StoreClient(plain_address(nodes.url)) as client:
         yield client
 
@@ -124,7 +126,7 @@ def test_commit_that_replicas_lack_is_refused_or_left_to_the_primary(
     tmp_path: Path, is_required: bool, expected: type
 ):
     with replicated(tmp_path) as group, StoreClient(plain_address(group.primary.url)) as client:
-        load_library(client, LIBRARY)
+        set_up(group.primary.url)
         sender = CommitSender(client, Barrier(1, 50, is_required=is_required))
         assert sender.has_barrier
         assert only(sender.send([creation(1)])) == COMMITTED
@@ -141,7 +143,7 @@ def test_commit_without_writes_waits_for_what_it_looked_at(tmp_path: Path):
         written = creation(1)
         # By a connection of another: WAIT counts what its own has written, and the look writes nothing.
         with StoreClient(client.address) as other:
-            load_library(other, LIBRARY)
+            set_up(group.primary.url)
             assert only(CommitSender(other, None).send([written])) == COMMITTED
         group.replicas[0].pause()
         look = Commit(1, written.keys, (written.token,), TOKENS.next())

@@ -31,6 +31,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicated]:
 
 async def opened(pair: Replicated, nursery: trio.Nursery, barrier: Barrier | None, **more: Any) -> RedisStore:
     pair.primary.admin.flushall()
+    set_up(pair.primary.url)
     store = open_store(pair.primary.url, barrier=barrier, **more)
     await nursery.start(store.run)
     return store
@@ -97,6 +98,25 @@ async def test_without_the_replica_commits_are_refused_until_it_is_back(
     nursery.cancel_scope.cancel()
 
 
+async def test_store_that_starts_without_its_replica_is_not_ready_until_it_follows(
+    pair: Replicated, nursery: trio.Nursery
+):
+    (replica,) = pair.replicas
+    with trio.fail_after(60):
+        set_up(pair.primary.url)
+        replica.pause()
+        store = open_store(pair.primary.url, barrier=REFUSE)
+        await nursery.start(store.run)
+        assert "have not answered yet" in store.trouble
+        await until(lambda: "are missing" in store.trouble)
+        refused = await commit(store, write_of(3, b"one"))
+        assert isinstance(refused, Unavailable) and refused.is_unsent
+        replica.resume()
+        await until(lambda: not store.trouble)
+        assert store.is_connected
+    nursery.cancel_scope.cancel()
+
+
 async def test_on_degraded_fsync_answers_without_the_replica_and_waits_again_when_it_is_back(
     pair: Replicated, nursery: trio.Nursery
 ):
@@ -109,7 +129,7 @@ async def test_on_degraded_fsync_answers_without_the_replica_and_waits_again_whe
             change = write_of(3, b"%d" % number, token)
             assert await commit(store, change) == COMMITTED
             token = change.token
-        (node,) = store._nodes.values()
+        (node,) = store._owners._nodes.values()
         assert node._barrier is not None and node._barrier.is_degraded
         replica.resume()
         await until(lambda: node._barrier is not None and not node._barrier.is_degraded)
@@ -125,7 +145,7 @@ async def test_small_writes_go_into_a_partition_that_the_server_holds(
     with trio.fail_after(60):
         store = await opened(pair, nursery, PATIENT)
         assert await commit(store, look_of(3, ABSENT)) == COMMITTED
-        assert pair.primary.admin.keys("*") == [barrier_key(0).encode()]
+        assert pair.primary.admin.keys("*barrier") == [barrier_key(0).encode()]
     nursery.cancel_scope.cancel()
 
 
@@ -160,10 +180,10 @@ async def test_promoted_replica_is_recognised_and_so_is_what_it_lacks(
         assert await commit(store, change) == COMMITTED
         if is_lossy:
             new.admin.replicaof("127.0.0.1", free_port())
-            before = sum(store._history._acknowledged.values())
+            before = sum(store._owners._history._acknowledged.values())
             assert await commit(store, write_of(4, b"on the primary alone")) == COMMITTED
             # What is answered by the primary alone is noted as well, within a second.
-            await until(lambda: sum(store._history._acknowledged.values()) > before + 50)
+            await until(lambda: sum(store._owners._history._acknowledged.values()) > before + 50)
         old.kill()
         new.admin.replicaof("NO", "ONE")
         name.server = new

@@ -45,6 +45,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 async def store(nodes: Cluster, nursery: trio.Nursery, request: pytest.FixtureRequest):
     for node in nodes.primaries:
         node.admin.flushall()
+    set_up(nodes.url)
     store = open_store(nodes.url, barrier=request.param)
     with trio.fail_after(60):
         await nursery.start(store.run)
@@ -98,7 +99,7 @@ async def test_slot_that_moved_is_found(store: RedisStore, nodes: Cluster):
     target = another(nodes, source)
     await blocking(nodes.migrate_slots, SLOT, SLOT, target)
     assert (await load(store, PARTITION)).content == b"one"
-    assert store._owners[SLOT] is store._nodes[target.endpoint]
+    assert store._owners.by_slot[SLOT] is store._owners._nodes[target.endpoint]
 
 
 async def test_slots_move_at_once_while_they_are_written(store: RedisStore, nodes: Cluster):
@@ -145,14 +146,16 @@ async def test_key_that_is_on_the_importing_side_is_asked_for_there(store: Redis
     await blocking(nodes.begin_migration, SLOT, target)
     await blocking(nodes.move_keys, SLOT, source, target)
     assert (await load(store, PARTITION)).content == b"one"
-    assert store._owners[SLOT] is store._nodes[source.endpoint]
+    assert store._owners.by_slot[SLOT] is store._owners._nodes[source.endpoint]
     await blocking(nodes.finish_migration, SLOT, source, target)
 
 
 async def test_planned_failover_loses_nothing(store: RedisStore, nodes: Cluster):
     replica = nodes.replica_of(nodes.owner(SLOT))
     assert await during(store, partial(nodes.fail_over, replica)) > 0
-    await until(lambda: store.is_connected and store._owners[SLOT] is store._nodes[replica.endpoint])
+    await until(
+        lambda: store.is_connected and store._owners.by_slot[SLOT] is store._owners._nodes[replica.endpoint]
+    )
 
 
 async def test_dead_servers_calls_alone_fail_and_its_replica_takes_over(

@@ -26,7 +26,9 @@ async def test_successor_is_found_while_the_old_primary_still_answers(tmp_path: 
         new = await trio.to_thread.run_sync(group.fail_over)
         result = await commit(store, look_of(3, change.token))
         assert isinstance(result, Unavailable)
-        await until(lambda: store._only is store._nodes.get(new.endpoint) and store.is_connected)
+        await until(
+            lambda: store._owners.only is store._owners._nodes.get(new.endpoint) and store.is_connected
+        )
         assert (await load(store, 3)).token == change.token
         assert promotions == [False]
         nursery.cancel_scope.cancel()

@@ -153,11 +153,12 @@ def test_replicas_that_follow_again_end_the_degradation():
     assert barrier.refusal is None and degraded() == 0
 
 
-def test_server_that_leaves_the_store_is_not_degraded_any_more():
+def test_server_that_leaves_the_store_is_not_counted_any_more():
     barrier = new(REFUSE)
     Batch(barrier, [0]).reply(1, b"", b"OK", role(7), 0)
     barrier.close()
-    assert degraded() == 0
+    (family,) = (family for family in REGISTRY.snapshot().families if family.name == "ocs_store_degraded")
+    assert ("server:1",) not in {sample.labels for sample in family.samples}
 
 
 async def test_while_degraded_the_replicas_are_asked_for_until_they_follow(
@@ -165,7 +166,7 @@ async def test_while_degraded_the_replicas_are_asked_for_until_they_follow(
 ):
     suspected: list[None] = []
     barrier = new(REFUSE, suspected=suspected)
-    having = iter([0, 1, 2])
+    having = iter([2, 0, 1, 2])
     asked: list[list[list[bytes]]] = []
 
     async def open_stream() -> trio.abc.Stream:
@@ -185,10 +186,22 @@ async def test_while_degraded_the_replicas_are_asked_for_until_they_follow(
     nursery.start_soon(barrier.watch, open_stream)
     with trio.fail_after(60):
         await trio.testing.wait_all_tasks_blocked()
-        assert asked == suspected == []  # nothing is asked while all is well
+        while barrier.trouble:
+            await trio.sleep(limits.REPLICAS_ASKED_INTERVAL_S)
+        assert len(asked) == 2 and suspected == []  # at the start; nothing is asked while all is well
         Batch(barrier, [0]).reply(1, b"", b"OK", role(7), 0)
         while barrier.is_degraded:
             await trio.sleep(limits.REPLICAS_ASKED_INTERVAL_S)
-    assert asked[1:] == [[[b"SET", b"{4}barrier", b""], [b"WAIT", b"2", b"50"]]] * 3
-    assert len(suspected) == len(asked)  # each time: a missing replica may have become primary
+    assert asked[1:] == [[[b"SET", b"{4}barrier", b""], [b"WAIT", b"2", b"50"]]] * 4
+    assert len(suspected) == len(asked) - 2  # each time: a missing replica may have become primary
     nursery.cancel_scope.cancel()
+
+
+def test_until_replicas_have_answered_once_nobody_is_told_that_all_is_well():
+    barrier = new(REFUSE)
+    assert "have not answered yet" in barrier.trouble
+    Batch(barrier, [0]).reply(1, b"", b"OK", role(9), 2)
+    assert barrier.trouble == ""
+    Batch(barrier, [0]).reply(1, b"", b"OK", role(9), 1)
+    assert "are missing" in barrier.trouble
+    assert new(FSYNC).trouble == ""  # it serves without them

@@ -88,5 +88,5 @@ def test_tls_checks_certificate_and_name_and_shows_ours(tmp_path: Path):
 def test_tls_file_that_holds_something_else_is_named(tmp_path: Path, key: str):
     (tmp_path / "nonsense.pem").write_text("nonsense")
     named = settings(tmp_path, url="rediss://h", **{key: "nonsense.pem"})
-    with pytest.raises(StoreAddressError, match=rf"nonsense\.pem: cannot be used as \[store\] {key}"):
+    with pytest.raises(StoreAddressError, match=rf"nonsense\.pem: .*\[store\] {key}"):
         make_tls_context(read_store_address(named))

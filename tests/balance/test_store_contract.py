@@ -12,7 +12,16 @@ import trio.testing
 
 from ocs import limits
 from ocs.balance.client import BalanceClient
-from ocs.balance.keys import CLOCK, account_key, deadline_member, deadlines_key, events_key, session_key
+from ocs.balance.keys import (
+    CLOCK,
+    account_key,
+    agenda_key,
+    deadline_member,
+    deadlines_key,
+    events_key,
+    open_sessions_key,
+    session_key,
+)
 from ocs.balance.memory_store import MemoryStore
 from ocs.balance.redis_store import RedisStore
 from ocs.balance.redis_stream import StoreServers
@@ -64,6 +73,7 @@ class Place:
     def empty(self) -> None:
         for server in self.servers:
             server.admin.flushall()
+        set_up(self.url)
 
 
 @pytest.fixture(scope="session")
@@ -133,8 +143,11 @@ class Sees:
         events: Callable[[], list[bytes]],
         ttl_ms: Callable[[str], int],
         set_last_beat: Callable[[int], None],
+        open_sessions: Callable[[], list[str]],
+        agenda: Callable[[], dict[str, int]],
     ) -> None:
         self.events, self.ttl_ms, self.set_last_beat = events, ttl_ms, set_last_beat
+        self.open_sessions, self.agenda = open_sessions, agenda
 
 
 def _memory() -> Asker:
@@ -147,7 +160,14 @@ def _memory() -> Asker:
     def set_last_beat(ago_ms: int) -> None:
         store._last_beat_ms = clock.now_ms() - ago_ms
 
-    return Asker(store, store.step, Sees(lambda: store.events.get(PARTITION, []), ttl_ms, set_last_beat))
+    def open_sessions() -> list[str]:
+        return sorted(store.deadlines.get(PARTITION, {}))
+
+    def agenda() -> dict[str, int]:
+        return dict(store.agenda.get(PARTITION, {}))
+
+    sees = Sees(lambda: store.events.get(PARTITION, []), ttl_ms, set_last_beat, open_sessions, agenda)
+    return Asker(store, store.step, sees)
 
 
 def _sees_redis(place: Place) -> Sees:
@@ -160,7 +180,15 @@ def _sees_redis(place: Place) -> Sees:
         key = events_key(PARTITION)
         return [fields[b"e"] for _, fields in place.holder(key).xrange(key)]
 
-    return Sees(events, lambda key: place.holder(key).pttl(key), set_last_beat)
+    def open_sessions() -> list[str]:
+        key = open_sessions_key(PARTITION)
+        return [member.decode() for member in place.holder(key).zrange(key, 0, -1)]
+
+    def agenda() -> dict[str, int]:
+        key = agenda_key(PARTITION)
+        return {m.decode(): int(s) for m, s in place.holder(key).zrange(key, 0, -1, withscores=True)}
+
+    return Sees(events, lambda key: place.holder(key).pttl(key), set_last_beat, open_sessions, agenda)
 
 
 @pytest.fixture(params=["memory", "valkey", "redis", "cluster"])
@@ -305,6 +333,33 @@ async def test_deadline_can_be_moved_and_removed(asker: Asker):
     due = partial(asker.ask, asker.store.due, PARTITION)
     assert await due(100, 10) == ()
     assert await due(500, 10) == ("m",)
+
+
+async def test_sessions_with_a_deadline_are_listed_by_account_and_ended_ones_are_not(asker: Asker):
+    members = [deadline_member(account, session) for account in ("a", "a2", "b") for session in ("s1", "s2")]
+    opened = tuple(DeadlineChange(member, 5) for member in members)
+    await asker.commit((A,), (ABSENT,), deadlines=opened)
+    assert asker.sees.open_sessions() == sorted(members)
+    await asker.commit(
+        (A,), (ABSENT,), deadlines=(DeadlineChange(members[1], None), DeadlineChange(members[0], 9))
+    )
+    assert asker.sees.open_sessions() == sorted({*members} - {members[1]})
+
+
+async def test_agenda_changes_with_its_commit_and_not_without_it(asker: Asker):
+    token = asker.tokens.next()
+    lines = (DeadlineChange("a\nx", 1_800_000_000_300), DeadlineChange("t\nx\nr", 5))
+    deadlines = (DeadlineChange("m", 7), DeadlineChange("n", 8))
+    await asker.commit(
+        (A,), (ABSENT,), token=token, writes=(Write(0, b"a"),), deadlines=deadlines, agenda=lines
+    )
+    assert asker.sees.agenda() == {"a\nx": 1_800_000_000_300, "t\nx\nr": 5}
+    assert await asker.ask(asker.store.due, PARTITION, 100, 10) == ("m", "n")
+    change = (DeadlineChange("a\nx", 9), DeadlineChange("t\nx\nr", None))
+    assert isinstance(await asker.commit((A,), (ABSENT,), agenda=change), Conflict)
+    assert len(asker.sees.agenda()) == 2
+    await asker.commit((A,), (token,), agenda=change)
+    assert asker.sees.agenda() == {"a\nx": 9}
 
 
 # --- Hints and heartbeats ---------------------------------------------------------------------------------

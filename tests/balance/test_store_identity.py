@@ -30,12 +30,12 @@ def lost() -> float:
 def test_store_that_we_know_tells_its_origin_state_id():
     told: list[int] = []
     identity = StoreIdentity(META_OF_TESTS, told.append)
-    assert identity.take([b"1", b"7"]) is None
+    assert identity.take([b"1", b"7", None]) is None
     assert told == [7] and identity.fault == ""
 
 
 @pytest.mark.parametrize(
-    ("reply", "event"), [([None, None], "store_is_empty"), ([b"2", b"7"], "store_is_another")]
+    ("reply", "event"), [([None, None, None], "store_is_empty"), ([b"2", b"7", None], "store_is_another")]
 )
 def test_other_store_is_told_once_and_so_is_its_end(reply: list[bytes | None], event: str):
     told: list[int] = []
@@ -44,7 +44,7 @@ def test_other_store_is_told_once_and_so_is_its_end(reply: list[bytes | None], e
         for _ in range(3):
             assert identity.take(reply) == Unavailable(identity.fault)
         assert identity.fault and told == []
-        assert identity.take([b"1", b"7"]) is None
+        assert identity.take([b"1", b"7", None]) is None
     assert identity.fault == "" and told == [7]
     assert [line["event"] for line in lines] == [event, "store_identity_found"]
     assert lines[0]["reason"] and lines[0]["remedy"]
@@ -90,9 +90,9 @@ async def test_emptied_store_says_of_nobody_that_he_is_unknown(tmp_path: Path, n
             await ask(store.read_hint, "d:e164:1"),
             await ask(store.load, (account_key(3, "a"),)),
             await ask(store.load, (account_key(3, "a"), account_key(3, "b"))),
-            await commit(store, look_of(3, change.token)),
         ):
             assert answer == Unavailable("the store is empty")
+        assert isinstance(await commit(store, look_of(3, change.token)), Unavailable)
         assert not store.is_connected and lost() == 1
         store.write_hint("l:session", b"x", 1_000)
         assert isinstance(await ask(store.heartbeat), Unavailable)

@@ -10,7 +10,7 @@ import redis
 import trustme
 from redis.exceptions import NoPermissionError
 
-from ocs.balance import keys, store_client
+from ocs.balance import keys, store_admin
 from ocs.balance.model import Account, LifecycleState, encode_value
 from ocs.balance.replicas import check_replicas
 from ocs.balance.store_admin import StoreRefusedError, connect
@@ -26,18 +26,12 @@ from ocs.store_setup import (
     reload_library,
     store_address,
 )
-from tests.support.processes import CATALOGUE, ROOT
+from tests.support.access_rights import least_rights
+from tests.support.processes import CATALOGUE
 from tests.support.store_servers import Server, debian_redis, free_port, single
 
 PASSWORD = "correct-horse"
 CLOCK = ManualClock(1_790_000_000_000)
-
-
-def least_rights() -> list[str]:
-    """The rule as the runbook gives it."""
-    lines = (ROOT / "docs" / "runbook.md").read_text().splitlines()
-    (rule,) = [line for line in lines if line.startswith("ACL SETUSER ocs ")]
-    return rule.replace("PASSWORD", PASSWORD).split()
 
 
 class Lab(SimpleNamespace):
@@ -87,7 +81,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "tls-auth-clients": "yes",
     }
     with single(folder, options, binary=debian_redis()) as server:
-        server.admin.execute_command(*least_rights())
+        server.admin.execute_command(*least_rights(PASSWORD))
         yield Lab(server=server, tls_port=tls_port, folder=folder)
 
 
@@ -181,8 +175,17 @@ def test_store_that_asks_who_we_are_and_is_not_told_refuses_us(lab: Lab):
 
 
 def test_tls_to_a_port_without_it_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(store_client, "STORE_TIMEOUT_S", 0.2)  # such a port says nothing
+    monkeypatch.setattr(store_admin, "STORE_TOPOLOGY_TIMEOUT_S", 0.2)  # such a port says nothing
     assert "(does this port speak TLS?)" in lab.refusal(url=f"rediss://ocs@localhost:{lab.server.port}")
+
+
+def test_database_that_the_server_has_not_is_told(lab: Lab):
+    line = lab.refusal(url=f"rediss://ocs@localhost:{lab.tls_port}/99")
+    assert "name in [store] url a database that the server has" in line
+
+
+def test_file_that_is_no_certificate_is_named(lab: Lab):
+    assert "secret: holds no certificate in PEM form" in lab.refusal(tls_ca_file="secret")
 
 
 def test_plain_words_to_a_port_of_tls_are_an_error_that_names_the_address(lab: Lab):

@@ -8,6 +8,7 @@ from typing import Any, Self
 import msgspec
 import pytest
 
+from ocs.balance import client as client_module
 from ocs.balance import keys, verify
 from ocs.balance.checkpoints import Checkpoint, encode_checkpoint
 from ocs.balance.findings import REMEDIES, FindingKind
@@ -227,6 +228,11 @@ PLANTS: list[tuple[FindingKind, Plant]] = [
         lambda s: s.admin.set(keys.identity_key("e164:1"), keys.encode_location("x", "y")),
     ),
     (FindingKind.CLOSED_SESSION_STAYS, lambda s: s.admin.persist(ENDED_KEY)),
+    (FindingKind.OPEN_LIST, lambda s: s.admin.zrem(keys.open_sessions_key(P), MEMBER)),
+    (
+        FindingKind.OPEN_LIST,
+        lambda s: s.admin.zadd(keys.open_sessions_key(P), {keys.deadline_member(ACCOUNT, ENDED): 0}),
+    ),
 ]  # fmt: skip
 
 
@@ -459,3 +465,23 @@ def test_events_that_are_always_trimmed_first_cannot_be_audited(
     monkeypatch.setattr(verify.PartitionReader, "trimmed", lambda self: b"%d-0" % next(count))
     with pytest.raises(verify.CannotVerifyError, match="try again later"):
         audit(store)
+
+
+def test_open_sessions_of_one_account_are_found_and_no_others(
+    store: ChargedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.open_account("a")
+    store.open_session("a", "one;2")
+    store.open_session("a", "one;1")
+    assert [session.session_id for session in store.client.open_sessions("a")] == ["one;1", "one;2"]
+    assert [session.session_id for session in store.client.open_sessions("a", 1)] == ["one;1"]
+    assert [session.session_id for session in store.client.open_sessions("a0")] == ["open;0"]
+    assert store.client.open_sessions("nobody") == []
+    for number in range(3, 8):
+        store.open_session("a", f"one;{number}")
+    monkeypatch.setattr(client_module, "_SESSIONS_PAGE", 2)
+    expected = [f"one;{number}" for number in range(1, 8)]
+    assert [session.session_id for session in store.client.open_sessions("a")] == expected
+    assert len(store.client.open_sessions("a", 3)) == 3
+    store.expire("a", "one;1")
+    assert [session.session_id for session in store.client.open_sessions("a")] == expected[1:]

@@ -8,7 +8,7 @@ import pytest
 
 from ocs.balance import keys
 from ocs.balance.model import SessionState, decode_account, decode_session, encode_value
-from ocs.balance.redis_store import decode_stored
+from ocs.balance.redis_commands import decode_stored
 from ocs.balance.store import Commit, Write
 from ocs.balance.verify import verify_store
 from ocs.events import decode_event

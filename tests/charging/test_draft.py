@@ -12,7 +12,7 @@ from tests.support.catalogue import lab_catalogue
 from tests.support.requests import SESSION, event, initial, mscc, octets, termination, update
 
 NOW_MS = 1_800_000_000_000
-RATE = money_rate(lab_catalogue())
+RATE = money_rate(lab_catalogue(), "EUR")
 TRACE = PriceTrace(0, 10, 0, 10, 0, 0, 10, 1, 1, 1, 1, 0)
 MONEY = Bucket("main", UnitType.MONEY, 1_000, 0, "", 1000)
 PACK = Bucket("pack", UnitType.TOTAL_OCTETS, 50, 0, "pack", 10, 0, NOW_MS)
@@ -21,7 +21,7 @@ PACK = Bucket("pack", UnitType.TOTAL_OCTETS, 50, 0, "pack", 10, 0, NOW_MS)
 def draft(operation: str, *buckets: Bucket, opened_by: bytes = b"\x01") -> Draft:
     totals = tuple(Total(bucket.unit_type, bucket.value) for bucket in buckets)
     account = Account("A1", "EUR", LifecycleState.ACTIVE, 7, buckets, totals)
-    return Draft(account, NOW_MS, session(opened_by), operation, "Europe/Berlin")
+    return Draft(account, NOW_MS, session(opened_by), operation, lab_catalogue())
 
 
 def session(opened_by: bytes = b"\x01") -> Session:

@@ -9,112 +9,13 @@ import trio.testing
 
 from ocs import limits
 from ocs.balance import keys
-from ocs.balance.model import Account, LifecycleState, SessionState, Subscriber, decode_session, encode_value
-from ocs.balance.store import ABSENT, Commit, Committed, Stored, TokenSource, Write
+from ocs.balance.model import LifecycleState, SessionState, Subscriber, decode_session
+from ocs.balance.store import ABSENT, Commit, Stored, Unavailable
 from ocs.charging import group as group_module
-from ocs.charging.engine import Engine
-from ocs.charging.supervisor import Supervisor
-from ocs.charging.tariffs import Tariffs
-from ocs.clock import ManualClock
-from ocs.events import ChargeEvent, decode_event
-from ocs.messages import ChargingAnswer, ChargingRequest, Outcome
-from ocs.settings import ChargingSettings
-from tests.support.auditor import Auditor, key_of
-from tests.support.catalogue import lab_catalogue
-from tests.support.connection import Connection, WatchedStore
-from tests.support.ledger import MORNING_S, account_with, money
+from ocs.messages import ChargingRequest, Outcome
+from tests.support.engine_lab import BERT, SETTINGS, Lab, Worker
+from tests.support.ledger import MORNING_S
 from tests.support.requests import ANNA, copy_of, event, events, initial, mscc, octets, termination, update
-
-PARTITIONS = 4
-BERT = "e164:491710000002"
-SETTINGS = ChargingSettings(queue_requests=8)
-
-
-class Lab:
-    """Two accounts (``a`` of Anna, ``b`` of Bert), a store, and as many engines as a test wants."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock(MORNING_S * 1000)
-        self.store = WatchedStore(self.clock)
-        self.auditor = Auditor(self.clock, supervision_time_s=SETTINGS.supervision_time_s, store=self.store)
-        self.tokens = TokenSource(b"testlab")
-        for account_id, name, identity in (("a", "anna", ANNA), ("b", "bert", BERT)):
-            account = msgspec.structs.replace(account_with(money(1_000_000)), account_id=account_id)
-            book = self.auditor.books[account_id]
-            book.values, book.credited = {"main": 1_000_000}, 1_000_000
-            self.put(keys.account_key(self.partition(account_id), account_id), account)
-            self.put_subscriber(account_id, name, identity)
-            self.store.hints[keys.identity_key(identity)] = keys.encode_location(account_id, name)
-
-    def partition(self, account_id: str) -> int:
-        return keys.partition_of(account_id, PARTITIONS)
-
-    def put_subscriber(self, account_id: str, name: str, *identities: str) -> None:
-        subscriber = Subscriber(name, account_id, LifecycleState.ACTIVE, identities, ("packs", "basic"))
-        self.put(keys.subscriber_key(self.partition(account_id), name), subscriber)
-
-    def put(self, key: str, value: msgspec.Struct) -> None:
-        """Write past the engines, as another worker or an operation would."""
-        (current,) = self.store.apply(Commit(0, (key,), (b"?" * 12,), b"")).current  # type: ignore[union-attr]
-        write = (Write(0, encode_value(value)),)
-        assert isinstance(
-            self.store.apply(Commit(0, (key,), (current.token,), self.tokens.next(), write)), Committed
-        )
-
-    def worker(self) -> "Worker":
-        return Worker(self)
-
-    def account(self, account_id: str = "a") -> Account:
-        return self.auditor.account(account_id)
-
-    def events(self) -> list[ChargeEvent]:
-        return [decode_event(e) for stream in self.store.events.values() for e in stream]
-
-    def reserved(self, account_id: str = "a") -> int:
-        return sum(b.reserved for b in self.account(account_id).buckets)
-
-    def balance(self, account_id: str = "a") -> int:
-        return sum(b.value for b in self.account(account_id).buckets)
-
-
-class Worker:
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self.connection = Connection(lab.store)
-        self.engine = Engine(
-            self.connection, Tariffs(lab_catalogue()), SETTINGS, lab.clock, partitions=PARTITIONS
-        )
-        self.supervisor = Supervisor(self.engine, self.connection, lab.clock, partitions=PARTITIONS)
-        self.answers: list[tuple[ChargingRequest, ChargingAnswer]] = []
-
-    def send(self, *requests: ChargingRequest) -> None:
-        for request in requests:
-            self.lab.auditor.sent[key_of(request)] = request
-            self.engine.submit(request, lambda answer, r=request: self._answered(r, answer))
-
-    def _answered(self, request: ChargingRequest, answer: ChargingAnswer) -> None:
-        self.answers.append((request, answer))
-
-    def run(self) -> None:
-        """Do everything there is to do now, without waiting for a store that is away."""
-        self.engine.run_group()
-        while self.connection.step() or self.engine._pending:
-            self.engine.run_group()
-
-    def ask(self, request: ChargingRequest) -> ChargingAnswer:
-        self.send(request)
-        self.run()
-        assert self.answers[-1][0] is request
-        return self.answers[-1][1]
-
-    @property
-    def outcomes(self) -> list[Outcome]:
-        return [answer.outcome for _, answer in self.answers]
-
-
-@pytest.fixture
-async def lab() -> Lab:
-    return Lab()
 
 
 async def test_answer_leaves_only_after_its_commit(lab: Lab):
@@ -189,76 +90,6 @@ async def test_same_request_at_two_workers_at_once_is_debited_once_and_answered_
     assert lab.balance() == 910_000 and len(lab.events()) == 1
 
 
-class Race:
-    """Two workers on one account: the second commits whenever the first is about to."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.slow, self.fast = lab.worker(), lab.worker()
-        self._next = 0
-        self.slow.ask(initial(mscc(1), session_id="slow"))
-        self.fast.ask(initial(mscc(1), session_id="fast"))
-
-    def overtake(self) -> None:
-        """Have the second worker charge between the first one's decision and its commit."""
-        self.slow.engine.run_group()
-        assert self.slow.connection.queued
-        self._next += 1
-        self.fast.send(update(self._next, mscc(1, used=octets(1_000)), session_id="fast"))
-        self.fast.run()
-        self.slow.connection.step()
-
-
-async def test_worker_that_lost_two_races_has_the_account_for_itself(lab: Lab):
-    race = Race(lab)
-    race.slow.send(update(1, mscc(1, used=octets(1_000)), session_id="slow"))
-    for _ in range(limits.LOST_RACES_BEFORE_TURN + 1):
-        race.overtake()
-    answered = len(race.fast.answers)
-    race.overtake()  # refused: it is the other's turn, whose commit then goes through
-    assert (len(race.slow.answers), len(race.fast.answers)) == (2, answered)
-    race.fast.engine.retry_stalled()
-    race.fast.run()
-    assert set(race.slow.outcomes + race.fast.outcomes) == {Outcome.SUCCESS}
-    assert len(race.fast.answers) == answered + 1
-
-
-async def test_turn_of_a_worker_that_died_lapses(lab: Lab):
-    race = Race(lab)
-    race.slow.send(update(1, mscc(1, used=octets(1_000)), session_id="slow"))
-    for _ in range(limits.LOST_RACES_BEFORE_TURN + 1):
-        race.overtake()
-    answered = len(race.fast.answers)
-    race.fast.send(update(9, mscc(1, used=octets(1_000)), session_id="fast"))
-    race.fast.run()
-    assert len(race.fast.answers) == answered
-    lab.clock.advance_ms(limits.TURN_MS)
-    race.fast.engine.retry_stalled()
-    race.fast.run()
-    assert len(race.fast.answers) == answered + 1
-
-
-async def test_engine_looks_by_itself_whether_a_turn_is_over(
-    lab: Lab, autojump_clock: trio.testing.MockClock
-):
-    del autojump_clock
-    race = Race(lab)
-    race.slow.send(update(1, mscc(1, used=octets(1_000)), session_id="slow"))
-    for _ in range(limits.LOST_RACES_BEFORE_TURN + 1):
-        race.overtake()
-    answered = len(race.fast.answers)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(race.fast.engine.run)
-        race.fast.send(update(9, mscc(1, used=octets(1_000)), session_id="fast"))
-        with trio.fail_after(5):
-            while len(race.fast.answers) == answered:
-                await trio.sleep(limits.TURN_TICK_S)
-                lab.clock.advance_ms(2)
-                while race.fast.connection.step():
-                    pass
-        nursery.cancel_scope.cancel()
-    assert race.fast.outcomes[-1] == Outcome.SUCCESS
-
-
 async def test_race_lost_too_often_is_unable_to_deliver(lab: Lab, monkeypatch: pytest.MonkeyPatch):
     worker = lab.worker()
     apply = lab.store.apply
@@ -311,6 +142,21 @@ async def test_store_that_is_away_longer_than_patience_is_unable_to_deliver(
         nursery.cancel_scope.cancel()
     assert worker.outcomes == [Outcome.UNABLE_TO_DELIVER]
     assert trio.current_time() > 1 and worker.engine.in_flight == 0
+
+
+async def test_commit_that_was_not_even_sent_is_unable_to_deliver_at_once_and_the_account_goes_on(lab: Lab):
+    worker = lab.worker()
+    worker.ask(event(mscc(None), session_id="warm"))
+    real = worker.connection.commit
+    worker.connection.commit = lambda commit, done: done(Unavailable("replicas are missing", is_unsent=True))
+    assert worker.ask(event(mscc(None))).outcome == Outcome.UNABLE_TO_DELIVER
+    assert worker.engine.in_flight == 0
+    assert lab.balance() == 910_000
+    worker.connection.commit = real
+    assert (
+        worker.ask(event(mscc(None))).outcome == Outcome.SUCCESS
+    )  # the gateway's repeat: debited now, and once
+    assert lab.balance() == 820_000
 
 
 async def test_store_that_comes_back_in_time_is_not_noticed(lab: Lab, autojump_clock: trio.testing.MockClock):

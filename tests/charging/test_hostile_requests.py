@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from ocs import limits
 from ocs.balance import keys
@@ -166,3 +167,16 @@ def test_grant_of_a_session_closed_before_its_first_report_is_charged_at_the_rat
     assert ledger.ask(update(1, mscc(2))).answer.outcome == Outcome.END_USER_SERVICE_DENIED
     (closed,) = ledger.sessions.values()
     assert closed.services[0].tariff_path == granted.services[0].tariff_path
+
+
+async def test_grant_of_a_catalogue_that_this_release_cannot_read_harms_nobody():
+    lab = Lab()
+    newer = Catalogue.from_bytes(lab_catalogue().to_bytes().replace(b"test", b"next"))
+    ahead, behind = lab.worker(), lab.worker()
+    ahead.engine.tariffs = Tariffs(newer, (lab_catalogue(),))
+    lab.store.hints[keys.catalogue_key(newer.version)] = b"of a release to come"
+    ahead.ask(initial(mscc(1)))
+    with capture_logs() as lines:
+        behind.ask(termination(1, mscc(1, used=octets(100))))
+    assert "catalogue_unreadable" in {line["event"] for line in lines}
+    assert behind.ask(event(mscc(None, requested=events(1)))).outcome == Outcome.SUCCESS

@@ -3,10 +3,14 @@
 import msgspec
 import pytest
 
-from ocs.messages import Outcome, RequestedAction, Service, ServiceUnit
+from ocs.balance.notices import NoticeRules
+from ocs.charging.decision import Policy
+from ocs.events import NoticeKind
+from ocs.messages import Outcome, RequestedAction, Service, ServiceUnit, UsageContext
 from ocs.units import Money
 from tests.support.ledger import MORNING_S, Ledger, money, pack, texts
 from tests.support.requests import copy_of, event, events, mscc, octets
+from tests.support.rich_catalogue import rich_catalogue
 
 DEBIT, REFUND, CHECK, PRICE = RequestedAction
 SMS = 90_000
@@ -185,3 +189,35 @@ def test_enquiries_may_be_repeated_and_see_the_balance_of_now():
     assert ledger.ask(sent).answer.enough_credit is False
     ledger.ask(event(mscc(None), action=REFUND, session_id="r"))
     assert ledger.ask(copy_of(sent)).answer.enough_credit is True
+
+
+@pytest.mark.parametrize(("service", "cost"), [(Service.SMS, 540_000), (Service.MMS, 400_000)])
+def test_message_counts_once_for_each_recipient_where_its_price_says_so(service: Service, cost: int):
+    ledger = Ledger(money(1_000_000), catalogue=rich_catalogue(), offers=("rich",))
+    request = event(mscc(None, requested=events(2)), service=service, context=UsageContext(recipients=3))
+    answer = ledger.ask(request).answer
+    assert 1_000_000 - ledger.balance == cost
+    assert answer.services[0].granted == events(2)
+    ledger.ask(
+        event(
+            mscc(None, requested=events(2)), service=service, context=UsageContext(recipients=3),
+            session_id="back", action=RequestedAction.REFUND_ACCOUNT,
+        )
+    )  # fmt: skip
+    assert ledger.balance == 1_000_000
+
+
+def test_refund_needs_no_debit_before_it():
+    # RFC 8506 section 6.4: what was won in a game was never paid.
+    ledger = Ledger(money(0))
+    ledger.ask(event(mscc(None, requested=events(1)), action=RequestedAction.REFUND_ACCOUNT))
+    assert ledger.balance == 90_000
+
+
+def test_event_that_makes_the_balance_low_tells_so_in_the_same_commit():
+    policy = Policy(notices=NoticeRules((), (), 950_000))
+    ledger = Ledger(money(1_000_000), policy=policy)
+    ledger.ask(event(mscc(None, requested=events(1))))
+    debit, notice = ledger.events
+    assert notice.notice is not None and notice.notice.kind == NoticeKind.LOW_BALANCE
+    assert (notice.sequence, notice.movements) == (debit.sequence + 1, ())

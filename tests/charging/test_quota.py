@@ -2,10 +2,12 @@
 
 import pytest
 
+from ocs.charging.decision import Policy
 from ocs.messages import FinalUnitAction, Outcome, Service, ServiceUnit
 from ocs.units import Money
 from tests.support.ledger import Ledger, money, only, pack
 from tests.support.requests import ASK_US, initial, mscc, octets, seconds, termination, update
+from tests.support.rich_catalogue import rich_catalogue
 
 # Rating group 1: 2,000 micro-units per started 10 octets; 10: the same, and a pack may pay; 50 and 60: 100 an octet.
 
@@ -144,7 +146,7 @@ def test_credit_limit_lets_money_go_below_zero_by_so_much_and_no_further():
     assert only(ledger.ask(initial(mscc(50, requested=octets(5000))))).granted == octets(1100)
     ledger.ask(update(1, mscc(50, requested=octets(5000), used=octets(1100))))
     assert ledger.balance == -100_000 and ledger.reserved == 0
-    assert ledger.ask(initial(mscc(50), session_id="n")).answer.outcome == Outcome.CREDIT_LIMIT_REACHED
+    assert only(ledger.ask(initial(mscc(50), session_id="n"))).granted is None
 
 
 def test_money_can_be_asked_for_by_amount():
@@ -211,3 +213,70 @@ def test_bucket_that_expires_while_held_still_pays_for_its_grant_and_for_no_othe
     assert {b.bucket_id for b in ledger.account.buckets} == {"main"}
     lost = [m.amount for e in ledger.events if e.trace is None for m in e.movements]
     assert lost == [-4000, -300]
+
+
+# --- Shares -----------------------------------------------------------------------------------------------
+
+
+def shared(micro: int, percent: int = 50) -> Ledger:
+    return Ledger(money(micro), policy=Policy(grant_share_percent=percent))
+
+
+def test_parallel_sessions_of_a_poor_account_all_get_something():
+    # Rating group 50: 100 an octet.
+    ledger = shared(100_000)
+    answers = [
+        only(ledger.ask(initial(mscc(50, requested=octets(1000)), session_id=f"s{n}"))) for n in range(4)
+    ]
+    assert [a.granted for a in answers] == [octets(500), octets(250), octets(125), octets(125)]
+    assert [a.final_unit is not None for a in answers] == [False, False, False, True]
+
+
+def test_grant_that_was_made_smaller_is_valid_for_less():
+    answer = only(shared(100_000).ask(initial(mscc(50, requested=octets(1000)))))
+    assert answer.validity_time_s == 300
+    answer = only(shared(30_000).ask(initial(mscc(50, requested=octets(1000)))))
+    assert answer.validity_time_s == 90
+    answer = only(shared(7_000).ask(initial(mscc(50, requested=octets(1000)))))
+    assert answer.granted == octets(70) and answer.validity_time_s == 60
+
+
+def test_account_with_enough_is_granted_in_full():
+    answer = only(shared(200_000).ask(initial(mscc(50, requested=octets(1000)))))
+    assert answer.granted == octets(1000) and answer.validity_time_s == 600
+
+
+def test_small_grants_leave_nothing_behind():
+    ledger, number = shared(100_000), 0
+    answer = only(ledger.ask(initial(mscc(50, requested=octets(1000)))))
+    for number in range(1, 20):
+        if answer.final_unit is not None:
+            break
+        answer = only(ledger.ask(update(number, mscc(50, requested=octets(1000), used=answer.granted or ()))))
+    assert answer.granted is not None
+    ledger.ask(termination(30, mscc(50, used=answer.granted)))
+    assert ledger.balance == 0 and number <= 5
+
+
+def test_allowance_is_shared_likewise():
+    ledger = Ledger(money(0), pack(1000), policy=Policy(grant_share_percent=50))
+    first = only(ledger.ask(initial(mscc(10, requested=octets(1000)), session_id="a")))
+    second = only(ledger.ask(initial(mscc(10, requested=octets(1000)), session_id="b")))
+    assert (first.granted, second.granted) == (octets(500), octets(250))
+    assert first.final_unit is None
+
+
+# --- What else a grant says -------------------------------------------------------------------------------
+
+
+def test_grant_tells_the_holding_time_and_triggers_of_its_quota_rule():
+    ledger = Ledger(money(1_000_000), catalogue=rich_catalogue(), offers=("rich",))
+    answer = only(ledger.ask(initial(mscc(3, requested=octets(100)))))
+    assert answer.quota_holding_time_s == 30 and answer.triggers
+    assert only(ledger.ask(initial(mscc(1), session_id="plain"))).quota_holding_time_s is None
+
+
+def test_price_in_another_currency_than_the_accounts_is_no_price():
+    ledger = Ledger(money(1_000_000))
+    ledger.change_account(currency="USD")
+    assert ledger.ask(initial(mscc(1))).answer.services[0].outcome == Outcome.RATING_FAILED

@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 
 from ocs.diameter_gy.admission import AdmissionPolicy, remedy_for
@@ -88,6 +90,16 @@ def test_everybody_can_be_held_to_tls():
     policy = AdmissionPolicy.from_settings((PeerSettings(origin_host="*", tls=True),))
     policy.check(cer(), is_tls=True)
     with pytest.raises(NoCommonSecurity):
+        policy.check(cer())
+
+
+@pytest.mark.parametrize(("tls", "let_in"), [(None, False), (True, False), (False, True)])
+def test_where_peers_show_certificates_nobody_takes_a_name_without_unless_the_operator_says_so(tls, let_in):
+    policy = AdmissionPolicy.from_settings(
+        (PeerSettings(origin_host="pgw.example", tls=tls),), shows_certificates=True
+    )
+    policy.check(cer(), ("pgw.example",), is_tls=True)
+    with contextlib.nullcontext() if let_in else pytest.raises(NoCommonSecurity, match="TLS only"):
         policy.check(cer())
 
 

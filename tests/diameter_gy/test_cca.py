@@ -18,11 +18,12 @@ from ocs.diameter_gy.avp import (
     unsigned64,
     utf8,
 )
-from ocs.diameter_gy.cca import RESULT_CODES, encode_cca, encode_error_answer
+from ocs.diameter_gy.cca import encode_cca, encode_error_answer
 from ocs.diameter_gy.errors import DiameterError, FramingError
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import Framer, encode_message, parse_header
 from ocs.diameter_gy.policy import GyPolicy
+from ocs.diameter_gy.service_answers import RESULT_CODES
 from ocs.messages import (
     ChargingAnswer,
     FinalUnitAction,

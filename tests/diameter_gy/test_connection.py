@@ -15,6 +15,7 @@ from ocs.diameter_gy.message import Framer, encode_message, parse_header
 from ocs.diameter_gy.peer import Peer, PeerPolicy
 from ocs.diameter_gy.peer_states import State
 from ocs.diameter_gy.peer_table import PeerTable
+from ocs.diameter_gy.time_slices import TimeSlices
 from ocs.limits import (
     CAPABILITIES_EXCHANGE_TIMEOUT_S,
     CAPABILITIES_UPDATES_MAX,
@@ -65,6 +66,9 @@ class FakeService:
     def answer(self, index=0, *, body=b""):
         connection, header = self.waiting.pop(index)
         connection.answer(encode_message(272, 4, 0x40, header.hop_by_hop_id, header.end_to_end_id, body))
+
+    def answered(self, message, header, connection):
+        raise AssertionError("no test here asks the peer anything")
 
     def refuse(self, message, header, error, connection):
         connection.send(
@@ -136,7 +140,9 @@ class House:
         )
         self.service, self.watcher, self.gateway = FakeService(), FakeWatcher(), Gateway(theirs)
         peer = Peer(policy, OURS, ("127.0.0.1",), now_s=trio.current_time())
-        self.connection = Connection(ours, peer, self.service, self.watcher, remote="127.0.0.1:5")
+        slices = TimeSlices()
+        self.connection = Connection(ours, peer, self.service, self.watcher, slices, remote="127.0.0.1:5")
+        nursery.start_soon(slices.run)
         nursery.start_soon(self.connection.run)
         nursery.start_soon(self._tick)
 

@@ -20,6 +20,8 @@ USED = st.lists(
     st.one_of(
         st.builds(unsigned64, st.sampled_from([421, 412, 414, 417]), ANY_UNITS),
         st.builds(unsigned32, st.sampled_from([420, 872]), U32),
+        st.builds(unsigned32, st.just(452), st.integers(0, 3)),
+        st.builds(unsigned32, st.sampled_from([872, 1258]), st.integers(0, 3), st.just(TGPP)),
         st.builds(lambda digits: grouped(413, grouped(445, unsigned64(447, digits))), st.integers(0, 9)),
     ),
     max_size=3,
@@ -29,6 +31,9 @@ SERVICES = st.lists(
         USED,
         st.builds(unsigned32, st.sampled_from([432, 439]), st.integers(0, 3)),
         st.builds(lambda units: grouped(437, unsigned64(421, units)), st.integers(0, 9)),
+        st.builds(unsigned32, st.just(872), st.integers(0, 3), st.just(TGPP)),
+        st.builds(lambda number: encode_avp(1264, unsigned32(870, number, TGPP), TGPP), st.integers(0, 3)),
+        st.builds(lambda code: encode_avp(1266, unsigned32(code, 0, TGPP), TGPP), st.integers(1268, 1269)),
         st.builds(lambda data: encode_avp(4711, data, 99, flags=0), st.binary(max_size=8)),
     ),
     max_size=4,
@@ -150,6 +155,37 @@ def test_what_says_anything_new_is_strange(other):
     assert is_familiar(decoder, update(service(2), number=8))
     assert not is_familiar(decoder, other)
     assert outcome(decoder, other) == outcome(a_decoder(), other)
+
+
+def in_used(code: int, vendor: int = TGPP):
+    """A service whose report holds an AVP of 32 bits beside its units; from units and value."""
+    return lambda units, value: service(units, unsigned32(code, value, vendor))
+
+
+def beside(code: int):
+    return lambda units, value: grouped(
+        456, grouped(446, unsigned64(421, units)), unsigned32(432, 10), unsigned32(code, value, TGPP)
+    )
+
+
+def triggered(units: int, value: int) -> bytes:
+    trigger = encode_avp(1264, unsigned32(870, value, TGPP), TGPP)
+    return grouped(456, grouped(446, unsigned64(421, units)), unsigned32(432, 10), trigger)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [in_used(452, 0), in_used(1258), in_used(872), beside(872), triggered],
+    ids=["tariff change", "time of use", "reason of the report", "reason of the service", "trigger"],
+)
+def test_what_says_more_than_units_is_kept_and_another_of_it_is_strange(make):
+    decoder = a_decoder()
+    outcome(decoder, update(make(1, 1)))
+    alike, other = update(make(2, 1), number=8), update(make(2, 2), number=9)
+    assert is_familiar(decoder, alike)
+    assert not is_familiar(decoder, other)
+    for message in (alike, other):
+        assert outcome(decoder, message) == outcome(a_decoder(), message)
 
 
 def test_other_money_used_is_strange():

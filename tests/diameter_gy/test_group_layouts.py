@@ -15,11 +15,14 @@ def decoder() -> ServiceUnitDecoder:
     return ServiceUnitDecoder(tolerates_unknown=False, currency="EUR")
 
 
+TGPP = 10415
 octets = st.integers(0, 2**54)
 units = st.lists(
     st.one_of(
         st.builds(unsigned64, st.sampled_from([412, 414, 417, 421]), octets),
         st.builds(unsigned32, st.just(420), st.integers(0, 2**32 - 1)),
+        st.builds(unsigned32, st.just(452), st.integers(0, 3)),
+        st.builds(unsigned32, st.sampled_from([872, 1258]), st.integers(0, 3), st.just(TGPP)),
         st.builds(lambda data: encode_avp(9999, data, flags=0), st.binary(max_size=9)),
     ),
     max_size=4,
@@ -28,6 +31,9 @@ services = st.lists(
     st.one_of(
         st.builds(unsigned32, st.sampled_from([432, 439]), st.integers(0, 2**32 - 1)),
         st.builds(grouped, st.sampled_from([437, 446]), units),
+        st.builds(unsigned32, st.just(872), st.integers(0, 12), st.just(TGPP)),
+        st.builds(lambda number: encode_avp(1264, unsigned32(870, number, TGPP), TGPP), st.integers(0, 3)),
+        st.builds(lambda code: encode_avp(1266, unsigned32(code, 0, TGPP), TGPP), st.integers(1268, 1269)),
     ),
     max_size=4,
 ).map(b"".join)

@@ -1,7 +1,9 @@
 """Peers that are broken or mean harm, each beside a good one that goes on charging. Thousands of them: tests/long."""
 
 import contextlib
+import os
 import shutil
+import socket
 import ssl
 import subprocess
 from contextlib import asynccontextmanager
@@ -16,10 +18,8 @@ import trustme
 from ocs.diameter_gy.avp import encode_avp, enumerated, grouped, unsigned32, utf8
 from ocs.diameter_gy.message import encode_message, parse_header
 from ocs.diameter_gy.server import DiameterServer, ServerPolicy
-from ocs.diameter_gy.tls import server_context
 from ocs.limits import (
     AVPS_PER_MESSAGE_MAX,
-    CAPABILITIES_EXCHANGE_TIMEOUT_S,
     CAPABILITIES_UPDATES_MAX,
     CONNECTIONS_PER_PEER_MAX,
     ERRORS_PER_CONNECTION_MAX,
@@ -48,11 +48,10 @@ async def without_sockets(lab, **diameter):
         async with trio.open_nursery() as nursery:
             await nursery.start(server.serve, [])
 
-            def connect(origin_host="pgw.example", *, tls=None):
+            def connect(origin_host="pgw.example"):
                 ours, theirs = trio.testing.memory_stream_pair()
-                stream = ours if tls is None else trio.SSLStream(ours, tls, server_side=True)
                 serve = partial(server.serve_stream, remote="192.0.2.9:5", host_ip_addresses=("192.0.2.1",))
-                nursery.start_soon(serve, stream)
+                nursery.start_soon(serve, ours)
                 return lab.gateway(theirs, origin_host)
 
             yield server, connect
@@ -92,43 +91,91 @@ async def test_peer_that_opens_connection_after_connection_leaves_room_for_other
         assert opened == ["greedy.example"] * CONNECTIONS_PER_PEER_MAX + ["pgw.example"]
 
 
-async def test_connection_that_never_finishes_tls_is_closed_in_time(lab, autojump_clock, tmp_path):
+@pytest.fixture
+def certified(tmp_path):
+    """Settings with a certificate of ours."""
     trustme.CA().issue_cert("ocs.lab.example").private_key_and_cert_chain_pem.write_to_path(
         tmp_path / "ocs.pem"
     )
     (tmp_path / "ocs.pem").chmod(0o600)
-    context = server_context(DiameterSettings(tls_certificate_file="ocs.pem"), tmp_path)
+    return {"tls_certificate_file": str(tmp_path / "ocs.pem")}
+
+
+def client_hello():
     hello = ssl.MemoryBIO()
     client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="ocs.lab.example")
     with contextlib.suppress(ssl.SSLWantReadError):
         client.do_handshake()
-    async with without_sockets(lab) as (server, connect):
-        good = await connect().opens()
-        silent, begun, dribbling = (connect(tls=context) for _ in range(3))
-        await begun.send(hello.read())
+    return hello.read()
+
+
+async def connect_tls(lab, listener, origin_host="pgw.example"):
+    """A gateway that does its handshake, whatever our certificate is."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    host, port, *_ = listener.socket.getsockname()
+    stream = trio.SSLStream(await trio.open_tcp_stream(host, port), context)
+    return lab.gateway(stream, origin_host)
+
+
+def is_answered(gateway):
+    """Whether anything has come that was not read yet."""
+    with socket.socket(fileno=os.dup(gateway.stream.socket.fileno())) as reader:
+        reader.setblocking(False)
+        try:
+            return bool(reader.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return False
+
+
+async def ends(gateway):
+    with contextlib.suppress(EOFError, trio.BrokenResourceError):
+        while await gateway.stream.receive_some():
+            pass
+
+
+async def test_connection_that_never_finishes_tls_is_closed_in_time(lab, certified, monkeypatch):
+    monkeypatch.setattr("ocs.diameter_gy.handshakes.TLS_HANDSHAKE_TIMEOUT_S", 0.3)
+    async with lab.serving(**certified) as (server, (plain, tls)):
+        good = await (await lab.connect(plain)).opens()
+        silent, begun, dribbling = [await lab.connect(tls) for _ in range(3)]
+        await begun.send(client_hello())
         await dribbling.send(b"\x16\x03\x01")
-        began_s = trio.current_time()
         for gateway in (silent, begun, dribbling):
-            with contextlib.suppress(EOFError, trio.BrokenResourceError):
-                while await gateway.stream.receive_some():
-                    pass
-        assert trio.current_time() - began_s <= CAPABILITIES_EXCHANGE_TIMEOUT_S + 2
+            await ends(gateway)
         assert await is_charged(good)
         assert len(server.peers()) == 1
 
 
-async def test_flood_of_tls_handshakes_is_taken_one_after_the_other(lab, monkeypatch, tmp_path):
-    trustme.CA().issue_cert("ocs.lab.example").private_key_and_cert_chain_pem.write_to_path(
-        tmp_path / "ocs.pem"
-    )
-    (tmp_path / "ocs.pem").chmod(0o600)
-    monkeypatch.setattr("ocs.diameter_gy.server.TLS_ACCEPT_INTERVAL_S", 1e6)
-    async with lab.serving(tls_certificate_file=str(tmp_path / "ocs.pem")) as (server, (plain, tls)):
+async def test_silent_tls_connections_give_way_and_a_good_peer_gets_in_beside_them(
+    lab, certified, monkeypatch
+):
+    monkeypatch.setattr("ocs.diameter_gy.handshakes.TLS_PLACES_PER_SOURCE_MAX", 10)
+    monkeypatch.setattr("ocs.diameter_gy.handshakes.TLS_HANDSHAKE_TIMEOUT_S", 1e6)
+    with structlog.testing.capture_logs() as lines:
+        async with lab.serving(**certified) as (_, (_, tls)):
+            silent = [await lab.connect(tls) for _ in range(30)]
+            good = await (await connect_tls(lab, tls)).opens()
+            assert await is_charged(good)
+            for gateway in silent[:20]:  # the oldest, and only they
+                await ends(gateway)
+    (line,) = [line for line in lines if line["event"] == "connection_turned_away"]
+    assert line["remote"] == "127.0.0.1"
+
+
+async def test_flood_of_tls_handshakes_is_taken_one_after_the_other(lab, certified, monkeypatch):
+    monkeypatch.setattr("ocs.diameter_gy.handshakes.TLS_HANDSHAKE_INTERVAL_S", 1e6)
+    monkeypatch.setattr("ocs.diameter_gy.handshakes.TLS_HANDSHAKE_TIMEOUT_S", 1e6)
+    async with lab.serving(**certified) as (_, (plain, tls)):
         good = await (await lab.connect(plain)).opens()
-        for _ in range(30):
-            await lab.connect(tls)
-        assert await is_charged(good)
-        assert len(server.peers()) <= 2
+        flood = [await lab.connect(tls) for _ in range(30)]
+        for gateway in flood:
+            await gateway.send(client_hello())
+        while not any(map(is_answered, flood)):
+            await trio.sleep(0.001)
+        for number in range(50):
+            assert await is_charged(good, number)
+        assert [is_answered(gateway) for gateway in flood].count(True) == 1
 
 
 async def test_peer_that_vanishes_without_a_word_is_noticed_by_the_watchdog(lab, autojump_clock):
@@ -268,6 +315,67 @@ async def test_flooding_peer_is_refused_and_the_quiet_one_is_charged(lab):
                 await trio.sleep(0.01)
     (line,) = [line for line in lines if line["event"] == "overloaded"]
     assert line["peer"] == "flood.example"
+
+
+def flood_of(kind, gateway):
+    """One message of a flood that costs the server work and brings it nothing."""
+    match kind:
+        case "watchdogs":
+            return gateway.dwr()
+        case "stray answers":
+            return encode_message(280, 0, 0, 9, 9, gateway.origin)
+        case "unknown commands":
+            return encode_message(999, 0, 0x80, 9, 9, gateway.origin)
+        case "requests with nothing in them":
+            return encode_message(272, 4, 0xC0, 9, 9, utf8(263, "flood;1") + gateway.origin)
+        case "requests with what we do not know":
+            return gateway.ccr(extra=unsigned32(999, 1))
+        case "capabilities":
+            return gateway.cer()
+        case _:
+            return gateway.ccr()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("watchdogs", "flood.example"),
+        ("watchdogs", "flood{}.example"),
+        ("stray answers", "flood.example"),
+        ("unknown commands", "flood.example"),
+        ("requests with nothing in them", "flood.example"),
+        ("requests with what we do not know", "flood.example"),
+        ("capabilities", "flood{}.example"),
+        ("requests", "flood{}.example"),
+    ],
+)
+async def test_quiet_peer_does_not_wait_behind_what_many_flooding_connections_send(
+    lab, monkeypatch, kind, name
+):
+    worked_off = []
+    monkeypatch.setattr(
+        "ocs.diameter_gy.connection.parse_header",
+        lambda message: worked_off.append(message) or parse_header(message),
+    )
+    monkeypatch.setattr("ocs.diameter_gy.connection.ERRORS_PER_CONNECTION_MAX", 1_000_000)
+    async with lab.serving() as (_, listeners):
+        quiet = await (await lab.connect(listeners[0], "quiet.example")).opens()
+        floods = [
+            await (await lab.connect(listeners[0], name.format(number))).opens() for number in range(16)
+        ]
+        sent = 0
+        for flood in floods:  # all of it lies in the kernel before the server has a look
+            message = flood_of(kind, flood)
+            sent += pour_in(flood, message * (100_000 // len(message))) // len(message)
+        worked_off.clear()
+        assert await is_charged(quiet)
+        assert len(worked_off) < sent / 2
+
+
+def pour_in(gateway, octets):
+    """Write what the kernel takes, without giving way to anybody; says how much that was."""
+    with socket.socket(fileno=os.dup(gateway.stream.socket.fileno())) as writer:
+        return writer.send(octets)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl command is not installed")

@@ -7,6 +7,7 @@ from ocs.diameter_gy.avp import split_avps, unsigned32, utf8
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import encode_message, parse_header
 from ocs.diameter_gy.peer import (
+    Answered,
     Disconnect,
     Ignored,
     Opened,
@@ -398,3 +399,36 @@ def test_answer_to_nothing_is_ignored():
     assert kinds(receive(peer, 258, flags=0, application=4)) == [Ignored]
     assert kinds(receive(peer, 282, flags=0, hop_by_hop=1)) == [Ignored]
     assert peer.state is State.OPEN
+
+
+# --- our own requests of an application ---
+
+
+@pytest.mark.parametrize("state", [State.OPEN, State.CLOSING, State.PEER_LEAVING])
+def test_answer_to_a_request_of_ours_comes_out_once(state):
+    peer = open_peer()
+    number = peer.number_request()
+    if state is State.CLOSING:
+        peer.stop(0.0)
+    elif state is State.PEER_LEAVING:
+        receive(peer, 282, ORIGIN + unsigned32(273, 0))
+    assert peer.state is state
+    [output] = receive(peer, 258, flags=0x40, hop_by_hop=number, application=4)
+    assert isinstance(output, Answered)
+    assert (output.header.command_code, output.header.hop_by_hop_id) == (258, number)
+    assert kinds(receive(peer, 258, flags=0x40, hop_by_hop=number, application=4)) == [Ignored]
+
+
+def test_answer_to_a_request_that_is_forgotten_is_ignored():
+    peer = open_peer()
+    number = peer.number_request()
+    peer.forget_request(number)
+    assert kinds(receive(peer, 258, flags=0x40, hop_by_hop=number, application=4)) == [Ignored]
+
+
+def test_requests_of_ours_have_numbers_of_their_own_and_a_stray_answer_takes_none():
+    peer = open_peer()
+    first, second = peer.number_request(), peer.number_request()
+    assert first != second
+    assert kinds(receive(peer, 280, flags=0, hop_by_hop=first)) == [Ignored]
+    assert kinds(receive(peer, 258, flags=0x40, hop_by_hop=first, application=4)) == [Answered]

@@ -84,6 +84,19 @@ def test_proxy_info_comes_back():
     assert PROXY_INFO in refuse(ccr(SESSION, enumerated(416, 1), PROXY_INFO))
 
 
+def test_octets_that_look_like_proxy_info_inside_another_avp_do_no_harm():
+    decoy = encode_avp(33, b"\x1c\0\0\1\x1c\0\0\1\x1c")
+    answer = refuse(ccr(SESSION, utf8(264, "\x1c"), decoy))
+    assert [avp.code for avp in split_avps(answer, 20)] == [263, 264, 296, 268, 281]
+    assert PROXY_INFO in refuse(ccr(SESSION, utf8(264, "\x1c"), decoy, PROXY_INFO))
+
+
+def test_session_id_with_flags_of_its_own_comes_back():
+    odd = encode_avp(263, b"pgw.example;1;2", flags=0)
+    answer = refuse(ccr(odd, enumerated(416, 1)))
+    assert next(avp.data for avp in split_avps(answer, 20)) == b"pgw.example;1;2"
+
+
 def test_session_id_that_does_not_stand_first_comes_back():
     assert SESSION in refuse(ccr(utf8(264, "pgw"), SESSION, enumerated(416, 1)))
 

@@ -11,6 +11,7 @@ from ocs.diameter_gy.request_log import RequestLog, worst_outcome
 from ocs.limits import LOG_REPEAT_INTERVAL_MS, SLOW_ANSWER_S
 from ocs.log import RepeatLimiter
 from ocs.messages import ChargingAnswer, Outcome, ServiceAnswer, ServiceUnit
+from ocs.units import Money
 
 
 class FakeConnection:
@@ -55,7 +56,15 @@ def test_one_of_many_successes_is_logged_with_its_grant(request_log, request_):
     assert line["event"] == "request_answered"
     assert (line["session_id"], line["request_number"], line["result"]) == ("pgw.example;1;2", 0, "SUCCESS")
     assert line["elapsed_us"] == 1000
-    assert "total_octets=5" in line["granted"][0]
+    assert line["granted"] == ["total_octets=5"]
+
+
+def test_grants_are_written_in_words(request_log, request_):
+    granted = (ServiceUnit(time_s=60, service_specific_units=0), ServiceUnit(money=Money(2_500_000, "EUR")))
+    services = tuple(ServiceAnswer(Outcome.SUCCESS, 10, granted=unit) for unit in granted)
+    (line,) = written(request_log, request_, ChargingAnswer(Outcome.SUCCESS, services), elapsed_s=5.0)
+    assert line["event"] == "request_slow"
+    assert line["granted"] == ["time_s=60 service_specific_units=0", "money=2500000e-6EUR"]
 
 
 def test_every_refusal_is_explained_and_repeats_are_held_back(request_log, request_, clock):

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from ocs.clock import ManualClock
 from ocs.diameter_gy.avp import encode_avp, enumerated, grouped, split_avps, unsigned32, utf8
+from ocs.diameter_gy.demand_sender import DemandSender
+from ocs.diameter_gy.gateway_routes import GatewayRoutes
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import encode_message, parse_header
 from ocs.diameter_gy.overload import Overload, PeerLoad
@@ -71,8 +73,10 @@ class NonsenseHandler:
 def new_service(handler, *, success_sample=0, overload=None):
     routing = RoutingPolicy.of(["ocs.lab.example"], ["lab.example"])
     policy = GyPolicy(check_routing=routing.check)
-    log = RequestLog(RepeatLimiter(ManualClock(0)), success_sample)
-    return CreditControlService(OURS, policy, handler, log, overload or Overload())
+    limiter = RepeatLimiter(ManualClock(0))
+    log = RequestLog(limiter, success_sample)
+    demands = DemandSender(GatewayRoutes(tuple), lambda: OURS, limiter, lambda: 0.0, lambda *_: None)
+    return CreditControlService(OURS, policy, handler, log, overload or Overload(), demands)
 
 
 def serve(service, message):

@@ -8,6 +8,7 @@ from ocs.diameter_gy.avp import grouped, unsigned32, utf8
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import encode_message, parse_header
 from ocs.diameter_gy.server import bind_listeners
+from ocs.diameter_gy.session_demand import DemandKind, SessionDemand
 from ocs.settings import DiameterSettings, PeerSettings
 
 
@@ -250,3 +251,44 @@ async def test_answer_to_nothing_that_we_asked_is_ignored(lab, command, applicat
         await gateway.send(stray)
         _, result, _ = await gateway.answer_to(gateway.dwr())
         assert result == 2001
+
+
+# --- what we ask of gateways ---
+
+
+async def test_demand_goes_to_the_gateway_and_its_answer_is_heard(lab):
+    gone = []
+    async with lab.serving() as (server, listeners):
+        server.demands.on_gone = lambda account, session: gone.append((account, session))
+        gateway = await (await lab.connect(listeners[0])).opens()
+        demand = SessionDemand(DemandKind.REAUTHORISE, "a1", "pgw.example;1;2", "pgw.example", "example")
+        assert server.demands.submit([demand]) == 1
+        header, _, avps = gateway.read(await gateway.receive())
+        assert (header.command_code, header.is_request, avps[263]) == (258, True, b"pgw.example;1;2")
+        body = utf8(263, "pgw.example;1;2") + unsigned32(268, 5002) + gateway.origin
+        await gateway.send(encode_message(258, 4, 0x40, header.hop_by_hop_id, header.end_to_end_id, body))
+        await gateway.answer_to(gateway.dwr())
+        assert gone == [("a1", "pgw.example;1;2")]
+
+
+async def test_demand_goes_the_way_that_the_gateway_s_requests_come(lab):
+    async with lab.serving() as (server, listeners):
+        relay = await (await lab.connect(listeners[0], "relay.example")).opens()
+        assert server.demands.rank("pgw.example") == 0
+        behind = lab.gateway(relay.stream, "pgw.example")
+        await relay.answer_to(behind.ccr())
+        assert server.demands.rank("pgw.example") == 3
+        demand = SessionDemand(DemandKind.ABORT, "a1", "pgw.example;1;2", "pgw.example", "example")
+        assert server.demands.submit([demand]) == 1
+        header, _, avps = relay.read(await relay.receive())
+        assert (header.command_code, avps[293]) == (274, b"pgw.example")
+
+
+async def test_gateway_that_hangs_up_takes_its_way_with_it(lab):
+    async with lab.serving() as (server, listeners):
+        gateway = await (await lab.connect(listeners[0])).opens()
+        await gateway.answer_to(gateway.ccr())
+        await trio.aclose_forcefully(gateway.stream)
+        while server.peers():
+            await trio.sleep(0.01)
+        assert server.demands.rank("pgw.example") == 0

@@ -5,6 +5,7 @@ import pytest
 from ocs.diameter_gy.avp import encode_avp, enumerated, grouped, octet_string, utf8
 from ocs.diameter_gy.errors import AvpUnsupported, InvalidAvpLength, InvalidAvpValue
 from ocs.diameter_gy.service_information import ServiceInformation, ServiceInformationDecoder
+from ocs.messages import RoleOfNode
 
 TGPP = 10415
 DECODER = ServiceInformationDecoder(tolerates_unknown=True)
@@ -139,3 +140,104 @@ def test_unknown_avp_with_m_bit_is_refused_at_any_depth_where_nothing_is_tolerat
         STRICT.decode(group(873, group(874, unknown)))
     assert caught.value.failed_avp == group(873, group(874, unknown))
     assert STRICT.decode(group(873, group(874, utf8(30, "a")))).context.access_point_name == "a"
+
+
+# --- Circumstances ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(1, "utran"), (2, "geran"), (3, "wlan"), (6, "eutran"), (8, "nb-iot"), (10, "nr"), (51, "nr")],
+)
+def test_radio_access_is_told_by_name(number, name):
+    assert ps(octet_string(21, bytes([number]), TGPP)).context.rat_type == name
+
+
+@pytest.mark.parametrize("octets", [b"", b"\0", b"\xff"])
+def test_radio_access_that_is_not_known_is_none(octets):
+    assert ps(octet_string(21, octets, TGPP)).context.rat_type == ""
+
+
+def test_location_is_told_in_hexadecimal_digits():
+    assert ps(location("8200f110000100f11000000101")).context.user_location == "8200f110000100f11000000101"
+
+
+def test_old_gateways_say_it_at_the_top_level():
+    found = DECODER.decode(octet_string(21, b"\6", TGPP) + location("0103021501020304"))
+    assert (found.context.rat_type, found.context.serving_network) == ("eutran", "302510")
+
+
+@pytest.mark.parametrize("role", RoleOfNode)
+def test_role_of_the_node_is_told(role):
+    assert ims(enumerated(829, role, TGPP)).context.role_of_node is role
+
+
+@pytest.mark.parametrize("avp", [enumerated(829, 7, TGPP), octet_string(829, b"\0", TGPP)])
+def test_role_that_is_none_is_passed_over(avp):
+    assert ims(avp).context.role_of_node is None
+    assert ims().context.role_of_node is None
+
+
+def media(*names: str) -> tuple[str, ...]:
+    return ims(*[group(843, utf8(844, name, TGPP)) for name in names]).context.media
+
+
+def test_media_of_a_call_are_told_in_order_and_once():
+    assert media("m=audio 49170 RTP/AVP 0", "VIDEO 4000 RTP/AVP 31", "m=audio 5000 RTP/AVP 0") == (
+        "audio",
+        "video",
+    )
+    assert media("", "m=") == ()
+
+
+def test_media_of_a_call_are_bounded():
+    assert media(*[f"m=kind{number} 1" for number in range(20)]) == tuple(
+        f"kind{number}" for number in range(8)
+    )
+
+
+def test_short_message_has_a_recipient_for_each_recipient_info():
+    two_addresses = [group(1201, utf8(897, number, TGPP)) for number in ("1", "2")]
+    assert sms(group(2026, *two_addresses)).context.recipients == 1
+    assert sms(*[group(2026, *two_addresses)] * 3).context.recipients == 3
+
+
+def test_multimedia_message_has_a_recipient_for_each_address():
+    found = DECODER.decode(
+        group(
+            873,
+            group(
+                877,
+                group(886, utf8(897, "+491511", TGPP)),
+                *[group(1201, utf8(897, number, TGPP)) for number in ("+4917", "+4918")],
+                enumerated(1211, 1, TGPP),
+            ),
+        )
+    )
+    assert found.context.recipients == 2
+    assert (found.context.calling_party, found.context.called_party) == ("491511", "4917")
+    assert found.context.message_type == "m-send-req"
+
+
+def test_whatever_names_no_recipient_goes_to_one():
+    assert (sms().context.recipients, ps().context.recipients) == (1, 1)
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "submission"), (1, "delivery-report"), (9, "")])
+def test_kind_of_a_short_message_is_told(number, name):
+    assert sms(enumerated(2007, number, TGPP)).context.message_type == name
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, ""), (1, "m-send-req"), (7, "m-delivery-ind"), (99, "")])
+def test_kind_of_a_multimedia_message_is_told(number, name):
+    found = DECODER.decode(group(873, group(877, enumerated(1211, number, TGPP))))
+    assert found.context.message_type == name
+
+
+def test_application_that_traffic_was_recognised_as_is_told():
+    assert ps(octet_string(1088, b"video.example", TGPP)).context.application == "video.example"
+
+
+def test_correlation_with_the_application_function_is_stepped_over():
+    correlation = group(1276, octet_string(505, b"x", TGPP), grouped(605))
+    assert ps(correlation, utf8(30, "a")).context.access_point_name == "a"

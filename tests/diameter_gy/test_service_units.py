@@ -22,9 +22,10 @@ from ocs.diameter_gy.errors import (
 )
 from ocs.diameter_gy.service_units import ServiceUnitDecoder
 from ocs.limits import UNITS_PER_REPORT_MAX
-from ocs.messages import ServiceUnit
+from ocs.messages import ReportingReason, ServiceUnit, TariffChangeUsage
 from ocs.units import Money
 
+TGPP = 10415
 DECODER = ServiceUnitDecoder(tolerates_unknown=False, currency="EUR")
 
 
@@ -82,9 +83,67 @@ def test_several_reports_keep_their_order():
     assert [unit.total_octets for unit in services(before, unsigned32(432, 1), after).used] == [1, 2]
 
 
+def test_report_says_on_which_side_of_a_tariff_change_it_was_used():
+    parts = [grouped(446, enumerated(452, side), unsigned64(421, side)) for side in (0, 1, 2)]
+    assert [unit.tariff_change_usage for unit in services(*parts).used] == list(TariffChangeUsage)
+    assert used(unsigned64(421, 1)).tariff_change_usage is None
+    assert used(unsigned64(421, 1), enumerated(452, 1)).tariff_change_usage is TariffChangeUsage.AFTER
+
+
+def test_unknown_side_of_a_tariff_change_is_refused():
+    with pytest.raises(InvalidAvpValue) as caught:
+        used(enumerated(452, 3))
+    assert caught.value.failed_avp == grouped(456, grouped(446, enumerated(452, 3)))
+
+
+def test_buffered_use_says_when_it_was():
+    stamps = [encode_avp(1258, ntp.to_bytes(4, "big"), TGPP) for ntp in (0xE43D7EC6, 0xE43D7EC7)]
+    told = [used(unsigned64(421, 1), stamp).event_time_s for stamp in stamps]
+    assert told == [1_620_246_598, 1_620_246_599]
+
+
 def test_reporting_reason_may_stand_in_the_report_or_beside_it():
-    reason = enumerated(872, 3, 10415)
-    assert services(grouped(446, unsigned64(421, 1), reason), reason, grouped(437)).used[0].total_octets == 1
+    def reason(number: int) -> bytes:
+        return enumerated(872, number, TGPP)
+
+    for inside, beside in ((3, 4), (1, 2)):
+        found = services(grouped(446, unsigned64(421, 1), reason(inside)), reason(beside), grouped(437))
+        assert found.reporting_reasons == (ReportingReason(inside), ReportingReason(beside))
+        found = services(grouped(446, unsigned64(421, 1), reason(inside)))
+        assert found.reporting_reasons == (ReportingReason(inside),)
+        assert services(reason(beside), unsigned32(432, 1)).reporting_reasons == (ReportingReason(beside),)
+    assert services(unsigned32(432, 1)).reporting_reasons == ()
+
+
+def test_every_reporting_reason_is_known_and_one_of_a_later_release_says_nothing():
+    told = [services(enumerated(872, number, TGPP)).reporting_reasons for number in range(11)]
+    assert told == [*[(reason,) for reason in ReportingReason], ()]
+
+
+def test_triggers_of_a_report_are_read():
+    for numbers in ((1, 2), (3, 4)):
+        trigger = grouped(1264, *[enumerated(870, number, TGPP) for number in numbers], vendor_id=TGPP)
+        assert services(trigger, unsigned32(432, 1)).triggers == numbers
+    assert services(unsigned32(432, 1)).triggers == ()
+
+
+def test_envelopes_are_accepted_and_change_no_units():
+    envelope = grouped(1266, encode_avp(1269, bytes(4), TGPP), unsigned64(421, 700), vendor_id=TGPP)
+    for total in (1000, 2000):
+        found = services(envelope, envelope, grouped(446, unsigned64(421, total)))
+        assert found.used == (ServiceUnit(total),)
+
+
+def test_envelope_without_a_beginning_is_refused():
+    decoder = ServiceUnitDecoder(tolerates_unknown=False, currency="EUR")
+    decoder.services(grouped(1266, unsigned32(1269, 700, TGPP), vendor_id=TGPP), [])
+    with pytest.raises(MissingAvp):  # also behind a sound one of its length
+        decoder.services(grouped(1266, unsigned32(1267, 700, TGPP), vendor_id=TGPP), [])
+    for _ in range(2):
+        with pytest.raises(MissingAvp) as caught:
+            services(unsigned32(432, 1), grouped(1266, unsigned64(421, 700), vendor_id=TGPP))
+        start = encode_avp(1269, bytes(4), TGPP, flags=0)
+        assert caught.value.failed_avp == grouped(456, grouped(1266, start, vendor_id=TGPP, flags=0))
 
 
 @pytest.mark.parametrize(
@@ -156,6 +215,8 @@ def test_request_for_as_much_as_there_is_is_heard():
         ),
         (grouped(446, bytes.fromhex("000001a5400000ff")), InvalidAvpLength, grouped(446, unsigned64(421, 0))),
         (bytes.fromhex("000001b04000"), InvalidAvpLength, unsigned32(432, 0)),
+        (encode_avp(872, b"", TGPP), InvalidAvpLength, encode_avp(872, bytes(4), TGPP)),
+        (grouped(446, octet_string(452, b"")), InvalidAvpLength, grouped(446, enumerated(452, 0))),
     ],
 )
 def test_fault_is_shown_within_its_groups(parts, error, failed):

@@ -219,6 +219,15 @@ async def test_peer_that_must_use_tls_is_refused_without_it(lab, authority, mutu
         assert await offered_result(await connect(lab, tls, client_context(authority, "pgw.example"))) == 2001
 
 
+@pytest.mark.parametrize(("tls", "expected"), [(None, 5017), (False, 2001)])
+async def test_where_certificates_are_shown_the_port_without_tls_serves_only_who_may_do_without(
+    lab, mutual, tls, expected
+):
+    peers = (PeerSettings(origin_host="pgw.example", tls=tls),)
+    async with lab.serving(**mutual, peers=peers) as (_, (plain, _)):
+        assert await offered_result(await lab.connect(plain)) == expected
+
+
 async def test_tls_1_1_is_refused(lab, authority, files):
     context = client_context(authority)
     with warnings.catch_warnings():

@@ -253,12 +253,17 @@ def test_last_grant_comes_with_final_unit_and_then_the_credit_limit_is_reached(o
     subscriber = subscribe(balance=20_000)  # two mebibytes of browsing at most
     session = Ladder(package, subscriber, Service.DATA)
     (service,) = session.ask(CCRequestType.INITIAL, asking(10, 10 * MIB)).multiple_services_credit_control
-    granted = service.granted_service_unit.cc_total_octets
+    used = granted = service.granted_service_unit.cc_total_octets
+    while service.final_unit_indication is None:  # smaller and smaller: half of what is left for other sessions
+        answer = session.ask(CCRequestType.UPDATE, reporting(10, granted))
+        (service,) = answer.multiple_services_credit_control
+        granted = service.granted_service_unit.cc_total_octets
+        used += granted
     assert service.final_unit_indication.final_unit_action == 0
-    assert browsing_micro(granted) <= 20_000 < browsing_micro(granted + 10_240)
+    assert browsing_micro(used) <= 20_000 < browsing_micro(used + 10_240)
     answer = session.ask(CCRequestType.UPDATE, reporting(10, granted))
     assert answer.result_code == 4012 or answer.multiple_services_credit_control[0].result_code == 4012
-    assert ocs.balance(subscriber.account) == 20_000 - browsing_micro(granted)
+    assert ocs.balance(subscriber.account) == 20_000 - browsing_micro(used)
     session.ask(CCRequestType.TERMINATION)
     assert ocs.reserved(subscriber.account) == 0
 

@@ -19,6 +19,7 @@ TIMEOUT_S = 30.0
 VENDOR_3GPP = 10415
 REQUEST, PROXIABLE, ERROR, RETRANSMITTED = 0x80, 0x40, 0x20, 0x10
 CAPABILITIES, CREDIT_CONTROL, WATCHDOG, DISCONNECT = 257, 272, 280, 282
+RE_AUTH, ABORT_SESSION = 258, 274
 INITIAL, UPDATE, TERMINATION, EVENT = 1, 2, 3, 4
 DATA, VOICE, SMS = "32251@3gpp.org", "32260@3gpp.org", "32274@3gpp.org"
 
@@ -218,6 +219,18 @@ class Gateway:
         """DWA or DPA."""
         identifiers = (request.hop_by_hop, request.end_to_end)
         self.send(message(request.command, 0, 0, identifiers, unsigned32(268, 2001) + self.origin))
+
+    def hear_demand(self, command: int) -> Answer:
+        """The next request of the server about a session: RAR or ASR."""
+        demand = self.receive()
+        assert (demand.command, demand.is_request) == (command, True)
+        return demand
+
+    def answer_demand(self, demand: Answer, result: int) -> None:
+        """RAA or ASA."""
+        body = text(263, demand.one(263)) + unsigned32(268, result) + self.origin
+        identifiers = (demand.hop_by_hop, demand.end_to_end)
+        self.send(message(demand.command, PROXIABLE, 4, identifiers, body))
 
     def ask(self, request: bytes, *, judged: bool = True) -> Answer:
         """Send a request and take its answer, whose identifiers must be the request's."""

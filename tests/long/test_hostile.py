@@ -136,11 +136,29 @@ def garbage_and_half_messages(system: System, stack: contextlib.ExitStack) -> No
 
 
 def flood_of_requests(system: System, stack: contextlib.ExitStack) -> None:
-    floods = [stack.enter_context(opened(system, "busy.example")) for _ in range(16)]
     requests = b"".join(ccr("busy.example", number) for number in range(1_000))
+    pour(system, stack, "busy.example", requests)
+
+
+def flood_of_what_is_in_no_queue(system: System, stack: contextlib.ExitStack) -> None:
+    """Watchdogs, stray answers, unknown commands, requests with nothing in them: no count of requests bounds them."""
+    host = "mad.example"
+    kinds = (
+        (280, FLAG_REQUEST, 0),
+        (280, 0, 0),
+        (999, FLAG_REQUEST, 0),
+        (272, FLAG_REQUEST | FLAG_PROXIABLE, 4),
+    )
+    messages = [message(command, flags, app, (9, 9), origin(host)) for command, flags, app in kinds]
+    pour(system, stack, host, b"".join(messages) * 800)
+
+
+def pour(system: System, stack: contextlib.ExitStack, host: str, octets: bytes) -> None:
+    """Send on 16 connections again and again, and read what comes now and then."""
+    floods = [stack.enter_context(opened(system, host)) for _ in range(16)]
     for _ in range(ROUNDS):
         for flood in floods:
-            send(flood, requests)
+            send(flood, octets)
             flood.settimeout(0.01)
             with contextlib.suppress(OSError):
                 while flood.recv(1 << 20):
@@ -157,6 +175,7 @@ def flood_of_requests(system: System, stack: contextlib.ExitStack) -> None:
         huge_and_nested,
         garbage_and_half_messages,
         flood_of_requests,
+        flood_of_what_is_in_no_queue,
     ],
 )
 def test_good_gateway_is_charged_and_memory_is_bounded_beside(

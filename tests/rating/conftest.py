@@ -49,7 +49,7 @@ validity_time = 60
 Loader = Callable[..., Catalogue]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def header() -> str:
     """What all test catalogues share, for a test that spoils a part of it."""
     return HEADER

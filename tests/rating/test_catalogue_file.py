@@ -71,7 +71,7 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
             {"a": HEADER + "colour = 1"},
             "a.toml: catalogue.colour: unknown key, expected one of name, currency, ",
         ),
-        ({"a": 'tariffs = "x"'}, "a.toml: tariffs: unknown key, expected one of catalogue, zones, "),
+        ({"a": 'tariffs = "x"'}, "a.toml: tariffs: unknown key, expected one of zones, networks, "),
         (
             {"a": '[[offers]]\nid = "x"\n[offers.final_unit]\naction = "terminate"\nhow = 1\n'},
             "a.toml: offers[x].final_unit.how: unknown key, expected one of action, redirect_address_type, ",

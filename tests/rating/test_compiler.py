@@ -1,5 +1,6 @@
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -7,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocs.messages import NO_CONTEXT, Service, UsageContext
-from ocs.rating import Catalogue, CatalogueError
+from ocs.rating import (
+    AllowanceGrant,
+    Catalogue,
+    CatalogueError,
+    ChargeKind,
+    CountingPeriod,
+    OfferCharge,
+)
 from ocs.rating.compiler import compile_tariff
 from ocs.rating.errors import ExpectationError
 from ocs.rating.schema import (
@@ -19,6 +27,7 @@ from ocs.rating.schema import (
     QuotaTable,
     ZoneTable,
 )
+from ocs.units import UnitType
 
 Loader = Callable[..., Catalogue]
 
@@ -119,7 +128,7 @@ def prices(*extras: str) -> str:
             prices("").replace('"p0"', '"same"') + PRICE.format(id="same"),
             "offers[base].prices[same].id: expected an id that no other entry has",
         ),
-        (SHARED + OFFER, "offers[base]: expected at least one price or allowance"),
+        (SHARED + OFFER, "offers[base]: expected at least one price, allowance or discount"),
         (
             SHARED + OFFER + '[[offers.allowances]]\nallowance = "minutes"\namount = 1\n',
             "offers[base].allowances: expected an existing allowance (data), got 'minutes'",
@@ -150,7 +159,7 @@ def prices(*extras: str) -> str:
         ),
         (
             prices("") + '[[allowances]]\nid = "a"\nunit = "octets"\nservices = []\n',
-            "allowances[a].services: expected at least one of data, voice and sms",
+            "allowances[a].services: expected at least one of data, voice, sms and mms",
         ),
     ],
 )
@@ -228,6 +237,144 @@ def test_two_prices_of_equal_rank_may_not_apply_to_one_use(
         return
     with pytest.raises(CatalogueError, match="expected no use to which p0 applies too"):
         load(prices(one, other))
+
+
+OFFERS = """
+[[taxes]]
+id = "vat"
+rate = "19"
+included = false
+
+[[discounts]]
+id = "second"
+percent = "10"
+
+[[discounts]]
+id = "first"
+percent = "20"
+priority = 1
+
+[[offers]]
+id = "monthly"
+currency = "USD"
+zero_balance_grace = "0.25"
+discounts = ["second"]
+
+[[offers.allowances]]
+allowance = "data"
+amount = "1 GB"
+renewed = true
+rollover_periods = 2
+sharing = "once"
+priority = 3
+
+[[offers.allowances]]
+allowance = "data"
+amount = "2 GB"
+valid_days = 7
+
+[[offers.charges]]
+id = "setup"
+kind = "setup"
+amount = "4.99"
+
+[[offers.charges]]
+id = "fee"
+name = "monthly fee"
+kind = "recurring"
+period = "month"
+amount = "9.999999"
+proration = true
+grace_days = 5
+tax_class = "vat"
+"""
+
+
+def test_offer_tells_what_it_costs_and_brings(load: Loader) -> None:
+    catalogue = load(SHARED + OFFERS)
+    offer = catalogue.offer("monthly")
+    assert offer is not None
+    assert (offer.currency, offer.grace_micro, offer.discounts) == ("USD", 250_000, ("second",))
+    assert offer.charges == (
+        OfferCharge("setup", "setup", ChargeKind.SETUP, 4_990_000, None, False, 0, "standard"),
+        # 9.999999 x 1.19, rounded up to a micro-unit.
+        OfferCharge(
+            "fee", "monthly fee", ChargeKind.RECURRING, 11_899_999, CountingPeriod.MONTH, True, 5, "vat"
+        ),
+    )
+    assert offer.allowances == (
+        AllowanceGrant("data", "data", UnitType.TOTAL_OCTETS, 10**9, 0, 3, True, 2, True),
+        AllowanceGrant("data", "data", UnitType.TOTAL_OCTETS, 2 * 10**9, 7, 100),
+    )
+    zone = ZoneInfo("Europe/Berlin")
+    begun = int(datetime(2026, 1, 31, 12, tzinfo=zone).timestamp() * 1000)
+    due = catalogue.next_due_ms(offer.charges[1], begun, begun)
+    assert due is not None
+    assert due == int(datetime(2026, 2, 28, tzinfo=zone).timestamp() * 1000)
+    assert catalogue.prorated_micro(offer.charges[1], begun, due) == 11_899_999
+
+
+def test_counting_periods_run_on_the_operators_clock(load: Loader, header: str) -> None:
+    catalogue = load(
+        prices(""), header=header.replace('country_code = "49"', 'country_code = "49"\nbilling_day = 5')
+    )
+    zone = ZoneInfo("Europe/Berlin")
+    at, start, end = (
+        int(datetime(2026, month, day, hour, tzinfo=zone).timestamp() * 1000)
+        for month, day, hour in ((11, 22, 12), (11, 5, 0), (12, 5, 0))
+    )
+    assert catalogue.period_start_ms(CountingPeriod.BILLING, at) == start
+    assert catalogue.period_end_ms(CountingPeriod.BILLING, at) == end
+    assert catalogue.period_start_ms(CountingPeriod.BILLING, end) == end
+    assert catalogue.period_start_ms(CountingPeriod.BILLING, end - 1) == start
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (
+            'kind = "setup"',
+            'kind = "recurring"',
+            "offers[monthly].charges[setup].period: expected where kind",
+        ),
+        (
+            'period = "month"',
+            "",
+            "offers[monthly].charges[fee].period: expected where kind = 'recurring', and only there",
+        ),
+        (
+            'kind = "setup"',
+            'kind = "setup"\nproration = true',
+            "offers[monthly].charges[setup].proration: expected only where kind = 'recurring'",
+        ),
+        ('id = "setup"', 'id = "fee"', "offers[monthly].charges[fee].id: expected an id that no other"),
+        ('amount = "4.99"', 'amount = "x"', "offers[monthly].charges[setup].amount: expected an amount"),
+        (
+            "renewed = true",
+            "",
+            "offers[monthly].allowances[data].rollover_periods: expected only where renewed",
+        ),
+        (
+            'discounts = ["second"]',
+            'discounts = ["third"]',
+            "offers[monthly].discounts: expected an existing discount (first, second), got 'third'",
+        ),
+        ('percent = "10"', 'percent = "110"', "discounts[second].percent: expected percent such as '19'"),
+        ('currency = "USD"', 'currency = "US"', "offers[monthly].currency: expected an ISO 4217 code"),
+        ('rate = "19"', 'rate = "x"', "taxes[vat].rate: expected percent such as '19'"),
+        (
+            "[[taxes]]",
+            '[[groups]]\nid = "g"\nnumbers = ["+49"]\n\n[[taxes]]',
+            "groups[g].numbers: expected digits with country code, without '+', got '+49'",
+        ),
+    ],
+)
+def test_mistakes_in_what_offers_cost_and_bring_are_told(load: Loader, old: str, new: str, line: str) -> None:
+    changed = OFFERS.replace(old, new, 1)
+    assert changed != OFFERS
+    with pytest.raises(CatalogueError) as caught:
+        load(SHARED + changed)
+    assert str(caught.value).startswith(f"lab.toml: {line}"), str(caught.value)
 
 
 # --- the choice of a price against a model that knows no order, no index and no memory ---------------------------

@@ -175,8 +175,14 @@ def test_periods_overlap_exactly_when_some_moment_is_in_both(one: Period, other:
 
     def moments(holidays: set[date]) -> bool:
         return any(
-            one.contains(minute, day=kind(day), day_before=kind(day - timedelta(days=1)))
-            and other.contains(minute, day=kind(day), day_before=kind(day - timedelta(days=1)))
+            all(
+                period.contains(
+                    minute,
+                    begins_today=period.begins_on(day, kind(day)),
+                    began_yesterday=period.begins_on(day - timedelta(days=1), kind(day - timedelta(days=1))),
+                )
+                for period in (one, other)
+            )
             for kind in [lambda day: 7 if day in holidays else day.weekday()]
             for day in week
             for minute in {
@@ -202,6 +208,7 @@ def test_periods_overlap_exactly_when_some_moment_is_in_both(one: Period, other:
         (PeriodTable(id="p", end="25:00"), "to"),
         (PeriodTable(id="p", end="morning"), "to"),
         (PeriodTable(id="p", days=()), "days"),
+        (PeriodTable(id="p", first_date=date(2026, 12, 2), last_date=date(2026, 12, 1)), "last_date"),
     ],
 )
 def test_times_and_days_that_do_not_exist_are_refused(table: PeriodTable, key: str) -> None:
@@ -222,3 +229,58 @@ def test_reports_from_any_day_do_not_fill_the_memory() -> None:
     for day in range(CALENDAR_DAYS_REMEMBERED * 2):
         NIGHT.segment(1_700_000_000 + day * 86_400)
     assert len(NIGHT._days) <= CALENDAR_DAYS_REMEMBERED
+
+
+def dated(first: str | None, last: str | None, *, start: str = "00:00", end: str = "24:00") -> Period:
+    return compile_period(
+        PeriodTable(
+            id="p",
+            start=start,
+            end=end,
+            first_date=date.fromisoformat(first) if first else None,
+            last_date=date.fromisoformat(last) if last else None,
+        )
+    )
+
+
+def test_promotion_lasts_from_the_first_to_the_end_of_the_last_date() -> None:
+    calendar = Calendar([dated("2026-12-01", "2026-12-26")], BERLIN)
+    start, end = local("2026-12-01T00:00:00"), local("2026-12-27T00:00:00")
+    assert [bool(calendar.active(at)) for at in (start - 1, start, end - 1, end)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert list(calendar.changes_after(start - 86_400, days=40)) == [
+        (start, frozenset({"p"})),
+        (end, frozenset()),
+    ]
+
+
+def test_last_night_of_a_promotion_reaches_into_the_day_after() -> None:
+    calendar = Calendar([dated("2026-12-01", "2026-12-02", start="22:00", end="06:00")], BERLIN)
+    assert not calendar.active(local("2026-12-01T05:00:00"))
+    assert calendar.active(local("2026-12-03T05:59:00"))
+    assert not calendar.active(local("2026-12-03T06:00:00"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        (dated(None, "2026-11-30"), dated("2026-12-01", None), False),
+        (dated(None, "2026-12-01"), dated("2026-12-01", None), True),
+        (dated(None, None), dated("2026-12-01", "2026-12-01"), True),
+        (dated("2026-01-01", "2026-02-01"), dated("2025-01-01", "2025-12-31"), False),
+        (dated(None, "2026-11-30", start="22:00", end="06:00"), dated("2026-12-01", None), True),
+        (dated(None, "2026-11-30", start="22:00", end="06:00"), dated("2026-12-02", None), False),
+        (
+            dated(None, "2026-11-30", start="22:00", end="06:00"),
+            dated("2026-12-01", None, start="22:00", end="06:00"),
+            False,
+        ),
+    ],
+)
+def test_periods_on_other_dates_do_not_overlap(one: Period, other: Period, *, overlap: bool) -> None:
+    assert one.overlaps(other) is overlap
+    assert other.overlaps(one) is overlap

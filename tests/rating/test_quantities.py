@@ -1,7 +1,17 @@
+from fractions import Fraction
+
 import pytest
 
 from ocs.rating.errors import ExpectationError
-from ocs.rating.quantities import UNIT_TYPES, dimension, parse_amount, parse_quantity, parse_rounding
+from ocs.rating.quantities import (
+    UNIT_TYPES,
+    dimension,
+    parse_amount,
+    parse_exchange_rate,
+    parse_percent,
+    parse_quantity,
+    parse_rounding,
+)
 from ocs.units import UnitType
 
 OCTETS, SECONDS, EVENTS = UnitType.TOTAL_OCTETS, UnitType.TIME, UnitType.SERVICE_SPECIFIC_UNITS
@@ -98,6 +108,24 @@ def test_what_is_no_price_is_refused(written: str) -> None:
     with pytest.raises(ExpectationError) as caught:
         parse_amount("amount", written)
     assert caught.value.expectation.startswith("expected an amount")
+
+
+@pytest.mark.parametrize(("written", "share"), [("0", 0), ("19", "19/100"), ("12.5", "1/8"), ("100", 1)])
+def test_percent_is_an_exact_fraction(written: str, share: str) -> None:
+    assert parse_percent("percent", written, most=100) == Fraction(share)
+
+
+@pytest.mark.parametrize("written", ["", "-1", "100.0001", "1.23456", "5 %", "٣", "1e1"])
+def test_what_is_no_percentage_is_refused(written: str) -> None:
+    with pytest.raises(ExpectationError, match="100 at most, got"):
+        parse_percent("percent", written, most=100)
+
+
+def test_exchange_rate_is_exact_and_above_zero() -> None:
+    assert parse_exchange_rate("rate", "1.085312345") == Fraction("1.085312345")
+    for written in ("0", "0.000", "-1", "1,1", "", "1.0123456789"):
+        with pytest.raises(ExpectationError, match="expected a rate such as"):
+            parse_exchange_rate("rate", written)
 
 
 def test_every_unit_has_a_dimension() -> None:

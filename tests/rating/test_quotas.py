@@ -1,11 +1,13 @@
+from typing import get_args
+
 import msgspec
 import pytest
 
 from ocs.messages import FinalUnitAction, RedirectAddressType
-from ocs.rating import QuotaRule
+from ocs.rating import QuotaRule, TariffSwitch
 from ocs.rating.errors import ExpectationError
 from ocs.rating.quotas import QuotaRules, compile_final_unit
-from ocs.rating.schema import FinalUnitTable, QuotaTable
+from ocs.rating.schema import FinalUnitTable, QuotaTable, TriggerName
 from ocs.units import UnitType
 
 DATA = QuotaTable(
@@ -100,6 +102,43 @@ def test_rules_that_contradict_themselves_or_each_other_are_refused(
     assert caught.value.key == key
 
 
+def test_rule_says_how_idle_time_pools_triggers_and_tariff_switches_are_dealt_with() -> None:
+    table = change(
+        VOICE,
+        holding_time="5 min",
+        consumption_time=0,
+        triggers=("rat", "location_mcc"),
+        pool=3,
+        tariff_switch="tariff_time_change",
+    )
+    rule = QuotaRules([table]).named("voice", UnitType.TIME)
+    assert (rule.quota_holding_time_s, rule.quota_consumption_time_s) == (300, 0)
+    assert (rule.triggers, rule.pool_id) == ((4, 30), 3)
+    assert rule.tariff_switch is TariffSwitch.TARIFF_TIME_CHANGE
+
+
+def test_consumption_time_is_for_quotas_of_time() -> None:
+    with pytest.raises(ExpectationError) as caught:
+        QuotaRules([change(DATA, consumption_time=5)])
+    assert caught.value.key == "quotas[data].consumption_time"
+
+
+def test_every_trigger_has_a_number_of_its_own() -> None:
+    names = get_args(TriggerName)
+    rule = QuotaRules([change(DATA, triggers=names)]).named("data", UnitType.TOTAL_OCTETS)
+    assert len(set(rule.triggers)) == len(names)
+
+
+@pytest.mark.parametrize("qos", [False, True])
+def test_final_unit_is_told_to_the_qos_where_asked(*, qos: bool) -> None:
+    table = FinalUnitTable(action="restrict", filter_ids=("slow",), qos=qos)
+    assert compile_final_unit(table).is_qos is qos
+    redirect = FinalUnitTable(
+        action="redirect", redirect_address_type="url", redirect_address="https://x/", qos=qos
+    )
+    assert compile_final_unit(redirect).is_qos is qos
+
+
 def test_final_unit_action_is_terminate_unless_said() -> None:
     assert compile_final_unit(None).action == FinalUnitAction.TERMINATE
     assert compile_final_unit(FinalUnitTable(action="terminate")).action == FinalUnitAction.TERMINATE
@@ -156,6 +195,7 @@ def test_restriction_has_rules_or_filter_ids() -> None:
         ),
         (FinalUnitTable(action="terminate", redirect_address="http://x/"), "redirect_address"),
         (FinalUnitTable(action="terminate", filter_ids=("x",)), "filter_rules"),
+        (FinalUnitTable(action="terminate", qos=True), "qos"),
         (FinalUnitTable(action="restrict"), "filter_rules"),
         (FinalUnitTable(action="restrict", filter_rules=("allow everything",)), "filter_rules"),
         (FinalUnitTable(action="restrict", filter_rules=("",)), "filter_rules"),

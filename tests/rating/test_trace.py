@@ -1,8 +1,16 @@
 import msgspec
+import pytest
 
-from ocs.events import SCHEMA_VERSION, BucketMovement, ChargeEvent, EventKind, PriceTrace
-from ocs.messages import NO_CONTEXT, Service, UsageContext
-from ocs.rating import Catalogue, explain
+from ocs.events import (
+    SCHEMA_VERSION,
+    BucketMovement,
+    ChargeEvent,
+    CounterMovement,
+    EventKind,
+    PricePart,
+    PriceTrace,
+)
+from ocs.rating import Catalogue, explain, load_catalogue
 from ocs.units import UnitType
 
 TRACE = PriceTrace(
@@ -47,13 +55,80 @@ EVENT = ChargeEvent(
 )
 
 
-def test_trace_tells_every_step_from_use_to_amount(shipped: Catalogue) -> None:
-    rate = shipped.rate_at_path("prepaid-basic/voice-national>national")
+BOOK = """
+[[zones]]
+id = "national"
+name = "Germany"
+prefixes = ["49"]
+
+[[zones]]
+id = "premium"
+name = "premium numbers"
+prefixes = ["49900"]
+
+[[taxes]]
+id = "vat"
+rate = "19"
+
+[[offers]]
+id = "prepaid-basic"
+name = "Prepaid Basic"
+
+[[offers.prices]]
+id = "voice-national"
+name = "calls"
+service = "voice"
+unit = "seconds"
+zones = ["national"]
+amount = "0.09"
+per = "1 min"
+rounding = "60/1"
+
+[[offers.prices]]
+id = "taxed"
+service = "voice"
+unit = "seconds"
+amount = "0.09"
+per = "1 min"
+tax_class = "vat"
+
+[[offers.prices]]
+id = "premium"
+name = "premium calls"
+service = "voice"
+unit = "seconds"
+zones = ["premium"]
+amount = "1.99"
+per = "1 min"
+rounding = "60/60"
+connection_fee = "0.50"
+
+[[offers.prices]]
+id = "portal"
+service = "data"
+unit = "octets"
+rating_groups = [9]
+
+[[offers.prices]]
+id = "sensor"
+service = "data"
+unit = "octets"
+allowance_only = true
+rounding = "1 KiB/1 KiB"
+"""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory, header: str) -> Catalogue:
+    folder = tmp_path_factory.mktemp("book")
+    (folder / "book.toml").write_text(header + BOOK, encoding="utf-8")
+    return load_catalogue(folder)
+
+
+def test_trace_tells_every_step_from_use_to_amount(book: Catalogue) -> None:
+    rate = book.rate_at_path("prepaid-basic/voice-national>national")
     assert explain(EVENT, rate) == (
-        (
-            "Prepaid Basic, calls in Germany: 0.09 EUR per 1 min, rounded 60/1, "
-            "to German fixed network or German mobile networks"
-        ),
+        "Prepaid Basic, calls: 0.09 EUR per 1 min, rounded 60/1, to Germany",
         "80 s reported, 130 s in this session",
         "70 s billed: rounded 60/1 over the session, 60 s billed before",
         "10 s from allowances",
@@ -93,7 +168,10 @@ def test_volume_is_told_in_the_multiples_of_its_price() -> None:
     assert explain(event)[1:] == (
         "1258291 octets (1.2 MiB) reported, 1258291 octets (1.2 MiB) in this session",
         "1259520 octets (1.2 MiB) billed: rounded 10 KiB/10 KiB over the session, 0 B billed before",
-        "1259520 octets (1.2 MiB) from money at 0.01 EUR per 1 MiB: 0.012012 EUR",
+        (
+            "1259520 octets (1.2 MiB) from money at 0.01 EUR per 1 MiB: 0.012012 EUR "
+            "(the cumulative price is rounded up to a micro-unit)"
+        ),
         "charged: 0.012012 EUR",
     )
 
@@ -135,20 +213,60 @@ def test_event_without_a_price_has_one_sentence() -> None:
     assert explain(event) == ("top up: 10.00 EUR",)
 
 
-def test_every_price_that_is_delivered_describes_itself(shipped: Catalogue) -> None:
-    free = shipped.rate(("prepaid-basic",), Service.DATA, 9, (), NO_CONTEXT, 1_790_000_000)
-    sensor = shipped.rate(("iot-sensor",), Service.DATA, 1, (), NO_CONTEXT, 1_790_000_000)
-    premium = shipped.rate(
-        ("prepaid-basic",), Service.VOICE, None, (), UsageContext("4990012345"), 1_790_000_000
-    )
-    assert free is not None
-    assert sensor is not None
-    assert premium is not None
-    assert free.description == ("Prepaid Basic, self-care portal: free, rounded 1/1",)
-    assert sensor.description == ("IoT Sensor, sensor data: from allowances only, rounded 1 KiB/1 KiB",)
-    assert premium.description == (
+@pytest.mark.parametrize(
+    ("path", "description"),
+    [
+        ("prepaid-basic/portal", "Prepaid Basic, portal: free, rounded 1/1"),
+        ("prepaid-basic/sensor", "Prepaid Basic, sensor: from allowances only, rounded 1 KiB/1 KiB"),
         (
-            "Prepaid Basic, calls to premium numbers: 1.99 EUR per 1 min, rounded 60/60, connection fee 0.50 EUR, "
-            "to premium numbers"
+            "prepaid-basic/premium>premium",
+            (
+                "Prepaid Basic, premium calls: 1.99 EUR per 1 min, rounded 60/60, connection fee 0.50 EUR, "
+                "to premium numbers"
+            ),
         ),
+    ],
+)
+def test_price_describes_itself(book: Catalogue, path: str, description: str) -> None:
+    rate = book.rate_at_path(path)
+    assert rate is not None
+    assert rate.description == (description,)
+
+
+def test_tax_in_the_amount_is_told_with_its_rounding(book: Catalogue) -> None:
+    rate = book.rate_at_path("prepaid-basic/taxed")
+    assert explain(EVENT, rate)[-2:] == (
+        "charged: 0.24 EUR",
+        "tax in it: 0.038319 EUR at 19 %, rounded half up",
+    )
+    nothing = msgspec.structs.replace(EVENT, amount_micro=0)
+    assert explain(nothing, rate)[-1] == "charged: 0.00 EUR"
+
+
+def counted(*parts: PricePart, counters: tuple[CounterMovement, ...]) -> tuple[str, ...]:
+    trace = msgspec.structs.replace(TRACE, allowance_units=0, parts=parts, counters=counters)
+    return explain(msgspec.structs.replace(EVENT, trace=trace))[3:-2]
+
+
+def test_units_of_each_tier_are_told_with_the_count_that_led_to_it() -> None:
+    assert counted(
+        PricePart(50, 90_000, 60, 75_000),
+        PricePart(20, 60_000, 60, 20_000, "minutes", 6_000),
+        counters=(CounterMovement("minutes", 5_950, 6_020, UnitType.TIME),),
+    ) == (
+        "50 s from money at 0.09 EUR per 1 min: 0.075 EUR",
+        "20 s from money at 0.06 EUR per 1 min (above 6000 s of minutes): 0.02 EUR",
+        "counter minutes: 5950 s before, 6020 s after",
+    )
+
+
+def test_cap_that_is_reached_is_told_and_what_is_free_beyond_it() -> None:
+    assert counted(
+        PricePart(50, 90_000, 60, 70_000),
+        PricePart(20, 0, 1, 0, "roaming", 5_000_000, is_capped=True),
+        counters=(CounterMovement("roaming", 4_930_000, 5_000_000, UnitType.MONEY),),
+    ) == (
+        "50 s from money at 0.09 EUR per 1 min: 0.07 EUR, all that was left below the cap",
+        "20 s free (beyond the cap of 5.00 EUR on roaming)",
+        "counter roaming: 4.93 EUR before, 5.00 EUR after",
     )

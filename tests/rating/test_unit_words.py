@@ -1,8 +1,10 @@
-"""Octets, seconds and events in words."""
+"""Octets, seconds, events and shares in words."""
+
+from fractions import Fraction
 
 import pytest
 
-from ocs.rating.unit_words import exact_in_words, units_in_words
+from ocs.rating.unit_words import decimal_in_words, exact_in_words, percent_in_words, units_in_words
 from ocs.units import UnitType
 
 OCTETS, TIME, EVENTS = UnitType.TOTAL_OCTETS, UnitType.TIME, UnitType.SERVICE_SPECIFIC_UNITS
@@ -47,3 +49,15 @@ def test_units_are_told_as_a_price_list_would(units: int, unit_type: UnitType, l
 )
 def test_figures_of_a_calculation_lose_nothing(units: int, unit_type: UnitType, words: str) -> None:
     assert exact_in_words(units, unit_type, like=2**20) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [("19/100", "19 %"), ("1/8", "12.5 %"), ("1", "100 %"), ("77/1000", "7.7 %"), ("0", "0 %")],
+)
+def test_share_is_told_in_percent_without_needless_zeros(share: str, words: str) -> None:
+    assert percent_in_words(Fraction(share)) == words
+
+
+def test_rate_is_told_with_the_decimals_it_has() -> None:
+    assert [decimal_in_words(Fraction(text)) for text in ("1.0853", "10", "0.95")] == ["1.0853", "10", "0.95"]

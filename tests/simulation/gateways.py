@@ -4,21 +4,27 @@ from collections.abc import Iterator
 from random import Random
 
 import msgspec
+from msgspec.structs import replace
 
 from ocs.messages import (
+    NO_CONTEXT,
     CCRequestType,
     ChargingAnswer,
     ChargingRequest,
     MultipleServicesCreditControl,
     Outcome,
     RequestedAction,
+    RoleOfNode,
     Service,
     ServiceUnit,
+    TariffChangeUsage,
+    UsageContext,
 )
 from tests.support.requests import ASK_US, events, mscc, octets, request, seconds
 
 TRANSIENT = {Outcome.TOO_BUSY, Outcome.UNABLE_TO_DELIVER}
-DATA_GROUPS = (1, 10, 11, 15, 20)
+DATA_GROUPS = (1, 10, 11, 15, 20, 91, 91, 92, 93, 94, 95)
+POOLED = frozenset({94, 95})
 NUMBERS = ("491711", "331", "12025550")
 ACTIONS = tuple(RequestedAction)
 
@@ -47,13 +53,18 @@ class Caller:
         self._started_s = started_s
         self._number = 0
         self._granted: dict[int | None, int] = {}
+        self._has_switch: dict[int | None, bool] = {}
         self.pending: ChargingRequest | None = None
         self._is_open = False
         self._was_granted = False
         self.is_over = False
         self.kind = random.choice((Service.DATA, Service.DATA, Service.VOICE, Service.SMS))
-        self._called = random.choice(NUMBERS) if self.kind == Service.VOICE else ""
-        groups = random.sample(DATA_GROUPS, random.randint(1, 3))
+        self._context = NO_CONTEXT
+        if self.kind == Service.VOICE:
+            self._context = UsageContext(random.choice(NUMBERS), role_of_node=RoleOfNode.ORIGINATING)
+        groups = dict.fromkeys(random.sample(DATA_GROUPS, random.randint(1, 3)))
+        if POOLED & groups.keys():
+            groups |= dict.fromkeys(sorted(POOLED))
         self._groups: tuple[int | None, ...] = tuple(groups) if self.kind == Service.DATA else (None,)
 
     def may_open_something(self, identity: str) -> bool:
@@ -110,6 +121,17 @@ class Caller:
         granted = self._granted.get(group, 0)
         most = granted if self._random.random() < 0.8 else granted * 6 // 5 + 5
         used = self._random.randint(0, most)
+        if used and self._has_switch.get(group):
+            # How much of it before the switch, the gateway knows; sometimes it does not.
+            # The two parts differ, so that a reader can tell them from one part told twice.
+            before = self._random.randint(0, used)
+            before = used if before * 2 == used else before
+            side = self._random.choice((TariffChangeUsage.BEFORE, TariffChangeUsage.INDETERMINATE))
+            parts = (
+                replace(self._unit(before), tariff_change_usage=side),
+                replace(self._unit(used - before), tariff_change_usage=TariffChangeUsage.AFTER),
+            )
+            return parts[:: self._random.choice((1, -1))]
         if used > 3 and self._random.random() < 0.2:
             return self._unit(used // 3), self._unit(used - used // 3)
         return (self._unit(used),) if used or self._random.random() < 0.5 else ()
@@ -127,7 +149,7 @@ class Caller:
         identities = () if self._was_granted and self._random.random() < 0.3 else (self.identity,)
         made = request(
             request_type, self._number, *services, session_id=self.session_id, service=self.kind,
-            identities=identities, action=action, called_party=self._called, event_time_s=self._started_s,
+            identities=identities, action=action, context=self._context, event_time_s=self._started_s,
             multiple_services=self.kind == Service.DATA, origin_host=self.host,
         )  # fmt: skip
         return msgspec.structs.replace(made, end_to_end_id=next(self._numbers))
@@ -150,6 +172,7 @@ class Caller:
             granted = service.granted
             if granted is not None:
                 self._granted[service.rating_group] = granted.total_octets or granted.time_s or 0
+                self._has_switch[service.rating_group] = service.tariff_time_change_s is not None
         # A refused gateway mostly says goodbye; some forget to.
         if answer.outcome != Outcome.SUCCESS and self._random.random() < 0.5:
             self.is_over = True

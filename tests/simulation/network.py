@@ -18,7 +18,7 @@ from tests.simulation.operators import Operators
 from tests.simulation.sites import Sites
 from tests.simulation.worker import Reply, Worker
 from tests.support.auditor import BUSY, Auditor
-from tests.support.history import check, key_of
+from tests.support.books import check, key_of
 from tests.support.requests import copy_of
 
 # Agents do not keep a message for longer.

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from itertools import count
 from random import Random
 
+import msgspec
+
 from ocs.balance import keys
 from ocs.balance.model import Subscriber, decode_account, decode_subscriber, encode_value
 from ocs.balance.store import (
@@ -63,14 +65,14 @@ class TopUp:
         writes: tuple[Write, ...] = ()
         events: tuple[bytes, ...] = ()
         if receipt.token == ABSENT:
-            after, event = top_up(
+            done = top_up(
                 decode_account(account.content),
                 self._amount,
                 reference=self.reference,
                 now_ms=self._clock.now_ms(),
             )
-            writes = Write(0, encode_value(after)), Write(1, b"receipt")
-            events = (encode_event(event),)
+            writes = Write(0, encode_value(done.account)), Write(1, b"receipt")
+            events = tuple(encode_event(event) for event in done.events)
         commit = Commit(
             self._partition, self._keys, (account.token, receipt.token), self._new_token(), writes, events
         )
@@ -157,7 +159,7 @@ class NumberMove:
             identities = change(was.identities)
             writes: tuple[Write, ...] = ()
             if identities != was.identities:
-                now = Subscriber(was.subscriber_id, was.account_id, was.state, identities, was.offers)
+                now = msgspec.structs.replace(was, identities=identities)
                 writes = (Write(0, encode_value(now)),)
             commit = Commit(partition, names, (values[0].token,), self._new_token(), writes)
             self._connection.commit(commit, committed)

@@ -7,6 +7,8 @@ import trio
 
 from ocs.clock import ManualClock
 from ocs.diameter_gy.admission import AdmissionPolicy
+from ocs.diameter_gy.demand_sender import DemandSender
+from ocs.diameter_gy.gateway_routes import GatewayRoutes
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import Framer, parse_header
 from ocs.diameter_gy.overload import Overload, PeerLoad
@@ -19,7 +21,7 @@ from ocs.diameter_gy.routing import RoutingPolicy
 from ocs.log import RepeatLimiter
 from ocs.settings import PeerSettings
 from tests.simulation import wire
-from tests.support.history import check
+from tests.support.books import check
 
 _IDENTITY = NodeIdentity("ocs.lab.example", "lab.example", "ocs", origin_state_id=1)
 _ROUTING = RoutingPolicy.of(("ocs.lab.example",), ("lab.example",))
@@ -49,8 +51,12 @@ class Node:
             draw_jitter_s=lambda: random.uniform(-2.0, 2.0),
             draw_identifier=lambda: random.getrandbits(31),
         )
-        log = RequestLog(RepeatLimiter(ManualClock(0)), 0)
-        self._service = CreditControlService(_IDENTITY, _GY_POLICY, handler, log, _TimelessOverload())
+        limiter = RepeatLimiter(ManualClock(0))
+        log = RequestLog(limiter, 0)
+        demands = DemandSender(GatewayRoutes(tuple), lambda: _IDENTITY, limiter, lambda: 0.0, lambda *_: None)
+        self._service = CreditControlService(
+            _IDENTITY, _GY_POLICY, handler, log, _TimelessOverload(), demands
+        )
         self.links: dict[str, Link] = {}
 
     def link(self, host: str) -> "Link":

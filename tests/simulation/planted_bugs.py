@@ -16,14 +16,18 @@ from ocs.balance.memory_store import MemoryStore
 from ocs.balance.model import Hold, LedgerInvariantError
 from ocs.balance.purse import Purse
 from ocs.balance.store import COMMITTED, Commit, CommitResult, TokenSource, Unavailable
+from ocs.charging import counted, member_limits, tariff_switch
 from ocs.charging import decide as decide_module
 from ocs.charging import group as group_module
+from ocs.charging import sessions as sessions_module
 from ocs.charging.cache import Entry
+from ocs.charging.counting import CounterBook
 from ocs.charging.decision import Decision, State
 from ocs.charging.draft import Draft
 from ocs.charging.engine import Engine
 from ocs.charging.group import Group
 from ocs.charging.memory import Recall
+from ocs.charging.rates import RateFinder
 from ocs.charging.sessions import SessionDecision
 from ocs.charging.supervision_clock import SupervisionClock
 from ocs.charging.work import Work
@@ -33,7 +37,7 @@ from tests.simulation.replicated_store import Call, StoreConnection
 from tests.simulation.sites import Sites
 from tests.simulation.worker import Worker, WorkerClock
 from tests.simulation.world import World, simulate
-from tests.support.history import AuditError
+from tests.support.books import AuditError
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -318,6 +322,53 @@ def outage_taken_for_silence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SupervisionClock, "store_time_of", lambda clock, supervision_ms: supervision_ms)
 
 
+# --- Tariff switches, counters, limits, pools ----------------------------------------------------------------
+
+
+def after_the_switch_charged_as_before_it(patch: pytest.MonkeyPatch) -> None:
+    """What was used after a tariff switch is charged at the rate of the grant."""
+    patch.setattr(RateFinder, "after_switch", RateFinder.held)
+
+
+def cheaper_side_of_a_switch_reserved(patch: pytest.MonkeyPatch) -> None:
+    """A grant over a switch sets aside what it costs on the cheaper side."""
+    patch.setattr(tariff_switch, "max", min, raising=False)
+
+
+def counters_not_written(patch: pytest.MonkeyPatch) -> None:
+    """What a subscriber used is charged, and not counted."""
+    patch.setattr(Draft, "subscriber", lambda draft: draft._subscriber)
+
+
+def counter_kept_by_expired_sessions(patch: pytest.MonkeyPatch) -> None:
+    """What an open grant had set aside in counters stays there when it ends."""
+    patch.setattr(CounterBook, "release", lambda book, holds: None)
+
+
+def counters_of_open_grants_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A member's limit looks at what was used, not at what is granted already."""
+    patch.setattr(
+        member_limits,
+        "_left",
+        lambda draft, limit: max(0, limit.amount - draft.counter(limit.counter_id, limit.period).value),
+    )
+
+
+def cap_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Use beyond a daily cap costs what it did before it."""
+    price_in_parts = counted.price_in_parts
+    patch.setattr(
+        counted,
+        "price_in_parts",
+        lambda rate, meter, units: price_in_parts(msgspec.structs.replace(rate, caps=()), meter, units),
+    )
+
+
+def pool_left_to_its_last_report(patch: pytest.MonkeyPatch) -> None:
+    """What a pooled service did not use of its quota is given back, though others may still use it."""
+    patch.setattr(sessions_module, "settle_in_pool", lambda draft, before, charged, others: others)
+
+
 # --- Events -------------------------------------------------------------------------------------------------
 
 
@@ -368,6 +419,13 @@ BUGS: Final[tuple[Plant, ...]] = (
     late_use_discarded,
     hint_trusted,
     outage_taken_for_silence,
+    after_the_switch_charged_as_before_it,
+    cheaper_side_of_a_switch_reserved,
+    counters_not_written,
+    counter_kept_by_expired_sessions,
+    counters_of_open_grants_ignored,
+    cap_forgotten,
+    pool_left_to_its_last_report,
     event_id_from_a_counter,
     stream_id_as_event_id,
     reader_without_its_barrier,

@@ -5,7 +5,8 @@ from typing import Any
 from ocs.balance.store import Unavailable
 from ocs.events import ChargeEvent, decode_event
 from tests.simulation.replicated_store import StoreConnection
-from tests.support.history import History, check
+from tests.support.books import check
+from tests.support.history import History
 
 
 class Reader:

@@ -13,7 +13,7 @@ from typing import Any
 from ocs.balance.memory_store import MemoryStore
 from ocs.balance.store import Commit, CommitResult, Heartbeat, Stored, Unavailable
 from tests.simulation.sites import Ask, Site, Sites
-from tests.support.history import check
+from tests.support.books import check
 
 BARRIER_TIMEOUT_MS = 1_000
 CALL_TIMEOUT_MS = 3_000

@@ -15,7 +15,8 @@ from ocs.balance.memory_store import MemoryStore
 from ocs.balance.store import Commit, CommitResult, Committed, Conflict
 from ocs.clock import ManualClock
 from tests.support.auditor import Auditor
-from tests.support.history import History, Key, check
+from tests.support.books import Key, check
+from tests.support.history import History
 
 Ask = Callable[[MemoryStore, Callable[[Any], None]], None]
 Durability = Literal["fsync", "replicated"]

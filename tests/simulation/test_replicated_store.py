@@ -10,7 +10,7 @@ from ocs.clock import ManualClock
 from tests.simulation.replicated_store import BARRIER_TIMEOUT_MS, CALL_TIMEOUT_MS, StoreConnection
 from tests.simulation.sites import Sites
 from tests.support.auditor import Auditor
-from tests.support.history import AuditError
+from tests.support.books import AuditError
 
 KEY = "{0}a:anna"
 CONTENT = encode_value(Account("anna", "EUR", LifecycleState.ACTIVE, 0, (), ()))

@@ -95,6 +95,8 @@ def _units(unit: ServiceUnit) -> bytes:
     for code, amount in ((421, unit.total_octets), (417, unit.service_specific_units)):
         if amount is not None:
             octets += avp(code, struct.pack(">Q", amount))
+    if unit.tariff_change_usage is not None:
+        octets = unsigned32(452, unit.tariff_change_usage) + octets
     return octets
 
 
@@ -154,7 +156,10 @@ def _service_answer(values: dict[int, bytes], command: dict[int, bytes]) -> Serv
     outcome = _OUTCOMES[int.from_bytes(values.get(268) or command[268])]
     group = values.get(432)
     granted: ServiceUnit | None = None
+    switch_s: int | None = None
     if 431 in values:
         unit = {code: int.from_bytes(data) for code, data in avps(values[431])}
         granted = ServiceUnit(unit.get(421), time_s=unit.get(420), service_specific_units=unit.get(417))
-    return ServiceAnswer(outcome, None if group is None else int.from_bytes(group), (), granted)
+        switch_s = unit[451] - _NTP_OFFSET_S if 451 in unit else None
+    rating_group = None if group is None else int.from_bytes(group)
+    return ServiceAnswer(outcome, rating_group, (), granted, tariff_time_change_s=switch_s)

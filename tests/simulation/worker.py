@@ -16,7 +16,7 @@ from tests.simulation.operators import PARTITIONS
 from tests.simulation.peers import Node
 from tests.simulation.replicated_store import StoreConnection
 from tests.simulation.sites import Sites
-from tests.support.catalogue import lab_catalogue
+from tests.simulation.story_catalogue import story_catalogue
 
 Reply = Callable[[ChargingAnswer], None]
 
@@ -62,7 +62,7 @@ class Worker:
         self.connection = _Excusing(self._random, self._sites, self)
         self.engine = Engine(
             self.connection,
-            Tariffs(lab_catalogue()),
+            Tariffs(story_catalogue()),
             self._settings,
             self.clock,
             partitions=PARTITIONS,

@@ -14,29 +14,37 @@ import trio
 import trio.testing
 
 from ocs.balance import keys
-from ocs.balance.model import LifecycleState, encode_value
+from ocs.balance.model import LifecycleState, MemberLimit, encode_value
 from ocs.balance.store import ABSENT, Commit, Write
 from ocs.clock import ManualClock
 from ocs.events import encode_event
 from ocs.settings import ChargingSettings
-from ocs.subscribers.operations import NewAccount, open_account
-from ocs.units import Money
+from ocs.subscribers.openings import open_account
+from ocs.subscribers.operations import NewAccount
+from ocs.units import Money, UnitType
 from tests.simulation.gateways import Caller
 from tests.simulation.network import Network
 from tests.simulation.operators import PARTITIONS, Operators
 from tests.simulation.reader import Reader
 from tests.simulation.replicated_store import StoreConnection
 from tests.simulation.sites import Durability, Site, Sites
+from tests.simulation.story_catalogue import story_catalogue
 from tests.simulation.worker import Worker
 from tests.support.auditor import Auditor
-from tests.support.catalogue import lab_catalogue
-from tests.support.history import check
+from tests.support.books import check
 
-SETTINGS = ChargingSettings(supervision_time_s=120, repeat_memory_s=7200, cache_accounts=2, queue_requests=24)
+SETTINGS = ChargingSettings(
+    supervision_time_s=120, repeat_memory_s=7200, cache_accounts=2, queue_requests=24, grant_share_percent=60
+)
 # Steps of a story: enough that something happens, few enough that somebody can read it.
 STEPS = 500
 START_MS = 1_800_000_000_000
 CLOCK_OFF_MS_MAX = 900_000
+# What members of the shared account may take from it in a day.
+LIMITS = {
+    "shared.1": (MemberLimit("limit.spending", UnitType.MONEY, "day", 400_000),),
+    "shared.2": (MemberLimit("limit.volume", UnitType.TOTAL_OCTETS, "day", 6_000),),
+}
 _CREATED = b"created....."
 
 
@@ -128,14 +136,22 @@ class World:
             identities = [f"e164:{number + index}" for index in range(subscribers)]
             number += subscribers
             new = NewAccount(
-                account_id, names[0], (identities[0],), ("packs", "basic"), Money(opening, "EUR"), limit
+                account_id,
+                names[0],
+                (identities[0],),
+                ("packs", "stories", "basic"),
+                Money(opening, "EUR"),
+                limit,
             )
-            opened = open_account(new, lab_catalogue(), self.clock.now_ms())
+            opened = open_account(new, story_catalogue(), self.clock.now_ms())
             partition = keys.partition_of(account_id, PARTITIONS)
             values = {keys.account_key(partition, account_id): encode_value(opened.account)}
             for name, identity in zip(names, identities, strict=True):
                 member = opened.subscriber
-                member = type(member)(name, account_id, LifecycleState.ACTIVE, (identity,), member.offers)
+                member = type(member)(
+                    name, account_id, LifecycleState.ACTIVE, (identity,), member.offers,
+                    limits=LIMITS.get(name, ()),
+                )  # fmt: skip
                 values[keys.subscriber_key(partition, name)] = encode_value(member)
                 self._owners[identity] = account_id, name
                 self._enter(identity, account_id, name)
@@ -512,6 +528,7 @@ class World:
         give_up_ms = self.clock.now_ms() + longest_ms
         while any(self.sites.primary.data.deadlines.values()) and self.clock.now_ms() < give_up_ms:
             self._pass_with_beats(80)
+        self._run()
         while not self.operators.is_done:
             self.operators.try_again()
             self._run_connections()

@@ -7,12 +7,11 @@ from ocs import limits
 from ocs.balance.model import LifecycleState
 from ocs.balance.purse import check_invariants
 from ocs.events import EventKind
+from ocs.subscribers.openings import add_subscriber, open_account
 from ocs.subscribers.operations import (
     NewAccount,
     NewSubscriber,
     OperationError,
-    add_subscriber,
-    open_account,
     top_up,
 )
 from ocs.units import CurrencyMismatchError, Money, UnitType
@@ -49,7 +48,7 @@ def test_account_opens_with_its_money_and_its_offers_allowances():
         ({"identities": ("49171",)}, "is not an identity"),
         ({"identities": ("e164:",)}, "is not an identity"),
         ({"identities": ("e164:+49171",)}, "digits alone"),
-        ({"opening": Money(1, "USD")}, "not the catalogue's currency"),
+        ({"opening": Money(1, "USD")}, "neither the catalogue's currency"),
         ({"opening": Money(-1, "EUR")}, "not negative"),
         ({"credit_limit_micro": -1}, "not negative"),
     ],
@@ -98,7 +97,8 @@ def test_subscriber_is_not_added_to_a_closed_account():
 
 def test_top_up_adds_money_and_one_event():
     account = open_account(NEW, lab_catalogue(), 1000).account
-    after, event = top_up(account, Money(1_000_000, "EUR"), reference="r1", now_ms=2000)
+    done = top_up(account, Money(1_000_000, "EUR"), reference="r1", now_ms=2000)
+    after, (event,) = done.account, done.events
     check_invariants(after)
     assert (event.event_id, event.kind, event.sequence) == ("topup:a:r1", EventKind.TOP_UP, 2)
     assert (event.amount_micro, event.balance_after_micro) == (1_000_000, 6_000_000)

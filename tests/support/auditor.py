@@ -6,17 +6,20 @@ What a line of commits must look like stands in :mod:`tests.support.history`; he
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ocs.balance.model import Account, encode_value
+from ocs.balance.model import Account, Subscriber, encode_value
 from ocs.balance.store import Commit
 from ocs.clock import Clock
 from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome, RequestedAction
 from ocs.units import UnitType
+from tests.support.books import AuditError, Book, Key, check, key_of
 from tests.support.connection import WatchedStore
-from tests.support.history import AuditError, Book, Evidence, History, Key, check, key_of
+from tests.support.history import Evidence, History
 from tests.support.prices import PRICES
 
 __all__ = ["BUSY", "AuditError", "Auditor", "Watch", "key_of"]
 
+# A worker's clock may be a quarter of an hour ahead.
+_DAY_IS_OVER_MS = 86_400_000 - 900_000
 BUSY = {Outcome.TOO_BUSY, Outcome.UNABLE_TO_DELIVER}
 
 
@@ -119,9 +122,24 @@ class Auditor:
         watch.was_nobody |= not owners
         if request.requested_action == RequestedAction.CHECK_BALANCE:
             for owner in owners:
-                watch.balances.add(self._can_pay(history.account(owner.account_id), request))
+                account = history.account(owner.account_id)
+                for left in self._limits_left(owner):
+                    watch.balances.add(self._can_pay(account, request, left))
 
-    def _can_pay(self, account: Account, request: ChargingRequest) -> bool:
+    def _limits_left(self, owner: Subscriber) -> set[int]:
+        """What an owner's limits on money leave; around the end of a day, also what they leave in the next one."""
+        left = {1 << 62}
+        for limit in owner.limits:
+            if limit.unit_type == UnitType.MONEY:
+                counter = next((c for c in owner.counters if c.counter_id == limit.counter_id), None)
+                left = {limit.amount}
+                if counter is not None:
+                    age_ms = self._clock.now_ms() - counter.period_start_ms
+                    left = {limit.amount} if age_ms > _DAY_IS_OVER_MS else set()
+                    left.add(limit.amount - counter.value - counter.reserved)
+        return left
+
+    def _can_pay(self, account: Account, request: ChargingRequest, limit_left: int) -> bool:
         """Whether texts and money would pay for the messages asked for."""
         wanted = sum(
             (asked.requested.service_specific_units or 0) if asked.requested else 1
@@ -134,7 +152,7 @@ class Auditor:
         )
         money = sum(b.value - b.reserved for b in account.buckets if b.unit_type == UnitType.MONEY)
         due = max(0, wanted - texts) * PRICES["basic/sms"].micro
-        return not due or money + account.credit_limit_micro >= due
+        return not due or min(money + account.credit_limit_micro, limit_left) >= due
 
     # --- Every answer -----------------------------------------------------------------------------------
 

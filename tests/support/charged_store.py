@@ -17,7 +17,7 @@ import ocs.balance
 from ocs.balance import keys
 from ocs.balance.client import BalanceClient
 from ocs.balance.model import SessionState, decode_account, decode_session, decode_subscriber, encode_value
-from ocs.balance.redis_store import commit_command, decode_commit_reply, decode_stored
+from ocs.balance.redis_commands import commit_command, decode_commit_reply, decode_stored
 from ocs.balance.store import ABSENT, Commit, Committed, DeadlineChange, TokenSource, Write
 from ocs.balance.store_address import plain_address
 from ocs.balance.store_admin import set_up_store
@@ -29,7 +29,8 @@ from ocs.charging.tariffs import Tariffs
 from ocs.clock import ManualClock
 from ocs.events import encode_event
 from ocs.messages import ChargingAnswer, ChargingRequest
-from ocs.subscribers.operations import NewAccount, open_account
+from ocs.subscribers.openings import open_account
+from ocs.subscribers.operations import NewAccount
 from ocs.subscribers.service import SubscriberService
 from ocs.units import Money
 from tests.support.catalogue import lab_catalogue
@@ -161,7 +162,7 @@ class ChargedStore:
         def decided(state: State) -> Any:
             assert state.session is not None
             late = Moment(self.clock.now_ms(), state.session.deadline_ms + 1)
-            return expire_session(state.account, state.session, late, "UTC")
+            return expire_session(state.account, state.session, late, self.tariffs.current, state.subscriber)
 
         self._commit(names, decided)
 

@@ -8,10 +8,13 @@ import hiredis
 import trio
 import trio.testing
 
+from ocs.balance.redis_commands import slot_of
+from ocs.balance.redis_store import RedisStore
 from ocs.balance.redis_stream import StoreServers
 from ocs.balance.store_address import plain_address
 from ocs.balance.topology import Node, Topology
 from ocs.store_url import Endpoint
+from tests.support.calls import PARTITIONS
 
 Command = list[bytes]
 
@@ -25,6 +28,12 @@ def topology_of(**slots: tuple[int, int] | None) -> Topology:
     return Topology(
         tuple(Node(endpoint(int(name[1:])), () if own is None else (own,)) for name, own in slots.items())
     )
+
+
+SLOT = slot_of("{3}")
+OK, ONE, NIL = b"+OK\r\n", b":1\r\n", b"$-1\r\n"
+HALVES = topology_of(n7=(0, 8_191), n8=(8_192, 16_383))
+WHOLE = topology_of(n7=(0, 16_383))
 
 
 class FakeServer:
@@ -115,3 +124,20 @@ class FakeServers(StoreServers):
         ours, theirs = trio.testing.memory_stream_pair()
         self._nursery.start_soon(server.serve, theirs)
         return ours
+
+
+class Kept:
+    """Commits succeed, reads find nothing; single commands may be answered otherwise."""
+
+    def __init__(self, **otherwise: bytes | None) -> None:
+        self.otherwise = otherwise
+
+    def __call__(self, command: Command) -> bytes | None:
+        name = command[0].decode()
+        if name in self.otherwise:
+            return self.otherwise[name]
+        return {"FCALL": ONE, "MGET": b"*1\r\n$-1\r\n", "GET": NIL, "ZRANGE": b"*0\r\n"}.get(name, OK)
+
+
+def store_of(servers: FakeServers, **more: Any) -> RedisStore:
+    return RedisStore(servers, partitions=PARTITIONS, **more)

@@ -6,12 +6,12 @@ another was is played again from the commits up to there.
 """
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 
 from msgspec import msgpack
 
 from ocs.balance.model import (
     Account,
+    CounterHold,
     Session,
     SessionService,
     SessionState,
@@ -23,64 +23,23 @@ from ocs.balance.model import (
 from ocs.balance.store import ABSENT, Commit
 from ocs.events import ChargeEvent, EventKind, decode_event
 from ocs.limits import OUTAGE_THRESHOLD_MS
-from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome, RequestedAction, ServiceUnit
+from ocs.messages import (
+    CCRequestType,
+    ChargingAnswer,
+    ChargingRequest,
+    Outcome,
+    RequestedAction,
+    TariffChangeUsage,
+)
 from ocs.units import UnitType
-from tests.support.prices import PRICES
+from tests.support.books import AuditError, Book, Key, Meter, Place, check, key_of, reported, sides
+from tests.support.prices import PRICES, Price, price_at
+from tests.support.tallies import Counts, Pool
 
 # How far clocks of stores, and a worker's idea of them, may be off before it counts as an error.
 CLOCK_SLACK_MS = 15_000
+POOLED: dict[int | None, Price] = {94: PRICES["stories/pool-a"], 95: PRICES["stories/pool-b"]}
 _decode_answer = msgpack.Decoder(ChargingAnswer).decode
-
-
-class AuditError(BaseException):
-    """The books do not agree. No bulkhead of the product, which catches exceptions, may swallow it."""
-
-
-def check(truth: bool, *what: object) -> None:
-    if not truth:
-        raise AuditError(" ".join(str(part) for part in what))
-
-
-@dataclass
-class Meter:
-    """Everything reported for one service of one session."""
-
-    counted: int = 0
-    covered: int = 0  # billed units that allowances paid
-    charged: int = 0
-    fee: int = 0
-    path: str = ""
-    account_id: str = ""
-
-
-@dataclass
-class Book:
-    """One account as the events tell it."""
-
-    values: dict[str, int] = field(default_factory=dict)
-    sequence: int = 0
-    credited: int = 0  # money: opening, top-ups, refunds
-    debited: int = 0
-
-
-Key = tuple[str, int, int, bytes]  # session, type, number, fingerprint
-Use = tuple[str, bytes, int, int, int | None, int]  # what an event is about, whatever it is called
-
-
-def key_of(request: ChargingRequest) -> Key:
-    return request.session_id, int(request.request_type), request.request_number, request.fingerprint
-
-
-def reported(units: tuple[ServiceUnit, ...], unit_type: UnitType) -> int:
-    total = 0
-    for unit in units:
-        amount = {
-            UnitType.TOTAL_OCTETS: unit.total_octets,
-            UnitType.TIME: unit.time_s,
-            UnitType.SERVICE_SPECIFIC_UNITS: unit.service_specific_units,
-        }[unit_type]
-        total += amount or 0
-    return total
 
 
 class Evidence:
@@ -90,6 +49,7 @@ class Evidence:
         sent: every request, as the gateway meant it.
         event_ids: what an event is about -> its id: decided again elsewhere, it must be called the same.
         commits: token -> content; a token stands for one content only.
+        gone: sessions of which their gateways have said that they have none: closed before their time.
     """
 
     def __init__(self) -> None:
@@ -97,6 +57,7 @@ class Evidence:
         self.event_ids: dict[tuple[object, ...], str] = {}
         self.commits: dict[bytes, Commit] = {}
         self.counts: Counter[str] = Counter()
+        self.gone: set[str] = set()
 
 
 class History:
@@ -122,6 +83,10 @@ class History:
         self.expires_ms: dict[str, int] = {}
         self.deadlines: set[str] = set()
         self.due_ms: dict[str, int] = {}
+        self.counted = Counts()
+        # What grants held in counters before the commit that is looked at, by session and rating group.
+        self._held: dict[tuple[str, int | None], tuple[CounterHold, ...]] = {}
+        self.pools: dict[tuple[str, bytes], Pool] = defaultdict(Pool)
         self.meters: dict[tuple[str, bytes, int | None], Meter] = defaultdict(Meter)
         self._last_beat_ms: int | None = None
         self._outage_ms = 0
@@ -178,6 +143,7 @@ class History:
             self._check_session(before, session, at_ms)
         self._check_reserved(commit, [session for _, session in changed])
         self._check_affordable(changed)
+        self._check_counters(commit, changed, at_ms)
 
     # --- Tokens -----------------------------------------------------------------------------------------
 
@@ -223,11 +189,13 @@ class History:
                 book.debited -= money
             self.counts[event.kind.name] += 1
 
-    def _check_name(self, event: ChargeEvent, session: Session, request: ChargingRequest) -> None:
+    def _check_name(
+        self, event: ChargeEvent, session: Session, request: ChargingRequest, side: int = 0
+    ) -> None:
         """Decided again after a failure, here or elsewhere, the same use must have the same event id."""
         use = (
             session.session_id, session.opening_fingerprint, int(request.request_type), event.request_number,
-            request.fingerprint, event.rating_group, event.kind,
+            request.fingerprint, event.rating_group, event.kind, side,
         )  # fmt: skip
         known = self._evidence.event_ids.setdefault(use, event.event_id)
         check(known == event.event_id, "one use under two event ids:", known, event.event_id)
@@ -251,12 +219,21 @@ class History:
     ) -> None:  # fmt: skip
         """Each request counts once, and its reports are exactly the commit's debits."""
         expected: Counter[tuple[str, int, int | None, int]] = Counter()
-        found = {(e.session_id, e.request_number, e.rating_group): e for e in events if e.trace is not None}
+        found: dict[Place, list[ChargeEvent]] = defaultdict(list)
+        for event in events:
+            if event.trace is not None:
+                found[event.session_id, event.request_number, event.rating_group].append(event)
         requests = [
             (request, answer, session)
             for before, session in changed
             for request, answer in self._new_requests(before, session)
         ]
+        self._held = {
+            (before.session_id, service.rating_group): service.counter_holds
+            for before, session in changed
+            if before is not None and before.opening_fingerprint == session.opening_fingerprint
+            for service in before.services
+        }
         for request, answer, session in requests:
             self._count_request(request, answer, session, expected, found)
             self._check_payer(commit, request, session)
@@ -267,6 +244,7 @@ class History:
                 )
         if len(requests) == 1 and len(changed) == 1:
             self._check_alone(*requests[0], changed[0][0])
+            self._check_sides(requests[0][0], changed[0][0], found)
         told = Counter(
             (e.session_id, e.request_number, e.rating_group, e.units) for e in events if e.trace is not None
         )
@@ -290,7 +268,7 @@ class History:
         answer: bytes,
         session: Session,
         expected: Counter[tuple[str, int, int | None, int]],
-        found: dict[tuple[str, int, int | None], ChargeEvent],
+        found: dict[Place, list[ChargeEvent]],
     ) -> None:
         key = key_of(request)
         check(key not in self.processed, "processed twice:", key)
@@ -298,21 +276,26 @@ class History:
         self.counts["processed"] += 1
         for asked in request.services:
             place = request.session_id, request.request_number, asked.rating_group
-            event = found.get(place)
+            events = found[place]
             if request.request_type == CCRequestType.EVENT:
-                if event is not None:
+                for event in events[:1]:
                     self._check_one_time(request, event)
                     self._check_name(event, session, request)
+                    self.counted.count_limits(self._subscriber_of(session), event)
                     expected[*place, event.units] += 1
                 continue
-            if not any(unit.total_octets or unit.time_s for unit in asked.used):
-                continue
-            check(event is not None, "not debited:", request)
-            assert event is not None
-            units = reported(asked.used, event.unit_type)
-            expected[*place, units] += 1
-            self._check_debit(event, session, units)
-            self._check_name(event, session, request)
+            parts = sides(asked.used)
+            held = self._held.pop((request.session_id, asked.rating_group), ())
+            check(len(events) >= len(parts), "not debited:", request)
+            for side, (event, part) in enumerate(zip(events, parts, strict=False)):
+                units = reported(part, event.unit_type)
+                expected[*place, units] += 1
+                self._check_debit(event, session, units, held)
+                self._check_name(event, session, request, side)
+                self.counted.count_limits(self._subscriber_of(session), event, held)
+        pool = self.pools[session.session_id, session.opening_fingerprint]
+        pool.reported(request, POOLED)
+        pool.granted(_decode_answer(answer), POOLED)
 
     def _check_payer(self, commit: Commit, request: ChargingRequest, session: Session) -> None:
         """Whoever opens something must own one of the request's identities at that moment."""
@@ -346,9 +329,27 @@ class History:
             elif one.outcome == Outcome.CREDIT_LIMIT_REACHED and service is not None and service.tariff_path:
                 self._check_refusal(session, service)
 
+    def _check_sides(
+        self, request: ChargingRequest, before: Session | None, found: dict[Place, list[ChargeEvent]]
+    ) -> None:
+        """What was used before a tariff switch was charged under the grant's price, the rest under the other one."""
+        for service in before.services if before is not None else ():
+            asked = next((a for a in request.services if a.rating_group == service.rating_group), None)
+            events = found.get((request.session_id, request.request_number, service.rating_group), [])
+            if asked is None or not service.after_path:
+                continue
+            for part, event in zip(sides(asked.used), events, strict=True):
+                is_after = part[0].tariff_change_usage == TariffChangeUsage.AFTER
+                path = service.after_path if is_after else service.tariff_path
+                check(event.tariff_path == path, "on the wrong side of the switch:", event, service)
+                self.counts["sides of a switch"] += 1
+
     def _check_refusal(self, session: Session, service: SessionService) -> None:
         """Not even the smallest grant could be paid, all that the request itself freed and took counted in."""
-        price = PRICES[service.tariff_path]
+        price = price_at(service.tariff_path)
+        subscriber = self._subscriber_of(session)
+        if price.counter or price.is_switched or (subscriber is not None and subscriber.limits):
+            return
         meter = self.meters[session.session_id, session.opening_fingerprint, service.rating_group]
         account = next(a for a in self.accounts.values() if a.account_id == session.account_id)
         main = next(bucket for bucket in account.buckets if bucket.bucket_id == "main")
@@ -368,10 +369,15 @@ class History:
         covered = sum(sign * m.amount for m in event.movements if m.unit_type != UnitType.MONEY)
         check(sign * event.amount_micro == price.cost(price.billed(event.units) - covered), "price of", event)
 
-    def _check_debit(self, event: ChargeEvent, session: Session, units: int) -> None:
-        price = PRICES[event.tariff_path]
+    def _check_debit(
+        self, event: ChargeEvent, session: Session, units: int, held: tuple[CounterHold, ...]
+    ) -> None:
+        price = price_at(event.tariff_path)
         meter = self.meters[session.session_id, session.opening_fingerprint, event.rating_group]
-        check(meter.path in {"", event.tariff_path}, "tariff changed", event)
+        check(meter.path in {"", event.tariff_path} or price.is_switched, "tariff changed", event)
+        if meter.path != event.tariff_path:
+            meter.earlier += meter.charged
+            meter.counted = meter.covered = meter.charged = 0
         meter.path = event.tariff_path
         meter.account_id = event.account_id
         covered = -sum(m.amount for m in event.movements if m.unit_type != UnitType.MONEY)
@@ -381,7 +387,12 @@ class History:
         money_units = billed - meter.covered
         if money_units > 0 and price.fee:
             meter.fee = price.fee
-        due = price.cost(money_units) + meter.fee - meter.charged
+        if price.counter:
+            subscriber = self._subscriber_of(session)
+            assert subscriber is not None
+            due = self.counted.cost(subscriber, price, units, held)
+        else:
+            due = price.cost(money_units) + meter.fee - meter.charged
         check(-event.amount_micro == due, "charged", event, "due", due, meter)
         check(event.billed_units == billed - price.billed(meter.counted - units), "billed units of", event)
         meter.charged += due
@@ -397,13 +408,21 @@ class History:
                 self._check_grant(session, service)
         if was_open and session.state == SessionState.CLOSED and not self._new_requests(before, session):
             early_ms = self.due_ms[session.session_id] - (at_ms - self._outage_ms)
-            check(early_ms <= CLOCK_SLACK_MS, "closed too early by", early_ms, session)
+            is_gone = session.session_id in self._evidence.gone
+            check(is_gone or early_ms <= CLOCK_SLACK_MS, "closed too early by", early_ms, session)
             self.counts["expired sessions"] += 1
 
     def _check_grant(self, session: Session, service: SessionService) -> None:
         """The grant's price is set aside: what it will be billed as, less what allowances hold for it."""
-        price = PRICES[service.tariff_path]
+        price = price_at(service.tariff_path)
+        if price.counter or price.is_pooled:
+            return
         meter = self.meters[session.session_id, session.opening_fingerprint, service.rating_group]
+        if service.after_path:
+            self._check_crossing(service)
+            return
+        if meter.path and meter.path != service.tariff_path:
+            meter = Meter()
         need = price.billed(meter.counted + service.granted_units) - price.billed(meter.counted)
         by_allowance = sum(hold.amount for hold in service.holds if hold.bucket_id != "main")
         money = sum(hold.amount for hold in service.holds if hold.bucket_id == "main")
@@ -412,6 +431,66 @@ class History:
         if need > by_allowance and price.fee and not meter.fee:
             due += price.fee
         check(money == due, "grant", service, "of", session.session_id, "needs", due)
+
+    def _check_crossing(self, service: SessionService) -> None:
+        """A grant over a switch is paid for on either side, wherever its parts fall."""
+        held = sum(hold.amount for hold in service.holds)
+        paths = service.tariff_path, service.after_path
+        check(len({path.partition("@")[0] for path in paths}) == len(paths), "no switch:", service)
+        for before in (0, service.granted_units // 2, service.granted_units):
+            parts = before, service.granted_units - before
+            due = sum(
+                price_at(path).cost(price_at(path).billed(units))
+                for path, units in zip(paths, parts, strict=True)
+            )
+            check(held >= due, "grant over a switch", service, "needs", due)
+        self.counts["grants over a switch"] += 1
+
+    def _check_counters(
+        self, commit: Commit, changed: list[tuple[Session | None, Session]], at_ms: int
+    ) -> None:
+        """Counters count what was used and hold what is granted; pools hold what gateways may use; limits hold."""
+        sessions = list(self.sessions.values())
+        for _, session in changed:
+            subscriber = self._subscriber_of(session)
+            if subscriber is None:
+                continue
+            faults = self.counted.faults(subscriber, sessions, at_ms)
+            check(not faults, "counters of", subscriber.subscriber_id, faults)
+            self.counts["counters judged"] += len(subscriber.counters)
+            pool = self.pools[session.session_id, session.opening_fingerprint]
+            check(pool.is_covered_by(session), "pool", pool, "is not covered by", session)
+            self.counts["pools judged"] += bool(pool.members)
+        if len(changed) == 1 and len(self._new_requests(*changed[0])) == 1:
+            self._check_limits(*changed[0])
+
+    def _check_limits(self, before: Session | None, session: Session) -> None:
+        """Whatever is newly granted fits into what the subscriber's limits had left."""
+        subscriber = self._subscriber_of(session)
+        if subscriber is None or not subscriber.limits:
+            return
+        old = {service.rating_group: service for service in before.services} if before else {}
+        counters = {counter.counter_id: counter for counter in reversed(subscriber.counters)}
+        amounts = {limit.counter_id: limit.amount for limit in subscriber.limits}
+        for service in session.services:
+            was = old.get(service.rating_group)
+            if was is not None and was.counter_holds == service.counter_holds:
+                continue
+            for hold in service.counter_holds:
+                check(hold.counter_id in counters, "a hold without a counter:", hold)
+                counter = counters[hold.counter_id]
+                if hold.amount and hold.counter_id in amounts:
+                    check(counter.value + counter.reserved <= amounts[hold.counter_id], "beyond", counter)
+                    self.counts["limits judged"] += 1
+
+    def _subscriber_of(self, session: Session) -> Subscriber | None:
+        return next(
+            (
+                s for s in self.subscribers.values()
+                if s.subscriber_id == session.subscriber_id and s.account_id == session.account_id
+            ),
+            None,
+        )  # fmt: skip
 
     def _check_reserved(self, commit: Commit, sessions: list[Session]) -> None:
         for account_id in {session.account_id for session in sessions}:
@@ -433,12 +512,15 @@ class History:
         if len(changed) != 1:
             return
         before, session = changed[0]
-        if len(self._new_requests(before, session)) != 1:
+        requests = self._new_requests(before, session)
+        if len(requests) != 1:
             return
+        asked = {service.rating_group for service in requests[0][0].services}
         old = {s.rating_group: s for s in before.services} if before else {}
         for service in session.services:
             was = old.get(service.rating_group)
-            grew = was is None or was.holds != service.holds
+            # What a pool leaves to a service that was not asked about was held before.
+            grew = service.rating_group in asked and (was is None or was.holds != service.holds)
             if grew and any(hold.bucket_id == "main" for hold in service.holds):
                 account = self.account(session.account_id)
                 main = next(b for b in account.buckets if b.bucket_id == "main")
@@ -472,8 +554,12 @@ class History:
         """Everything has ended: nothing is reserved, and use explains every micro-unit."""
         charged: Counter[str] = Counter()
         for meter in filter(lambda meter: meter.counted, self.meters.values()):
-            price = PRICES[meter.path]
-            charged[meter.account_id] += price.cost(price.billed(meter.counted) - meter.covered) + meter.fee
+            price = price_at(meter.path)
+            charged[meter.account_id] += meter.earlier + (
+                meter.charged
+                if price.counter
+                else price.cost(price.billed(meter.counted) - meter.covered) + meter.fee
+            )
         for account in self.accounts.values():
             check(not any(bucket.reserved for bucket in account.buckets), "still reserved:", account)
             book = self.books[account.account_id]

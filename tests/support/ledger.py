@@ -2,7 +2,16 @@
 
 import msgspec
 
-from ocs.balance.model import Account, Bucket, LifecycleState, Session, SessionState, Subscriber, Total
+from ocs.balance.model import (
+    Account,
+    Bucket,
+    Counter,
+    LifecycleState,
+    Session,
+    SessionState,
+    Subscriber,
+    Total,
+)
 from ocs.balance.purse import check_invariants, in_drawing_order
 from ocs.charging.decide import decide
 from ocs.charging.decision import Decision, Moment, Policy, State
@@ -10,6 +19,7 @@ from ocs.charging.sessions import expire_session
 from ocs.charging.tariffs import Tariffs
 from ocs.events import ChargeEvent
 from ocs.messages import ChargingRequest, Outcome, ServiceAnswer
+from ocs.rating import Catalogue
 from ocs.units import UnitType
 from tests.support.catalogue import lab_catalogue
 from tests.support.requests import ANNA, SESSION
@@ -62,13 +72,13 @@ class Ledger:
         account_state: LifecycleState = LifecycleState.ACTIVE,
         subscriber_state: LifecycleState = LifecycleState.ACTIVE,
         policy: Policy | None = None,
+        catalogue: Catalogue | None = None,
+        offers: tuple[str, ...] = ("packs", "basic"),
     ) -> None:
         self.account = account_with(*buckets, credit_limit_micro=credit_limit_micro, state=account_state)
-        self.subscriber: Subscriber | None = Subscriber(
-            "anna", "a", subscriber_state, (ANNA,), ("packs", "basic")
-        )
+        self.subscriber: Subscriber | None = Subscriber("anna", "a", subscriber_state, (ANNA,), offers)
         self.sessions: dict[str, Session] = {}
-        self.tariffs = Tariffs(lab_catalogue())
+        self.tariffs = Tariffs(catalogue or lab_catalogue())
         self.policy = policy or Policy()
         self.now_s = MORNING_S
         self.events: list[ChargeEvent] = []
@@ -81,8 +91,13 @@ class Ledger:
         return decision
 
     def expire(self, session_id: str = SESSION) -> Decision:
-        zone = self.tariffs.current.time_zone
-        decision = expire_session(self.account, self.sessions[session_id], self._moment(), zone)
+        decision = expire_session(
+            self.account,
+            self.sessions[session_id],
+            self._moment(),
+            self.tariffs.current,
+            self.subscriber,
+        )
         self._take(decision)
         return decision
 
@@ -92,6 +107,8 @@ class Ledger:
     def _take(self, decision: Decision) -> None:
         before = self.account
         self.account = decision.account
+        if decision.subscriber is not None:
+            self.subscriber = decision.subscriber
         if decision.session is not None:
             self.sessions[decision.session.session_id] = decision.session
         self.events += decision.events
@@ -107,6 +124,25 @@ class Ledger:
         values = {b.bucket_id: b.value for b in self.account.buckets}
         assert {name: value for name, value in moved.items() if value or name in values} == values
         assert self.held() == {b.bucket_id: b.reserved for b in self.account.buckets if b.reserved}
+        counters = self.subscriber.counters if self.subscriber is not None else ()
+        for counter in counters:
+            assert counter.reserved == self.counter_held(counter.counter_id, counter.period_start_ms)
+
+    def counter_held(self, counter_id: str, period_start_ms: int) -> int:
+        """What open grants may add to a counter in its period."""
+        return sum(
+            hold.amount
+            for session in self.sessions.values()
+            for service in session.services
+            for hold in service.counter_holds
+            if (hold.counter_id, hold.period_start_ms) == (counter_id, period_start_ms)
+        )
+
+    def counter(self, counter_id: str) -> Counter:
+        """A counter of the subscriber in its latest period; one that never counted stands at nothing."""
+        assert self.subscriber is not None
+        known = (counter for counter in self.subscriber.counters if counter.counter_id == counter_id)
+        return next(known, Counter(counter_id, 0))
 
     def held(self) -> dict[str, int]:
         """What open sessions hold, by bucket."""

@@ -8,6 +8,7 @@ from ocs.messages import (
     CCRequestType,
     ChargingRequest,
     MultipleServicesCreditControl,
+    ReportingReason,
     RequestedAction,
     Service,
     ServiceUnit,
@@ -37,9 +38,10 @@ def mscc(
     requested: ServiceUnit | None = None,
     used: ServiceUnit | tuple[ServiceUnit, ...] = (),
     service_identifiers: tuple[int, ...] = (),
+    reasons: tuple[ReportingReason, ...] = (),
 ) -> MultipleServicesCreditControl:
     units = used if isinstance(used, tuple) else (used,)
-    return MultipleServicesCreditControl(rating_group, service_identifiers, requested, units)
+    return MultipleServicesCreditControl(rating_group, service_identifiers, requested, units, reasons)
 
 
 def request(
@@ -54,11 +56,12 @@ def request(
     called_party: str = "",
     multiple_services: bool = True,
     origin_host: str = "smf.example",
+    context: UsageContext | None = None,
 ) -> ChargingRequest:
     """A request whose fingerprint covers its content, as the decoder's does."""
     made = ChargingRequest(
         session_id, request_type, number, origin_host, "example", service, identities, services,
-        multiple_services, action, event_time_s, UsageContext(called_party), b"",
+        multiple_services, action, event_time_s, context or UsageContext(called_party), b"",
     )  # fmt: skip
     digest = blake2b(msgspec.msgpack.encode(made), digest_size=8).digest()
     return msgspec.structs.replace(made, fingerprint=digest)

@@ -9,8 +9,8 @@ from diameter.message.commands.credit_control import CreditControlAnswer
 
 from ocs.messages import CCRequestType
 from simulators.gateway.behaviour import Habits, plots
-from simulators.gateway.model import CreditRequest, Subscriber
-from simulators.gateway.node import Arrived, NotConnectedError, Sent
+from simulators.gateway.model import CreditRequest, Demand, ReportingReason, Subscriber
+from simulators.gateway.node import Arrived, Demanded, NotConnectedError, Sent
 from simulators.gateway.run import Exchange, GatewayRun, RunReport, RunSettings
 
 SUBSCRIBERS = [Subscriber(str(491710000001 + position)) for position in range(5)]
@@ -51,7 +51,7 @@ class FakeTransport:
             self._answers.append(Arrived(count, self._answer(request, sent, amount, result)))
         return sent
 
-    def receive(self, timeout_s: float) -> Arrived | None:
+    def receive(self, timeout_s: float) -> Arrived | Demanded | None:
         if self._answers:
             return self._answers.popleft()
         self.now_s += timeout_s
@@ -231,3 +231,54 @@ def test_unknown_subscribers_break_no_expectation_however_their_sessions_are_clo
     assert report.failures == []
     assert set(report.results) == {5002, 5030}
     assert all(session.grants == 0 for session in run.tally.sessions.values())
+
+
+class DemandingTransport(FakeTransport):
+    """Demands something about the first session as soon as it waits for nothing else."""
+
+    def __init__(self, demand: Demand) -> None:
+        super().__init__()
+        self.demand: Demand | None = demand
+        self.demanded_at = 0
+
+    def receive(self, timeout_s: float) -> Arrived | Demanded | None:
+        opened = [request for request, _, _ in self.sent if request.request_type is CCRequestType.INITIAL]
+        if self.demand is None or self._answers or not opened:
+            return super().receive(timeout_s)
+        demand, self.demand = self.demand, None
+        self.demanded_at = len(self.sent)
+        return Demanded(opened[0].session_id, demand)
+
+    def next_of_session(self) -> CreditRequest:
+        """The demanded session's first request after the demand."""
+        first = next(r for r, _, _ in self.sent if r.request_type is CCRequestType.INITIAL)
+        return next(r for r, _, _ in self.sent[self.demanded_at :] if r.session_id == first.session_id)
+
+
+def test_session_that_is_to_reauthorise_does_so_at_once_and_goes_on() -> None:
+    transport = DemandingTransport(Demand.REAUTHORISE)
+    _, report = played(transport)
+    assert (report.failures, report.demands) == ([], 1)
+    request = transport.next_of_session()
+    assert request.request_type is CCRequestType.UPDATE
+    assert {one.reporting_reason for one in request.reports} == {ReportingReason.FORCED_REAUTHORISATION}
+
+
+def test_session_that_is_to_end_does_so() -> None:
+    transport = DemandingTransport(Demand.ABORT)
+    _, report = played(transport)
+    assert (report.failures, report.demands) == ([], 1)
+    assert transport.next_of_session().request_type is CCRequestType.TERMINATION
+
+
+def test_demand_on_a_session_that_nobody_has_is_counted_and_passed_over() -> None:
+    transport = DemandingTransport(Demand.ABORT)
+    receive = transport.receive
+
+    def elsewhere(timeout_s: float) -> Arrived | Demanded | None:
+        arrived = receive(timeout_s)
+        return Demanded("nobody's", arrived.demand) if isinstance(arrived, Demanded) else arrived
+
+    transport.receive = elsewhere
+    _, report = played(transport)
+    assert (report.failures, report.demands) == ([], 1)

@@ -12,6 +12,7 @@ from simulators.gateway.model import (
     Behaviour,
     CreditAnswer,
     CreditRequest,
+    Demand,
     Pause,
     ReportingReason,
     ServiceResult,
@@ -241,3 +242,53 @@ def test_idle_flow_reports_zero_when_its_validity_ends() -> None:
     assert flow.report(ask_more=True, reason=flow.reason).used == Units(
         total_octets=0, input_octets=0, output_octets=0
     )
+
+
+# --- what the server demands -------------------------------------------------------------------------------------
+
+
+def browsing() -> tuple[Session, Behaviour]:
+    one = session(Service.DATA)
+    return one, data_session(one, (1,), octets=50_000_000, octets_per_s=100_000.0)
+
+
+def opened(behaviour: Behaviour) -> None:
+    """Play until the first pause."""
+    step = behaviour.send(None)
+    assert isinstance(step, Ask)
+    assert isinstance(behaviour.send(grant(10_000_000)(step.request)), Pause)
+
+
+def test_session_that_is_to_reauthorise_reports_at_once_and_says_so() -> None:
+    one, behaviour = browsing()
+    opened(behaviour)
+    one.leaving.demands[one.session_id] = Demand.REAUTHORISE
+    step = behaviour.send(1.0)
+    assert isinstance(step, Ask)
+    (report,) = step.request.reports
+    assert step.request.request_type is CCRequestType.UPDATE
+    assert report.reporting_reason is ReportingReason.FORCED_REAUTHORISATION
+    assert report.requested is not None
+    assert report.used is not None
+    assert report.used.total_octets
+    assert one.leaving.demands == {}
+    assert isinstance(behaviour.send(grant(10_000_000)(step.request)), Pause)
+
+
+def test_session_that_is_to_end_terminates_with_the_rest_of_its_use() -> None:
+    one, behaviour = browsing()
+    opened(behaviour)
+    one.leaving.demands[one.session_id] = Demand.ABORT
+    step = behaviour.send(1.0)
+    assert isinstance(step, Ask)
+    assert step.request.request_type is CCRequestType.TERMINATION
+    (report,) = step.request.reports
+    assert report.used is not None
+    assert report.used.total_octets
+
+
+def test_demand_on_another_session_changes_nothing() -> None:
+    one, behaviour = browsing()
+    opened(behaviour)
+    one.leaving.demands["other"] = Demand.ABORT
+    assert isinstance(behaviour.send(1.0), Pause)

@@ -1,0 +1,36 @@
+"""What the process around the API brings to it."""
+
+from typing import Protocol
+
+from ocs.api.views import CatalogueView
+from ocs.rating import Catalogue
+from ocs.subscribers.service import SubscriberService
+from ocs.subscribers.voucher_service import VoucherService
+
+
+class Backstage(Protocol):
+    """What the process around the API brings: the offers of today, and the way to gateways."""
+
+    def service(self) -> SubscriberService:
+        """What moves balances, with the offers of today."""
+        ...
+
+    def vouchers(self) -> VoucherService:
+        """What redeems vouchers.
+
+        Raises:
+            OperationError: vouchers are not set up here.
+        """
+        ...
+
+    def catalogue(self) -> Catalogue:
+        """The catalogue in force."""
+        ...
+
+    def publications(self) -> tuple[CatalogueView, ...]:
+        """Which catalogues are, were and will be in force."""
+        ...
+
+    def reauthorise(self, *, session_id: str, account_id: str) -> int:
+        """Have gateways report and ask again; returns for how many sessions."""
+        ...

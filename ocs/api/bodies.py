@@ -1,0 +1,46 @@
+"""Bodies as they are read: JSON, exact numbers, one clear refusal."""
+
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import ClientException, HTTPException
+
+from ocs.units import Money, parse_micro
+
+T = TypeVar("T")
+
+# TMF630: application/json; RFC 7396 for PATCH. The order is that of the error text.
+JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
+
+
+async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
+    """A request's JSON body as a record. Decimals keep their digits: no float stands between.
+
+    Raises:
+        HTTPException: 400, naming the attribute; 415 for another kind of content; 413 for too much of it.
+    """
+    content_type, _, _ = request.headers.get("content-type", "").partition(";")
+    if content_type.strip().lower() not in JSON_TYPES:
+        raise HTTPException(status_code=415, detail=f"Content-Type: {' or '.join(JSON_TYPES)} is expected")
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except msgspec.DecodeError as error:
+        raise ClientException(f"the body: {error}") from None
+
+
+class MoneyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An amount: a decimal as text or number, such as ``"5.00"``, and its currency."""
+
+    amount: Decimal
+    currency: str
+
+    def money(self) -> Money:
+        """The same in micro-units.
+
+        Raises:
+            AmountError: finer than a micro-unit, or no plain number.
+        """
+        is_plain = self.amount.is_finite() and abs(self.amount.adjusted()) <= 30
+        return Money(parse_micro(f"{self.amount:f}" if is_plain else str(self.amount)), self.currency)

@@ -1,0 +1,1 @@
+"""The generic TM Forum layer (TMF630 REST guidelines): queries, resources, errors, records, event delivery."""

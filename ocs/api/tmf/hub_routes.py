@@ -1,0 +1,88 @@
+"""``/hub`` of a TM Forum API: register a listener for its events, and take it away (TMF630 part 1, notifications)."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, delete, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, SkipValidation
+
+from ocs.api.access import needs
+from ocs.api.bodies import read_json
+from ocs.api.threads import write_in_thread
+from ocs.api.tmf.answers import AnyRequest, created_response
+from ocs.api.tmf.callback import CallbackError, CallbackPolicy
+from ocs.api.tmf.errors import TmfError
+from ocs.api.tmf.hubs import Hub, HubsTooManyError, HubStore, new_hub_id, parse_event_query
+from ocs.api.tmf.query import QueryError
+from ocs.api.tmf.resources import Attributes
+from ocs.api.tokens import Scope
+from ocs.clock import Clock
+
+Hubs = NamedDependency[SkipValidation["HubDesk"]]
+
+
+class HubBody(msgspec.Struct, frozen=True, kw_only=True):
+    """``EventSubscriptionInput``, and what signs the events: ``X-Hub-Signature`` (W3C WebSub section 7.1).
+
+    Attributes:
+        secret: never shown again; empty for no signature.
+    """
+
+    callback: str
+    query: str = ""
+    secret: str = ""
+
+
+class HubDesk:
+    """Registers listeners.
+
+    Args:
+        policy: which addresses are called.
+    """
+
+    def __init__(self, hubs: HubStore, policy: CallbackPolicy, clock: Clock) -> None:
+        self.hubs = hubs
+        self._policy = policy
+        self._clock = clock
+
+    def register(self, base: str, body: HubBody) -> Hub:
+        """Register a listener; blocks.
+
+        Raises:
+            TmfError: 400 for an address that is not called or a query that is none, 409 when there is no room.
+        """
+        try:
+            self._policy.target(body.callback)
+            parse_event_query(body.query)
+        except (CallbackError, QueryError) as error:
+            raise TmfError(400, str(error)) from None
+        hub = Hub(new_hub_id(), base, body.callback, body.query, body.secret, self._clock.now_ms())
+        try:
+            self.hubs.add(hub)
+        except HubsTooManyError:
+            raise TmfError(409, "there are as many listeners as there may be: take one away first") from None
+        return hub
+
+
+def hub_routes(base: str, tag: str) -> list[Any]:
+    """The routes of one API's hub."""
+
+    @post(f"{base}/hub", tags=[tag], **needs(Scope.HUB_WRITE, body=HubBody))
+    async def register_listener(request: AnyRequest, hubs: Hubs) -> Response[bytes]:
+        """Have events posted to an address, such as `{"callback": "https://crm.example/events"}`.
+
+        Each event is posted as JSON until the address answers 2xx; the same `eventId` again is the same event.
+        """
+        body = await read_json(request, HubBody)
+        hub = await write_in_thread(hubs.register, base, body)
+        shown: Attributes = {"id": hub.hub_id, "href": f"{base}/hub/{hub.hub_id}", "callback": hub.callback}
+        return created_response(shown | ({"query": hub.query} if hub.query else {}))
+
+    @delete(f"{base}/hub/{{hub_id:str}}", tags=[tag], **needs(Scope.HUB_WRITE))
+    async def remove_listener(hubs: Hubs, hub_id: FromPath[str]) -> None:
+        """Stop telling an address; what waits for it is dropped."""
+        if not await write_in_thread(hubs.hubs.remove, hub_id, base):
+            raise TmfError(404, "there is no such listener")
+
+    return [register_listener, remove_listener]

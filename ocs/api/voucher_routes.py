@@ -1,0 +1,54 @@
+"""The native resources of vouchers."""
+
+from typing import Any, Final
+
+from litestar import get, patch, post
+from litestar.params import FromPath
+
+from ocs.api.access import needs
+from ocs.api.bodies import read_json
+from ocs.api.operations import Operating
+from ocs.api.problems import AnyRequest
+from ocs.api.threads import read_in_thread, write_in_thread
+from ocs.api.tokens import Scope
+from ocs.api.views import ReceiptView
+from ocs.api.voucher_batches import (
+    NewVouchersView,
+    RedemptionBody,
+    VoucherBatchBody,
+    VoucherBatchView,
+    VoucherStateBody,
+)
+
+_TAGS: Final = ["balance"]
+
+
+@post("/api/v1/vouchers", tags=_TAGS, **needs(Scope.VOUCHER_WRITE, body=VoucherBatchBody))
+async def generate(request: AnyRequest, operations: Operating) -> NewVouchersView:
+    """Make a batch of vouchers, not yet active. Their codes are in this answer and never shown again.
+
+    A batch is made once. Who did not get the answer blocks it and makes another one.
+    """
+    return await write_in_thread(operations.vouchers.generate, await read_json(request, VoucherBatchBody))
+
+
+@get("/api/v1/vouchers/{name:str}", tags=_TAGS, **needs(Scope.BALANCE_READ))
+async def show(operations: Operating, name: FromPath[str]) -> VoucherBatchView:
+    """Show how far a batch has come, or one voucher by its serial number."""
+    return await read_in_thread(operations.vouchers.show, name)
+
+
+@patch("/api/v1/vouchers/{name:str}", tags=_TAGS, **needs(Scope.VOUCHER_WRITE, body=VoucherStateBody))
+async def change(request: AnyRequest, operations: Operating, name: FromPath[str]) -> VoucherBatchView:
+    """Activate or block a voucher, or every unused one of a batch."""
+    body = await read_json(request, VoucherStateBody)
+    return await write_in_thread(operations.vouchers.change, name, body)
+
+
+@post("/api/v1/redemptions", tags=_TAGS, **needs(Scope.BALANCE_TOPUP, body=RedemptionBody))
+async def redeem(request: AnyRequest, operations: Operating) -> ReceiptView:
+    """Put a voucher's value on an account, once for ever; the same account again gets its first receipt."""
+    return await write_in_thread(operations.vouchers.redeem, await read_json(request, RedemptionBody))
+
+
+ROUTES: Final[list[Any]] = [generate, show, change, redeem]

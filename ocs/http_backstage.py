@@ -1,0 +1,122 @@
+"""What the HTTP process brings to its API: offers of today, services on the store, the way to gateways. Blocking."""
+
+import threading
+from pathlib import Path
+
+from ocs.api.views import CatalogueView, iso_time
+from ocs.balance.client import BalanceClient
+from ocs.balance.model import SessionState
+from ocs.balance.store_client import StoreClient
+from ocs.catalogue_schedule import in_force, read_catalogue, read_schedule
+from ocs.clock import Clock
+from ocs.diameter_gy.session_demand import DemandKind
+from ocs.limits import CATALOGUE_LOOK_INTERVAL_S
+from ocs.log import get_logger
+from ocs.rating import Catalogue
+from ocs.reauthoriser import Reauthoriser, demands_on
+from ocs.settings import Settings
+from ocs.settings_file import SecretFileError
+from ocs.subscribers.operations import OperationError, account_rules
+from ocs.subscribers.service import SubscriberService
+from ocs.subscribers.voucher_secret import voucher_secret
+from ocs.subscribers.voucher_service import VoucherService
+
+log = get_logger(__name__)
+
+
+class StoreBackstage:
+    """The offers in force, looked for again when they may have changed; threads may share it.
+
+    Args:
+        connection: where catalogues are published. client: commits.
+        settings: the operator's rules. data_dir: where the vouchers' key lies unless a setting names it.
+        reauthoriser: brings changes to gateways; must be running when it is asked.
+    """
+
+    def __init__(
+        self,
+        connection: StoreClient,
+        client: BalanceClient,
+        clock: Clock,
+        settings: Settings,
+        data_dir: Path,
+        reauthoriser: Reauthoriser,
+    ) -> None:
+        self._store = connection
+        self._client = client
+        self._clock = clock
+        self._settings = settings
+        self._data_dir = data_dir
+        self._reauthoriser = reauthoriser
+        self._lock = threading.Lock()
+        self._known: Catalogue | None = None
+        self._looked_ms = 0
+
+    def service(self) -> SubscriberService:
+        """What moves balances, with the offers of today."""
+        tell = self._reauthoriser.account_changed
+        rules = account_rules(self._settings.accounts)
+        return SubscriberService(self._client, self.catalogue(), self._clock, rules=rules, on_change=tell)
+
+    def vouchers(self) -> VoucherService:
+        """What redeems vouchers.
+
+        Raises:
+            OperationError: no batch was ever made here, or their key cannot be read; why is in the log alone.
+        """
+        try:
+            secret = voucher_secret(self._settings, self._data_dir)
+        except (OperationError, SecretFileError) as error:
+            log.warning("vouchers_without_key", reason=str(error), remedy="put the key where the reason says")
+            raise OperationError("vouchers are not set up here") from None
+        return VoucherService(self.service().office, secret, self._settings.vouchers)
+
+    def reauthorise(self, *, session_id: str, account_id: str) -> int:
+        """Have the gateway of a session, or those of an account, report and ask again.
+
+        Returns:
+            For how many sessions a worker took that on; without one, none is open or no gateway can be reached.
+        """
+        if account_id:
+            sessions = self._client.open_sessions(account_id)
+        else:
+            session = self._client.session(session_id)
+            sessions = [] if session is None or session.state is not SessionState.OPEN else [session]
+        demands = demands_on(sessions, DemandKind.REAUTHORISE)
+        return self._reauthoriser.demand_from_thread(demands).passed_on if demands else 0
+
+    def catalogue(self) -> Catalogue:
+        """The catalogue in force.
+
+        Raises:
+            OperationError: none is.
+        """
+        with self._lock:
+            now_ms = self._clock.steady_ms()
+            if self._known is None or now_ms - self._looked_ms >= CATALOGUE_LOOK_INTERVAL_S * 1000:
+                self._known = self._read()
+                self._looked_ms = now_ms
+            return self._known
+
+    def _read(self) -> Catalogue:
+        publication = in_force(read_schedule(self._store), self._clock.now_ms() // 1000)
+        if publication is None:
+            raise OperationError("no catalogue is in force yet")
+        if self._known is not None and self._known.version == publication.version:
+            return self._known
+        return read_catalogue(self._store, publication.version)
+
+    def publications(self) -> tuple[CatalogueView, ...]:
+        """Which catalogues are, were and will be in force, as they were published."""
+        schedule = read_schedule(self._store)
+        current = in_force(schedule, self._clock.now_ms() // 1000)
+        return tuple(
+            CatalogueView(
+                publication.version,
+                iso_time(publication.effective_s * 1000),
+                iso_time(publication.published_s * 1000),
+                publication.is_from_folder,
+                publication is current,
+            )
+            for publication in schedule
+        )

@@ -1,0 +1,186 @@
+"""Money moved by hand: adjusted for a reason, set aside, sent to another account. Pure."""
+
+import re
+from typing import Final
+
+from ocs import limits
+from ocs.balance.entries import record_movement
+from ocs.balance.model import Account, Bucket, Hold, LifecycleState
+from ocs.balance.notices import crossed, record_notices
+from ocs.balance.purse import Purse
+from ocs.events import EventKind
+from ocs.subscribers.operations import (
+    MAIN_BUCKET,
+    NO_RULES,
+    AccountRules,
+    Done,
+    OperationError,
+    check_currency,
+    check_room,
+)
+from ocs.units import Money, UnitType, format_micro
+
+_REASON: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+# Money that is set aside pays for nothing until it is taken or given back.
+_NEVER_MS: Final = 1 << 62
+SET_ASIDE: Final = "set-aside."
+
+
+def adjust(
+    account: Account,
+    amount: Money,
+    *,
+    reason: str,
+    reference: str,
+    now_ms: int,
+    rules: AccountRules = NO_RULES,
+) -> Done:
+    """Correct a balance upwards or downwards; what it takes is no more than what no session holds.
+
+    Args:
+        reason: the operator's code for why, such as ``goodwill`` or ``billing-error``.
+
+    Raises:
+        OperationError: nothing to move, no reason, more than is available, or the account is closed.
+        CurrencyMismatchError: another currency than the account's.
+    """
+    if not amount.micro:
+        raise OperationError("an adjustment of nothing changes nothing")
+    if _REASON.fullmatch(reason) is None:
+        raise OperationError(f"{reason!r} is no reason code: small letters, digits and . _ -")
+    check_room(account, amount)
+    purse = Purse(account, now_ms)
+    if amount.micro > 0:
+        movements = purse.credit((Hold(MAIN_BUCKET, amount.micro),))
+    else:
+        movements = purse.debit(_drawn(purse, -amount.micro))
+    event_id = f"adjustment:{account.account_id}:{reference}"
+    event = record_movement(purse, EventKind.ADJUSTMENT, movements, event_id=event_id, reason=reason)
+    notices = tuple(record_notices(purse, crossed(purse, rules.notices), event_id=event_id))
+    return Done(purse.account(), (event, *notices))
+
+
+def _drawn(purse: Purse, amount_micro: int) -> tuple[Hold, ...]:
+    available = purse.available_money()
+    if amount_micro > available:
+        has, asked = format_micro(max(0, available)), format_micro(amount_micro)
+        raise OperationError(f"account {purse.account_id} has {has} available, not {asked}")
+    return purse.plan_money(amount_micro)
+
+
+def send(
+    account: Account, amount: Money, *, to: str, reference: str, now_ms: int, rules: AccountRules = NO_RULES
+) -> Done:
+    """Take what is sent to another account; it must be the sender's own, not his credit.
+
+    Raises:
+        OperationError: nothing to send, more than the account has of its own, or it is not active.
+        CurrencyMismatchError: another currency than the account's.
+    """
+    if amount.micro <= 0:
+        raise OperationError("a transfer is more than nothing")
+    if to == account.account_id:
+        raise OperationError("a transfer goes to another account")
+    check_currency(account, amount)
+    if account.state is not LifecycleState.ACTIVE:
+        raise OperationError(f"account {account.account_id} is {account.state.name.lower()}: it cannot send")
+    purse = Purse(account, now_ms)
+    own = purse.available_money() - account.credit_limit_micro
+    if amount.micro > own:
+        raise OperationError(
+            f"account {account.account_id} can send {format_micro(max(0, own))}, not {format_micro(amount.micro)}"
+        )
+    movements = purse.debit(purse.plan_money(amount.micro))
+    event_id = f"transfer:{account.account_id}:{reference}"
+    event = record_movement(purse, EventKind.TRANSFER, movements, event_id=event_id, reason=to)
+    notices = tuple(record_notices(purse, crossed(purse, rules.notices), event_id=event_id))
+    return Done(purse.account(), (event, *notices))
+
+
+def receive(account: Account, amount: Money, *, sender: str, event_id: str, now_ms: int) -> Done:
+    """Put what was sent on an account; also back on its sender's, which takes it in any state.
+
+    Raises:
+        OperationError: it cannot be taken: too much, or the account is closed.
+        CurrencyMismatchError: another currency than the account's.
+    """
+    if sender != account.account_id:
+        check_room(account, amount)
+    purse = Purse(account, now_ms)
+    movements = purse.credit((Hold(MAIN_BUCKET, amount.micro),))
+    event = record_movement(purse, EventKind.TRANSFER, movements, event_id=event_id, reason=sender)
+    return Done(purse.account(), (event,))
+
+
+def set_aside(account: Account, amount: Money, *, reference: str, now_ms: int) -> Done:
+    """Set money aside, so that neither sessions nor operations take it, until it is taken or given back.
+
+    Raises:
+        OperationError: nothing to set aside, more than is available, too many buckets, or the account is closed.
+        CurrencyMismatchError: another currency than the account's.
+    """
+    if amount.micro <= 0:
+        raise OperationError("a reservation is more than nothing")
+    check_room(account, amount)
+    bucket_id = SET_ASIDE + reference
+    if len(account.buckets) >= limits.BUCKETS_PER_ACCOUNT_MAX:
+        raise OperationError(
+            f"account {account.account_id} has {limits.BUCKETS_PER_ACCOUNT_MAX} buckets already"
+        )
+    if any(bucket.bucket_id == bucket_id for bucket in account.buckets):
+        raise OperationError(f"reference {reference!r} names a reservation that there is")
+    purse = Purse(account, now_ms)
+    movements = purse.debit(_drawn(purse, amount.micro))
+    movements += (
+        purse.add_bucket(
+            Bucket(bucket_id, UnitType.MONEY, amount.micro, valid_from_ms=_NEVER_MS, priority=9999)
+        ),
+    )
+    event_id = f"reservation:{account.account_id}:{reference}"
+    event = record_movement(purse, EventKind.RESERVATION, movements, event_id=event_id)
+    return Done(purse.account(), (event,))
+
+
+def amount_set_aside(account: Account, reference: str) -> int:
+    """What is left of a reservation, in micro-units; 0 when there is none."""
+    return sum(bucket.value for bucket in account.buckets if bucket.bucket_id == SET_ASIDE + reference)
+
+
+def take_set_aside(account: Account, amount: Money, *, reservation: str, reference: str, now_ms: int) -> Done:
+    """Charge a part or all of what was set aside; the rest stays so.
+
+    Raises:
+        OperationError: nothing to take, or less is set aside.
+        CurrencyMismatchError: another currency than the account's.
+    """
+    check_currency(account, amount)
+    left = amount_set_aside(account, reservation)
+    if not 0 < amount.micro <= left:
+        raise OperationError(
+            f"reservation {reservation!r} holds {format_micro(left)}, not {format_micro(amount.micro)}"
+        )
+    purse = Purse(account, now_ms)
+    movements = purse.debit((Hold(SET_ASIDE + reservation, amount.micro),))
+    if amount.micro == left:
+        purse.remove_bucket(SET_ASIDE + reservation)
+    event_id = f"deduction:{account.account_id}:{reference}"
+    event = record_movement(purse, EventKind.ADJUSTMENT, movements, event_id=event_id, reason="reservation")
+    return Done(purse.account(), (event,))
+
+
+def give_back(account: Account, *, reservation: str, reference: str, now_ms: int) -> Done:
+    """Put what is left of a reservation back among the money that pays.
+
+    Raises:
+        OperationError: there is no such reservation.
+    """
+    left = amount_set_aside(account, reservation)
+    if not left:
+        raise OperationError(f"account {account.account_id} has no reservation {reservation!r}")
+    purse = Purse(account, now_ms)
+    movements = purse.debit((Hold(SET_ASIDE + reservation, left),))
+    movements += purse.credit((Hold(MAIN_BUCKET, left),))
+    purse.remove_bucket(SET_ASIDE + reservation)
+    event_id = f"release:{account.account_id}:{reference}"
+    event = record_movement(purse, EventKind.RESERVATION, movements, event_id=event_id)
+    return Done(purse.account(), (event,))

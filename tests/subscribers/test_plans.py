@@ -1,0 +1,158 @@
+"""Offers bought and renewed in a real store, with their grants: each reference and each period once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ocs.balance.client import BalanceClient
+from ocs.clock import ManualClock
+from ocs.events import EventKind
+from ocs.subscribers.agenda import account_member, subscriber_member
+from ocs.subscribers.office import AccountChange
+from ocs.subscribers.operations import NewAccount, OperationError
+from ocs.subscribers.plans import Plans
+from ocs.subscribers.service import SubscriberService
+from ocs.subscribers.sweep import Sweeper
+from ocs.units import Money
+from tests.subscribers.books import agenda, audited, balance
+from tests.subscribers.prices import at, charged_catalogue
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(at("2027-01-10 12:00"))
+
+
+@pytest.fixture
+def service(client: BalanceClient, clock: ManualClock) -> SubscriberService:
+    return SubscriberService(client, charged_catalogue(), clock)
+
+
+def open_account(service: SubscriberService, micro: int, *offers: str) -> None:
+    service.open_account(NewAccount("a", "a", (), offers or ("basic",), Money(micro, "EUR")))
+
+
+def fees(client: BalanceClient) -> list[int]:
+    return [event.amount_micro for event in client.events("a") if event.kind == EventKind.FEE]
+
+
+def test_offer_is_bought_once_per_reference(service: SubscriberService, client: BalanceClient):
+    open_account(service, 50_000_000)
+    told: list[AccountChange] = []
+    service.office.on_change = lambda _, change: told.append(change)
+    plans = Plans(service.office)
+    first = plans.buy("a", "a", "monthly", reference="r")
+    assert plans.buy("a", "a", "monthly", reference="r").repeated
+    assert (first.balance_micro, balance(client, "a")) == (35_000_000, 35_000_000)
+    assert told == [AccountChange.OFFERS]
+    with pytest.raises(OperationError, match="used for something else"):
+        plans.buy("a", "a", "booster", reference="r")
+    with pytest.raises(OperationError, match="no subscriber"):
+        plans.buy("a", "b", "booster", reference="r2")
+
+
+def test_purchases_within_one_millisecond_have_events_of_their_own(
+    service: SubscriberService, client: BalanceClient
+):
+    open_account(service, 50_000_000)
+    plans = Plans(service.office)
+    for reference in ("r1", "r2"):
+        plans.buy("a", "a", "booster", reference=reference)
+        plans.buy("a", "a", "billed", reference=reference)
+        plans.cancel("a", "a", "billed", reference=reference)
+    events = [event.event_id for event in client.events("a")]
+    assert len(set(events)) == len(events)
+    audited(client, "a")
+
+
+def test_offers_are_changed_ordered_and_cancelled_in_the_store(
+    service: SubscriberService, client: BalanceClient
+):
+    open_account(service, 60_000_000)
+    plans = Plans(service.office)
+    plans.buy("a", "a", "billed", reference="r1")
+    plans.change("a", "a", "billed", "monthly", reference="r2")
+    plans.order("a", "a", "monthly", "paper", reference="r3")
+    plans.cancel("a", "a", "monthly", reference="r4", at_period_end=True)
+    subscriber = client.subscriber("a", "a")
+    assert subscriber is not None and subscriber.offers == ("basic", "monthly")
+    assert agenda(client)[subscriber_member("a", "a")] == at("2027-02-10 00:00")
+    plans.cancel("a", "a", "monthly", reference="r5")
+    assert subscriber_member("a", "a") not in agenda(client)
+    assert fees(client) == [-22_000_000, 21_000_000, -5_000_000, -10_000_000, -1_500_000]
+    audited(client, "a")
+
+
+def test_sweep_renews_each_period_once(service: SubscriberService, client: BalanceClient, clock: ManualClock):
+    open_account(service, 60_000_000, "monthly")
+    for months in range(1, 4):
+        clock.leap_ms(at(f"2027-{1 + months:02d}-10 00:00") - clock.now_ms())
+        for _ in range(2):
+            Sweeper(service.office).sweep()
+        assert len(fees(client)) == 2 + months
+    assert balance(client, "a") == 60_000_000 - 5_000_000 - 4 * 10_000_000
+
+
+def test_sweepers_at_once_renew_once(service: SubscriberService, client: BalanceClient, clock: ManualClock):
+    open_account(service, 60_000_000, "monthly")
+    clock.leap_ms(at("2027-02-10 00:00") - clock.now_ms())
+    together = threading.Barrier(4)
+
+    def sweep(_: int) -> None:
+        together.wait(30)
+        Sweeper(service.office).sweep()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(sweep, range(4)))
+    assert len(fees(client)) == 3
+    audited(client, "a")
+
+
+@pytest.mark.parametrize("how", ["top-up", "adjustment", "transfer"])
+def test_offer_that_rests_comes_back_as_soon_as_money_comes(
+    service: SubscriberService, client: BalanceClient, clock: ManualClock, how: str
+):
+    open_account(service, 15_000_000, "monthly")
+    clock.leap_ms(at("2027-02-10 00:00") - clock.now_ms())
+    Sweeper(service.office).sweep()
+    resting = client.subscriber("a", "a")
+    assert resting is not None and resting.offers == ()
+    ten = Money(10_000_000, "EUR")
+    match how:
+        case "top-up":
+            service.top_up("a", ten, reference="t")
+        case "adjustment":
+            service.adjust("a", ten, reason="goodwill", reference="t")
+        case _:
+            service.open_account(NewAccount("b", "b", (), ("basic",), ten))
+            service.transfer("b", "a", ten, reference="t")
+    back = client.subscriber("a", "a")
+    assert back is not None and back.offers == ("monthly",)
+    assert balance(client, "a") == 0
+
+
+def test_unpaid_offer_is_tried_again_by_the_hour_and_not_at_every_look(
+    service: SubscriberService, client: BalanceClient, clock: ManualClock
+):
+    open_account(service, 15_000_000, "monthly")
+    clock.leap_ms(at("2027-02-10 00:00") - clock.now_ms())
+    sweeper = Sweeper(service.office)
+    assert [sweeper.sweep() for _ in range(3)] == [2, 0, 0]  # the allowances of three days expired too
+    clock.leap_ms(3_600_000)
+    assert [sweeper.sweep() for _ in range(2)] == [1, 0]
+
+
+def test_top_up_brings_its_bonus(service: SubscriberService, client: BalanceClient):
+    open_account(service, 0)
+    service.top_up("a", Money(60_000_000, "EUR"), reference="t1")
+    service.top_up("a", Money(60_000_000, "EUR"), reference="t2")
+    service.top_up("a", Money(60_000_000, "EUR"), reference="t2")
+    account = audited(client, "a")
+    assert {bucket.bucket_id: bucket.value for bucket in account.buckets} == {
+        "main": 120_000_000,
+        "bonus.ten-percent": 6_000_000,
+        "bonus.ten-percent#2": 6_000_000,
+        "bonus.texts": 40,  # for ever, so it goes to what is there
+    }
+    assert agenda(client) == {account_member("a"): at("2027-02-09 12:00")}  # when the first one expires

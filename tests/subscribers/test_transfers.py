@@ -1,0 +1,159 @@
+"""Money sent between accounts: it arrives once or is given back, wherever a process dies."""
+
+import pytest
+
+from ocs import limits
+from ocs.balance.client import BalanceClient
+from ocs.balance.model import LifecycleState
+from ocs.clock import ManualClock
+from ocs.events import EventKind
+from ocs.subscribers.administration import Administration
+from ocs.subscribers.agenda import UNDER_WAY_MS
+from ocs.subscribers.operations import NewAccount, OperationError
+from ocs.subscribers.service import SubscriberService
+from ocs.subscribers.sweep import Sweeper
+from ocs.units import CurrencyMismatchError, Money
+from tests.subscribers.books import agenda, balance
+from tests.subscribers.crashes import crash_points, overtaken
+
+
+def open_account(
+    service: SubscriberService, account_id: str, micro: int = 5_000_000, credit: int = 0
+) -> None:
+    service.open_account(NewAccount(account_id, account_id, (), ("basic",), Money(micro, "EUR"), credit))
+
+
+def test_transfer_moves_money_once_per_reference(service: SubscriberService, client: BalanceClient):
+    open_account(service, "a")
+    open_account(service, "b")
+    first = service.transfer("a", "b", Money(2_000_000, "EUR"), reference="t")
+    again = service.transfer("a", "b", Money(2_000_000, "EUR"), reference="t")
+    assert (first.balance_micro, first.repeated, again.repeated) == (3_000_000, False, True)
+    assert (balance(client, "a"), balance(client, "b")) == (3_000_000, 7_000_000)
+    assert [(e.kind, e.reason) for e in client.events("a")][1:] == [(EventKind.TRANSFER, "b")]
+    assert [(e.kind, e.reason) for e in client.events("b")][1:] == [(EventKind.TRANSFER, "a")]
+    assert agenda(client) == {}
+
+
+def test_reference_of_a_transfer_names_one_receiver_and_amount(service: SubscriberService):
+    for name in ("a", "b", "c"):
+        open_account(service, name)
+    service.transfer("a", "b", Money(1, "EUR"), reference="t")
+    with pytest.raises(OperationError, match="was used for something else: b"):
+        service.transfer("a", "c", Money(1, "EUR"), reference="t")
+    with pytest.raises(OperationError, match="was used for"):
+        service.transfer("a", "b", Money(2, "EUR"), reference="t")
+
+
+def test_what_cannot_be_sent_is_refused(service: SubscriberService, client: BalanceClient):
+    open_account(service, "a", 1_000_000, credit=9_000_000)
+    open_account(service, "b")
+    for to, amount, reason in (
+        ("b", 0, "more than nothing"),
+        ("a", 1, "to another account"),
+        ("b", 1_000_001, r"can send 1\.00"),  # credit is not his to give
+        ("nobody", 1, "no account 'nobody'"),
+    ):
+        with pytest.raises(OperationError, match=reason):
+            service.transfer("a", to, Money(amount, "EUR"), reference="t")
+    with pytest.raises(CurrencyMismatchError):
+        service.transfer("a", "b", Money(1, "USD"), reference="t")
+    Administration(service.office).set_account_state("a", LifecycleState.SUSPENDED, reference="bar")
+    with pytest.raises(OperationError, match="is suspended"):
+        service.transfer("a", "b", Money(1, "EUR"), reference="t")
+    assert (balance(client, "a"), balance(client, "b")) == (1_000_000, 5_000_000)
+
+
+def test_what_the_receiver_refuses_comes_back_once(service: SubscriberService, client: BalanceClient):
+    open_account(service, "a")
+    open_account(service, "b", limits.BALANCE_MICRO_MAX - 1)
+    for _ in range(2):
+        with pytest.raises(OperationError, match="a balance is"):
+            service.transfer("a", "b", Money(2, "EUR"), reference="t")
+    assert (balance(client, "a"), balance(client, "b")) == (5_000_000, limits.BALANCE_MICRO_MAX - 1)
+    assert agenda(client) == {}
+
+
+def test_refusal_stands_although_the_receiver_has_room_by_now(
+    service: SubscriberService, client: BalanceClient
+):
+    open_account(service, "a")
+    open_account(service, "b", limits.BALANCE_MICRO_MAX - 1)
+    with pytest.raises(OperationError):
+        service.transfer("a", "b", Money(2, "EUR"), reference="t")
+    service.adjust("b", Money(-100, "EUR"), reason="test", reference="room")
+    with pytest.raises(OperationError, match="a balance is"):
+        service.transfer("a", "b", Money(2, "EUR"), reference="t")
+    assert balance(client, "a") == 5_000_000
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_transfer_that_a_crash_cut_off_is_completed_by_the_sweep(
+    service: SubscriberService,
+    client: BalanceClient,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    is_full: bool,
+):
+    crashes = 0
+    for process in crash_points(monkeypatch):
+        a, b = f"a{process.commits}", f"b{process.commits}"
+        has = limits.BALANCE_MICRO_MAX if is_full else 0
+        open_account(service, a)
+        open_account(service, b, has)
+        with process:
+            try:
+                service.transfer(a, b, Money(2_000_000, "EUR"), reference="t")
+            except OperationError:
+                assert is_full
+        if not process.has_died:
+            break
+        crashes += 1
+        Sweeper(service.office).sweep()  # it may still be under way: nobody touches it
+        clock.advance_ms(UNDER_WAY_MS)
+        Sweeper(service.office).sweep()
+        arrived = process.commits > 0 and not is_full  # before the first commit nothing had happened
+        assert balance(client, a) == 5_000_000 - (2_000_000 if arrived else 0)
+        assert balance(client, b) == has + (2_000_000 if arrived else 0)
+        assert agenda(client) == {}
+    assert crashes == 3  # before each of the three commits
+
+
+def test_crashed_transfer_is_completed_by_its_repeat(
+    service: SubscriberService, client: BalanceClient, monkeypatch: pytest.MonkeyPatch
+):
+    for process in crash_points(monkeypatch, 3):
+        a, b = f"a{process.commits}", f"b{process.commits}"
+        open_account(service, a)
+        open_account(service, b)
+        with process:
+            service.transfer(a, b, Money(1, "EUR"), reference="t")
+        service.transfer(a, b, Money(1, "EUR"), reference="t")
+        assert (balance(client, a), balance(client, b)) == (4_999_999, 5_000_001)
+    assert agenda(client) == {}
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_slow_process_that_the_sweep_overtakes_moves_money_once(
+    service: SubscriberService,
+    client: BalanceClient,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    is_full: bool,
+):
+    has = limits.BALANCE_MICRO_MAX if is_full else 0
+    open_account(service, "a")
+    open_account(service, "b", has)
+
+    def sweep() -> None:
+        clock.advance_ms(UNDER_WAY_MS)
+        Sweeper(service.office).sweep()
+
+    with overtaken(monkeypatch, sweep):
+        try:
+            service.transfer("a", "b", Money(2_000_000, "EUR"), reference="t")
+        except OperationError:
+            assert is_full
+    moved = 0 if is_full else 2_000_000
+    assert (balance(client, "a"), balance(client, "b")) == (5_000_000 - moved, has + moved)
+    assert agenda(client) == {}

@@ -1,0 +1,116 @@
+"""What subscribers have used by the day, and what credit pools hold: kept by an auditor from requests and events alone."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from ocs.balance.model import CounterHold, Session, SessionState, Subscriber
+from ocs.events import ChargeEvent
+from ocs.messages import ChargingAnswer, ChargingRequest
+from ocs.units import UnitType
+from tests.support.prices import Price
+
+_DAY_MS = 86_400_000
+_OCTETS = {UnitType.TOTAL_OCTETS, UnitType.INPUT_OCTETS, UnitType.OUTPUT_OCTETS}
+_Place = tuple[str, str, int]  # subscriber, counter, start of its period
+
+
+class Counts:
+    """How far each counter of each subscriber has come.
+
+    Periods are days of the operator. A use falls into the one that its grant held something of; without such a grant
+    into what its worker thought, and that the subscriber's value tells.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[_Place, int] = defaultdict(int)
+
+    def cost(self, subscriber: Subscriber, price: Price, units: int, held: tuple[CounterHold, ...]) -> int:
+        """What units cost now, and count them.
+
+        Args:
+            held: what their grant had set aside in counters.
+        """
+        place = self._place(subscriber, price.counter, held)
+        cost, self._values[place] = price.counted_cost(self._values[place], units)
+        return cost
+
+    def count_limits(
+        self, subscriber: Subscriber | None, event: ChargeEvent, held: tuple[CounterHold, ...] = ()
+    ) -> None:
+        """Count a use, or take one back, against its subscriber's limits."""
+        for limit in subscriber.limits if subscriber else ():
+            place = self._place(subscriber, limit.counter_id, held)
+            if limit.unit_type == UnitType.MONEY:
+                self._values[place] -= event.amount_micro
+            elif event.unit_type in _OCTETS:
+                self._values[place] += event.billed_units
+
+    def faults(self, subscriber: Subscriber, sessions: list[Session], at_ms: int) -> list[object]:
+        """What is wrong with a subscriber's counters."""
+        faults: list[object] = []
+        for counter in subscriber.counters:
+            place = subscriber.subscriber_id, counter.counter_id, counter.period_start_ms
+            held = sum(
+                hold.amount
+                for session in sessions
+                if session.subscriber_id == subscriber.subscriber_id
+                for service in session.services
+                for hold in service.counter_holds
+                if (hold.counter_id, hold.period_start_ms) == place[1:]
+            )
+            if (counter.value, counter.reserved) != (self._values[place], held):
+                faults.append((counter, "should be", self._values[place], held))
+            if abs(at_ms - counter.period_start_ms - _DAY_MS // 2) > _DAY_MS * 30:
+                faults.append((counter, "is of no day"))
+        return faults
+
+    def _place(self, subscriber: Subscriber | None, counter_id: str, held: tuple[CounterHold, ...]) -> _Place:
+        assert subscriber is not None
+        started = [c.period_start_ms for c in subscriber.counters if c.counter_id == counter_id]
+        granted = [h.period_start_ms for h in held if h.counter_id == counter_id and h.amount]
+        return subscriber.subscriber_id, counter_id, max(granted or started, default=0)
+
+
+@dataclass
+class Pool:
+    """A session's credit pool by the standard's own sum (RFC 8506 section 5.1.2), in micro-units.
+
+    Attributes:
+        credit: quotas granted into it, less what has been reported.
+        members: rating groups that have a quota in it.
+    """
+
+    credit: int = 0
+    members: set[int | None] = field(default_factory=set[int | None])
+
+    def reported(self, request: ChargingRequest, prices: dict[int | None, Price]) -> None:
+        """A gateway reports: what it used is gone, and with the last member the pool is."""
+        reporting = {asked.rating_group for asked in request.services} & self.members
+        for asked in request.services:
+            if asked.rating_group in reporting:
+                price = prices[asked.rating_group]
+                used = sum(unit.total_octets or 0 for unit in asked.used)
+                self.credit -= used * price.micro // price.per
+        self.members -= reporting
+        if not self.members:
+            self.credit = 0
+
+    def granted(self, answer: ChargingAnswer, prices: dict[int | None, Price]) -> None:
+        """Quotas come into it."""
+        for service in answer.services:
+            if service.pools and service.granted is not None:
+                price = prices[service.rating_group]
+                self.credit += (service.granted.total_octets or 0) * price.micro // price.per
+                self.members.add(service.rating_group)
+
+    def is_covered_by(self, session: Session) -> bool:
+        """Whether the session holds what its gateway may still use of the pool."""
+        if session.state != SessionState.OPEN or not self.members:
+            return True
+        held = sum(
+            hold.amount
+            for service in session.services
+            if service.pool_id is not None
+            for hold in service.holds
+        )
+        return held >= self.credit
