@@ -44,11 +44,25 @@ function scopesOf(operation) {
   return scopes.length ? `needs ${scopes.join(", ")}` : "open to all";
 }
 
+// The first sentence, for the line that is always seen.
+function inShort(text) {
+  const end = text.search(/[.:;](\s|$)/);
+  return end < 0 ? text : text.slice(0, end);
+}
+
+const MANNERS = { get: "method", delete: "method removes" };
+
 function operationPart(description, path, method, operation) {
   const part = made("details");
   const summary = made("summary");
-  summary.append(made("strong", method.toUpperCase()), ` ${path} `, made("span", scopesOf(operation), "quiet"));
-  part.append(summary, made("p", operation.description || operation.summary || ""));
+  const text = operation.description || operation.summary || "";
+  summary.append(
+    made("span", method.toUpperCase(), MANNERS[method] || "method writes"),
+    made("code", path),
+    made("span", inShort(text), "quiet"),
+    made("span", scopesOf(operation), "quiet"),
+  );
+  part.append(summary, made("p", text));
   const parameters = (operation.parameters || []).map((given) => {
     const parameter = given.$ref ? {} : given;
     return [parameter.name, parameter.in, typeOf(parameter.schema || {}), parameter.description || ""];
@@ -73,12 +87,13 @@ function show(description) {
   element("summary").textContent = description.info.description || "";
   for (const tag of description.tags) {
     const section = made("section");
-    section.append(made("h2", tag.name), made("p", tag.description || "", "quiet"));
+    const list = made("div", undefined, "operations");
+    section.append(made("h2", tag.name), made("p", tag.description || "", "quiet"), list);
     for (const [path, operations] of Object.entries(description.paths)) {
       for (const method of METHODS) {
         const operation = operations[method];
         if (operation && operation.tags.includes(tag.name)) {
-          section.append(operationPart(description, path, method, operation));
+          list.append(operationPart(description, path, method, operation));
         }
       }
     }
