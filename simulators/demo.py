@@ -56,13 +56,14 @@ class Cashier(threading.Thread):
         self._closing = threading.Event()
 
     def watch(self, exchange: Exchange) -> None:
-        """See an exchange; who is refused for want of credit pays once, if the cast says so."""
+        """See an exchange; who is refused or redirected for want of credit pays once, if the cast says so."""
         answer = exchange.answer
         if answer is None:
             return
         codes = {answer.result_code, *(result.result_code for result in answer.services)}
         character = next(one for one in CAST if one.subscriber == exchange.request.subscriber)
-        if CREDIT_LIMIT_REACHED in codes and character.top_up and character.account not in self._paid:
+        is_broke = CREDIT_LIMIT_REACHED in codes or exchange.request.ends_a_final_unit
+        if is_broke and character.top_up and character.account not in self._paid:
             self._paid.add(character.account)
             self._broke.put(character)
 
@@ -82,9 +83,10 @@ class Cashier(threading.Thread):
     def _pay(self) -> None:
         with contextlib.suppress(queue.Empty):
             character = self._broke.get_nowait()
+            # Told first: the gateway hears of it before the command has returned.
+            self._view.topped_up(character, character.top_up)
             self._operator.top_up(character.account, character.top_up, reference=f"demo-{character.account}")
             self.topped_up_micro[character.account] += parse_micro(character.top_up)
-            self._view.topped_up(character, character.top_up)
 
     def close(self) -> None:
         """Stop after what is under way."""

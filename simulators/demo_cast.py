@@ -1,4 +1,4 @@
-"""Who plays in the demo, and what they do: five subscribers, one of whom runs out of money and pays."""
+"""Who plays in the demo, and what they do: five subscribers, one of whom runs out of money, is redirected and pays."""
 
 from collections.abc import Callable
 from random import Random
@@ -27,7 +27,7 @@ class Character(msgspec.Struct, frozen=True):
 
     Attributes:
         balance: opening balance as the operator types it.
-        top_up: what is paid when credit has run out; empty for never.
+        top_up: what is paid when credit has run out, in the middle of a session; empty for never.
     """
 
     name: str
@@ -54,8 +54,8 @@ CAST: Final = (
     Character(
         "Cem",
         "C1",
-        "prepaid-basic",
-        "0.40",
+        "young",
+        "0.12",
         Subscriber("491710000003", "262010000000003"),
         "is almost out of credit",
         top_up="5.00",

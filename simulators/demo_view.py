@@ -130,14 +130,19 @@ class DemoView:
                 "answer lost, sent again with T: first answer again, charged once",
             )
         for result in answer.services:
-            if result.final_unit_action is not None:
+            if result.final_unit_action is not None and result.granted is not None:
                 amount = describe_grant(request.service, result)
                 self.say(
                     name,
                     f"final unit: {amount} is the last grant, then {result.final_unit_action.name.lower()}",
                     "yellow",
                 )
-        if refused:
+        if request.ends_a_final_unit:
+            self.say(name, "credit used up: redirected to the page for topping up", "red")
+        elif request.was_demanded:
+            grants = ", ".join(describe_grant(request.service, result) for result in answer.services)
+            self.say(name, f"told to ask again (RAR): granted {grants}", "green")
+        elif refused:
             self._once(
                 name,
                 "4012",

@@ -92,6 +92,20 @@ class CreditRequest(msgspec.Struct, frozen=True):
     called_party: str = ""
     destination_host: str = ""
 
+    @property
+    def ends_a_final_unit(self) -> bool:
+        """Whether a session that goes on reports that a last grant is used up."""
+        return self.request_type is CCRequestType.UPDATE and any(
+            report.reporting_reason is ReportingReason.FINAL for report in self.reports
+        )
+
+    @property
+    def was_demanded(self) -> bool:
+        """Whether the server had it sent, by a Re-Auth-Request."""
+        return any(
+            report.reporting_reason is ReportingReason.FORCED_REAUTHORISATION for report in self.reports
+        )
+
 
 class ServiceResult(msgspec.Struct, frozen=True):
     """The answer for one service; ``result_code`` is None where only the message has one."""

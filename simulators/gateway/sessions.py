@@ -29,7 +29,7 @@ from simulators.gateway.model import (
 )
 
 # A redirected subscriber pays (or not) and comes back after this long.
-_REDIRECTED_S: Final = 20.0
+_REDIRECTED_S: Final = 120.0
 # A grant with neither size in sight nor Validity-Time is reported at least this often.
 _REPORT_AT_LATEST_S: Final = 300.0
 # Simulated time moves at least this far, whatever rounding leaves of a pause.
@@ -295,22 +295,30 @@ def _report(session: Session, due: list[Flow]) -> Generator[Step, float | Credit
 def _come_back(
     session: Session, ended: list[Flow]
 ) -> Generator[Step, float | CreditAnswer | None, bool | None]:
-    """Redirected or restricted: wait for the subscriber to pay, ask once more (RFC 8506 section 5.6.2)."""
-    yield Pause(_REDIRECTED_S)
-    if session.leaving.now:
-        return True
-    if session.demanded() is Demand.ABORT:
-        return False
-    reports = tuple(
-        ServiceReport(rating_group=flow.rating_group, requested=_requested(session.service)) for flow in ended
-    )
-    answer = yield from session.ask(CCRequestType.UPDATE, reports)
-    if answer is None or answer.result_code == UNKNOWN_SESSION:
-        return None
-    for flow in ended:
-        flow.open = True
-        flow.take(answer.service(flow.rating_group) if answer.succeeded else None)
-    return answer.succeeded
+    """Redirected or restricted: wait for the subscriber to pay, ask now and then (RFC 8506 section 5.6.2)."""
+    while not any(flow.open for flow in ended):
+        yield Pause(_REDIRECTED_S)
+        if session.leaving.now:
+            break
+        demand = session.demanded()
+        if demand is Demand.ABORT:
+            return False
+        reason = ReportingReason.FORCED_REAUTHORISATION if demand is Demand.REAUTHORISE else None
+        reports = tuple(
+            ServiceReport(
+                rating_group=flow.rating_group, requested=_requested(session.service), reporting_reason=reason
+            )
+            for flow in ended
+        )
+        answer = yield from session.ask(CCRequestType.UPDATE, reports)
+        if answer is None or answer.result_code == UNKNOWN_SESSION:
+            return None
+        if not answer.succeeded:
+            return False
+        for flow in ended:
+            flow.open = True
+            flow.take(answer.service(flow.rating_group))
+    return True
 
 
 def one_time_event(

@@ -152,7 +152,7 @@ class FakeOperator:
     def create_account(self, account: str, *, offer: str, msisdn: str, imsi: str, balance: str) -> None:
         assert offer and imsi
         self.opened[account] = balance
-        if balance == "0.40":
+        if account == "C1":
             self.ocs.left[msisdn] = 20_000_000
 
     def top_up(self, account: str, amount: str, *, reference: str) -> None:
