@@ -55,7 +55,7 @@ def _compare(name: str, wanted: Any, value: Any, path: str) -> list[str]:
             return []
         bounds = " and ".join(f"{bound.replace('_', ' ')} {limit}" for bound, limit in wanted.items())
         return [f"{path} is {value}, expected {bounds}"]
-    if isinstance(wanted, Mapping) and set(wanted) == _WITHIN:
+    if isinstance(wanted, Mapping) and frozenset(wanted) == _WITHIN:
         now = dt.datetime.now(dt.UTC)
         moment = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
         if now - dt.timedelta(seconds=1) <= moment <= now + dt.timedelta(seconds=wanted["within_s"]):

@@ -18,23 +18,24 @@ from tests.scenarios.avps import Found, make, read
 
 HOST: Final = "gateway.scenario.example"
 REALM: Final = "scenario.example"
-PATIENCE_S: Final = 20
+PATIENCE_S: Final = 60
 COMMANDS: Final = {"RAR": CMD_RE_AUTH, "ASR": CMD_ABORT_SESSION}
 _UNKNOWN_SESSION_ID: Final = 5002
 _HEADER_OCTETS: Final = 20
+_REQUEST_BIT: Final = 0x80
 
 
 class _CapturedNode(Node):
     """The package's node, with every octet that it sends and receives kept for Wireshark.
 
     Attributes:
-        frames: messages as they came, by hop-by-hop identifier: the package's own reading of them sorts their AVPs.
+        frames: messages as they came, by whether they are requests and hop-by-hop identifier: the package's own reading of them sorts their AVPs.
     """
 
     def __init__(self, capture: Capture) -> None:
         super().__init__(HOST, REALM)
         self._capture = capture
-        self.frames: dict[int, bytes] = {}
+        self.frames: dict[tuple[bool, int], bytes] = {}
         self._rest = b""
 
     def _split(self, octets: bytes) -> None:
@@ -43,7 +44,8 @@ class _CapturedNode(Node):
             length = int.from_bytes(self._rest[1:4])
             if len(self._rest) < length:
                 break
-            self.frames[int.from_bytes(self._rest[12:16])] = self._rest[:length]
+            is_request = bool(self._rest[4] & _REQUEST_BIT)
+            self.frames[is_request, int.from_bytes(self._rest[12:16])] = self._rest[:length]
             self._rest = self._rest[length:]
 
     def _add_peer_connection(self, conn: Any, peer_socket: Any, proto: int) -> str | None:
@@ -96,7 +98,8 @@ class ScenarioGateway:
 
     def found(self, message: Message) -> Found:
         """The AVPs of a message that came, as they came."""
-        frame = self._node.frames.pop(message.header.hop_by_hop_identifier)
+        header = message.header
+        frame = self._node.frames.pop((bool(header.is_request), header.hop_by_hop_identifier))
         return read(Message.from_bytes(frame, plain_msg=True).avps)
 
     def hear(self, command: str, session_id: str) -> Any:

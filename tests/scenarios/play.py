@@ -10,14 +10,25 @@ from typing import Any, Final, assert_never
 from diameter.message import Message
 
 from ocs.events import EventKind
-from ocs.subscribers.operations import NewAccount
+from ocs.subscribers.operations import NewAccount, NewSubscriber
 from ocs.subscribers.service import SubscriberService
 from ocs.units import Money, UnitType
 from tests.endtoend.lab import System
 from tests.scenarios.avps import Found, ScenarioError, number_of, read, tell
 from tests.scenarios.expectations import differences
 from tests.scenarios.gateway import HOST, REALM, ScenarioGateway, credit_control_request
-from tests.scenarios.scenario import CONTEXTS, Books, Command, Hear, Purse, Scenario, Send, Step, TopUp
+from tests.scenarios.scenario import (
+    CONTEXTS,
+    AccountTable,
+    Books,
+    Command,
+    Hear,
+    Purse,
+    Scenario,
+    Send,
+    Step,
+    TopUp,
+)
 
 _DIAMETER_CREDIT_CONTROL: Final = 4
 _numbers = itertools.count(1)
@@ -32,7 +43,7 @@ class _Actor:
 
     def __init__(self, scenario: str, name: str, currency: str) -> None:
         number = next(_numbers)
-        self.account = f"{scenario}-{name}"
+        self.account = self.subscriber = f"{scenario}-{name}"
         self.currency = currency
         self.msisdn = f"49151{number:08d}"
         self.imsi = f"26201{number:010d}"
@@ -75,19 +86,7 @@ class Play:
         """
         self._gateway.forget()
         for name, table in self._scenario.accounts.items():
-            actor = self._actors[name] = _Actor(self._scenario.name, name, "EUR")
-            identities = (f"e164:{actor.msisdn}", f"imsi:{actor.imsi}")
-            opening = Money(_micro(table.balance), actor.currency)
-            self._service.open_account(
-                NewAccount(
-                    actor.account,
-                    actor.account,
-                    identities,
-                    table.offers,
-                    opening,
-                    _micro(table.credit_limit),
-                )
-            )
+            self._open(name, table)
         for number, step in enumerate(self._scenario.steps, 1):
             where = f"{self._scenario.name}, step {number}" + (f" ({step.says})" if step.says else "")
             self._take(step, where)
@@ -193,6 +192,20 @@ class Play:
     def _is_ours(self, told: str) -> bool:
         return any(told.endswith(f" {each.session_id}") for each in self._conversations.values())
 
+    def _open(self, name: str, table: AccountTable) -> None:
+        actor = self._actors[name] = _Actor(self._scenario.name, name, "EUR")
+        identities = (f"e164:{actor.msisdn}", f"imsi:{actor.imsi}")
+        if table.of:
+            actor.account = self._actors[table.of].account
+            new = NewSubscriber(actor.account, actor.subscriber, identities, table.offers)
+            self._service.add_subscriber(new)
+            return
+        opening = Money(_micro(table.balance), actor.currency)
+        limit = _micro(table.credit_limit)
+        self._service.open_account(
+            NewAccount(actor.account, actor.subscriber, identities, table.offers, opening, limit)
+        )
+
     # --- Accounts ---------------------------------------------------------------------------------------
 
     def _audit(self, name: str, purse: Purse) -> list[str]:
@@ -216,6 +229,13 @@ class Play:
         if purse.charges is not None and [_micro(charge) for charge in purse.charges] != moved:
             shown = ", ".join(map(_shown, moved)) or "none"
             told.append(f"{name}'s charges are {shown}, expected {', '.join(purse.charges) or 'none'}")
+        notices = tuple(
+            f"{event.notice.kind} {event.notice.threshold}"
+            for event in self._system.debits(account)
+            if event.notice is not None
+        )
+        if purse.notices is not None and purse.notices != notices:
+            told.append(f"{name} was told {notices}, expected {purse.notices}")
         for allowance, wanted in purse.allowances.items():
             if left.get(allowance) != wanted:
                 told.append(f"{name}'s {allowance} holds {left.get(allowance)}, expected {wanted}")
@@ -231,10 +251,11 @@ class Play:
         if isinstance(value, list):
             return [self._filled(one, session) for one in value]
         if isinstance(value, str) and "{" in value:
-            names = dict(self._actors)
-            if session in self._conversations:
-                return value.format(**names, session=self._conversations[session].session_id)
-            return value.format(**names)
+            begun = self._conversations.get(session)
+            try:
+                return value.format(**self._actors, session=begun and begun.session_id)
+            except (AttributeError, KeyError, ValueError) as error:
+                raise ScenarioError(f"{self._scenario.name}: {value}: {error}") from None
         return value
 
 

@@ -2,15 +2,16 @@
 
     title, clause, story        what is shown, where it stands, how it goes
     service                     data, voice, sms or mms: the Service-Context-Id
-    [accounts.NAME]             balance, offers, credit_limit
+    [accounts.NAME]             balance, offers, credit_limit; or: of, offers
     [common]                    AVPs that every request of ours has
     [[steps]]                   each has one of the verbs below, and may say in `says` what happens
 
-Texts may name an account's numbers: ``tel:+{alice.msisdn}``, ``{alice.imsi}``, ``{alice.account}``.
+Texts may name an account's numbers: ``tel:+{alice.msisdn}``, ``{alice.imsi}``, ``{alice.account}``,
+``{alice.subscriber}``.
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -32,11 +33,16 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class AccountTable(_Table, frozen=True, kw_only=True):
-    """``[accounts.NAME]``: an account with one subscriber, under an E.164 number and an IMSI."""
+    """``[accounts.NAME]``: an account with one subscriber, under an E.164 number and an IMSI.
 
-    balance: str
+    Attributes:
+        of: an account before it that this subscriber belongs to and pays with, in place of one of its own.
+    """
+
     offers: tuple[str, ...]
+    balance: str = "0"
     credit_limit: str = "0"
+    of: str = ""
 
 
 class _Step(_Table, frozen=True, kw_only=True):
@@ -95,12 +101,14 @@ class Purse(_Table, frozen=True, kw_only=True):
     Attributes:
         balance, reserved: money. charges: the money that each debit and refund since the opening moved, in order.
         allowances: what is left of each.
+        notices: what there was to tell, each as ``"bundle 50"``: kind and what was crossed.
     """
 
     balance: str | None = None
     reserved: str | None = None
     charges: tuple[str, ...] | None = None
     allowances: dict[str, int] = {}
+    notices: tuple[str, ...] | None = None
 
 
 class Books(_Step, frozen=True, kw_only=True):
@@ -153,11 +161,16 @@ def read_scenario(name: str, text: str) -> Scenario:
         raise ScenarioError(f"{name}: {error}") from None
     if not file.accounts:
         raise ScenarioError(f"{name}: it has no account")
+    owners: set[str] = set()
+    for member, table in file.accounts.items():
+        if table.of and table.of not in owners:
+            raise ScenarioError(f"{name}: {member} is of {table.of!r}, which is no account before it")
+        if not table.of:
+            owners.add(member)
     steps = tuple(_step(f"{name}, step {number}", raw) for number, raw in enumerate(file.steps, 1))
+    begun: set[str] = set()
     for number, step in enumerate(steps, 1):
-        for account in _accounts_of(step):
-            if account not in file.accounts:
-                raise ScenarioError(f"{name}, step {number}: there is no account {account!r}")
+        _check_names(step, f"{name}, step {number}", file.accounts.keys(), begun)
     return Scenario(
         name=name, title=file.title, clause=file.clause, service=file.service, accounts=file.accounts,
         common=file.common, steps=steps,
@@ -174,11 +187,18 @@ def _step(where: str, raw: dict[str, Any]) -> Step:
         raise ScenarioError(f"{where}: {error}") from None
 
 
-def _accounts_of(step: Step) -> Iterator[str]:
-    if isinstance(step, Send | TopUp) and step.account:
-        yield step.account
-    if isinstance(step, Books):
-        yield from step.books
+def _check_names(step: Step, where: str, accounts: AbstractSet[str], begun: set[str]) -> None:
+    """Refuse what names an account or a session that there is not; take note of sessions that begin."""
+    named = [step.account] if isinstance(step, Send | TopUp) and step.account else []
+    for account in [*named, *(step.books if isinstance(step, Books) else ())]:
+        if account not in accounts:
+            raise ScenarioError(f"{where}: there is no account {account!r}")
+    if isinstance(step, Send) and step.send != "COPY":
+        begun.add(step.session)
+    elif not isinstance(step, TopUp | Books) and step.session not in begun:
+        needs_one = not isinstance(step, Command) or any("{session}" in word for word in step.command)
+        if needs_one:
+            raise ScenarioError(f"{where}: no step before it begins session {step.session!r}")
 
 
 def scenario_files() -> list[Path]:

@@ -4,10 +4,12 @@ import datetime as dt
 
 import pytest
 
+from tests.endtoend.wire import ABORT_SESSION, CREDIT_CONTROL, RE_AUTH
+from tests.endtoend.wireshark import TSHARK, messages_seen
 from tests.scenarios.avps import ScenarioError, make, read, word_of
 from tests.scenarios.expectations import differences
 from tests.scenarios.play import ScenarioFailedError
-from tests.scenarios.scenario import read_scenario, scenario_files
+from tests.scenarios.scenario import FOLDER, read_scenario, scenario_files
 
 SCENARIO = """
 title = "t"
@@ -22,6 +24,15 @@ LOGON = """
 send = "INITIAL_REQUEST"
 avps.Multiple-Services-Credit-Control = { Requested-Service-Unit = {} }
 """
+# Demands come in the order in which they were asked for: when the second is heard, the first is there.
+TWO_ABORTED = "".join(
+    [LOGON + f'session = "{name}"\n' for name in ("one", "two")]
+    + [
+        f'[[steps]]\ncommand = ["session", "abort", "{{session}}"]\nsession = "{name}"\n'
+        for name in ("one", "two")
+    ]
+    + ['[[steps]]\nhear = "ASR"\nsession = "two"\n']
+)
 
 
 def found(**members):
@@ -49,6 +60,8 @@ def test_every_scenario_can_be_read_and_has_a_name_of_its_own():
         (SCENARIO + LOGON + 'top_up = "1"', "x, step 1: it has one of send, hear"),
         (SCENARIO + "[[steps]]\nsays = 'nothing'", "x, step 1: it has one of send, hear"),
         (SCENARIO + LOGON + 'account = "bob"', "x, step 1: there is no account 'bob'"),
+        (SCENARIO + '[[steps]]\nhear = "RAR"', "x, step 1: no step before it begins session ''"),
+        (SCENARIO + '[[steps]]\nsend = "COPY"', "x, step 1: no step before it begins session ''"),
         (SCENARIO.replace("offers", "offer") + LOGON, r"x: .*`offer` - at `\$.accounts"),
         (SCENARIO + LOGON.replace("INITIAL", "FIRST"), "x, step 1: Invalid enum value 'FIRST_REQUEST'"),
         ("title =", "x: Invalid value"),
@@ -137,7 +150,7 @@ def test_number_is_shown_with_its_word():
         (LOGON + '[[steps]]\nsays = "look"\nbooks.user = { reserved = "0.20" }', ["step 2 (look):", "user's reserved is 0.1, expected 0.20"]),
         ('[[steps]]\nbooks.user = { charges = ["-0.10"] }', ["user's charges are none, expected -0.10"]),
         ("[[steps]]\nbooks.user = { allowances = { bundle = 1 } }", ["user's bundle holds None, expected 1"]),
-        (LOGON + '[[steps]]\ncommand = ["session", "abort", "{session}"]', ["the server asked, and no step heard it"]),
+        (TWO_ABORTED, ["the server asked, and no step heard it", "Abort-Session for"]),
     ],
 )  # fmt: skip
 def test_play_that_goes_otherwise_fails_with_step_and_both_sides(perform, request, steps, told):
@@ -146,3 +159,27 @@ def test_play_that_goes_otherwise_fails_with_step_and_both_sides(perform, reques
         perform(scenario)
     for words in told:
         assert words in str(caught.value)
+
+
+@pytest.mark.skipif(TSHARK is None, reason="tshark is not installed (Debian: tshark)")
+def test_wireshark_sees_what_the_server_asks_and_what_it_is_answered(perform, capture, tmp_path):
+    for name in ("reauthorisation_after_top_up", "abort_by_the_operator"):
+        text = (FOLDER / "gy" / f"{name}.toml").read_text(encoding="utf-8")
+        perform(read_scenario(f"seen-{name}", text))
+    capture.write(tmp_path / "seen.pcap")
+    asked = {RE_AUTH, ABORT_SESSION, CREDIT_CONTROL}
+    assert messages_seen(tmp_path / "seen.pcap") >= {
+        (code, is_request) for code in asked for is_request in (True, False)
+    }
+
+
+def test_member_of_an_account_that_there_is_not_is_refused():
+    member = '[accounts.child]\nof = "mother"\noffers = []\n'
+    with pytest.raises(ScenarioError, match="child is of 'mother', which is no account before it"):
+        read_scenario("x", SCENARIO + member + LOGON)
+
+
+def test_number_of_nobody_is_refused(perform):
+    step = '[[steps]]\nsend = "EVENT_REQUEST"\navps.User-Name = "{bob.msisdn}"'
+    with pytest.raises(ScenarioError, match=r"nobodys: \{bob\.msisdn\}: 'bob'"):
+        perform(read_scenario("nobodys", SCENARIO + step))
