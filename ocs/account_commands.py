@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from ocs.admin_commands import Desk, identities_of
 from ocs.balance.model import AutoTopUp, LifecycleState, MemberLimit
-from ocs.event_listing import event_lines, event_record, fields, print_json, shown
+from ocs.event_listing import event_lines, event_record, fields, limits_in_words, print_json, shown
 from ocs.messages import Profile
 from ocs.subscribers.administration import Administration, SubscriberChanges
 from ocs.subscribers.office import Receipt
@@ -54,7 +54,7 @@ def _add_reference(parser: Any, *, is_required: bool) -> None:
 
 def _add_money(account: Any, common: argparse.ArgumentParser) -> None:
     adjust = _command(account, "adjust", _adjust, common, "correct a balance, for a reason")
-    adjust.add_argument("amount", help="such as 5.00, or 5.00- to take money away")
+    adjust.add_argument("amount", help="such as 5.00, or -5.00 to take money away")
     adjust.add_argument("--reason", required=True, help="a code such as goodwill or billing-error")
     _add_reference(adjust, is_required=True)
     transfer = _command(account, "transfer", _transfer, common, "send money to another account")
@@ -111,9 +111,9 @@ def _add_terms(account: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _add_offers(commands: Any, common: argparse.ArgumentParser) -> None:
-    offer = commands.add_parser("offer", help="buy, change and cancel offers").add_subparsers(
-        required=True, metavar="ACTION"
-    )
+    offer = commands.add_parser(
+        "offer", help="buy, change and cancel offers, and order what they sell by the piece"
+    ).add_subparsers(required=True, metavar="ACTION")
     for name, run, help_text in (
         ("buy", _buy, "put an offer in effect"),
         ("cancel", _cancel, "end an offer"),
@@ -142,10 +142,10 @@ def print_receipt(desk: Desk, receipt: Receipt, what: str, *, as_json: bool) -> 
     if as_json:
         print_json({**fields(receipt), "amount": str(receipt.amount)})
         return
-    done = "was done already" if receipt.repeated else "done"
+    done = ": was done already" if receipt.repeated else ""
     amount = f" {receipt.amount}" if receipt.amount.micro else ""
     balance = f"{format_micro(receipt.balance_micro)} {receipt.amount.currency}"
-    desk.console.print(f"{what}{amount} on {shown(receipt.account_id)} {done}: {balance}")
+    desk.console.print(f"{shown(receipt.account_id)}: {shown(what)}{amount}{done}; balance {balance}")
 
 
 def _money(desk: Desk, account_id: str, text: str) -> Money:
@@ -154,10 +154,7 @@ def _money(desk: Desk, account_id: str, text: str) -> Money:
 
 def _adjust(options: argparse.Namespace) -> None:
     desk = Desk(options)
-    # argparse takes "-5.00" for an option; a sign behind the amount is how ledgers write it.
-    text: str = options.amount
-    text = f"-{text[:-1]}" if text.endswith("-") else text
-    amount = _money(desk, options.account_id, text)
+    amount = _money(desk, options.account_id, options.amount)
     receipt = desk.service.adjust(
         options.account_id, amount, reason=options.reason, reference=options.reference
     )
@@ -170,7 +167,7 @@ def _transfer(options: argparse.Namespace) -> None:
     receipt = desk.service.transfer(
         options.account_id, options.to_account_id, amount, reference=options.reference
     )
-    print_receipt(desk, receipt, f"transfer to {shown(options.to_account_id)}", as_json=options.json)
+    print_receipt(desk, receipt, f"transfer to {options.to_account_id}", as_json=options.json)
 
 
 def _history(options: argparse.Namespace) -> None:
@@ -179,7 +176,7 @@ def _history(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"events": [event_record(event) for event in page.events], "cursor": page.cursor})
         return
-    for line in event_lines(list(page.events), desk.account(options.account_id).currency):
+    for line in event_lines(list(page.events), desk.account(options.account_id).currency, desk.catalogue):
         desk.console.print(line)
     if page.cursor:
         desk.console.print(f"more: --cursor {page.cursor}")
@@ -187,7 +184,7 @@ def _history(options: argparse.Namespace) -> None:
 
 def _members(options: argparse.Namespace) -> None:
     desk = Desk(options)
-    desk.account(options.account_id)
+    currency = desk.account(options.account_id).currency
     members = desk.service.members(options.account_id, limit=options.limit)
     if options.json:
         print_json([{**fields(member), "state": member.state.name.lower()} for member in members])
@@ -195,7 +192,10 @@ def _members(options: argparse.Namespace) -> None:
     for member in members:
         names = shown(", ".join(member.identities)) or "no names"
         offers = shown(", ".join(member.offers)) or "no offer"
-        desk.console.print(f"{shown(member.subscriber_id)} ({member.state.name.lower()}): {names}; {offers}")
+        limits = "".join(f"; at most {limit}" for limit in limits_in_words(member, currency))
+        desk.console.print(
+            f"{shown(member.subscriber_id)} ({member.state.name.lower()}): {names}; {offers}{limits}"
+        )
 
 
 # --- Terms ------------------------------------------------------------------------------------------------
@@ -213,7 +213,8 @@ def _set_state(options: argparse.Namespace) -> None:
         )
     else:
         receipt = administration.set_account_state(options.account_id, state, reference=options.reference)
-    print_receipt(desk, receipt, state.name.lower().replace("_", " "), as_json=options.json)
+    whose = f"{options.subscriber_id} " if options.subscriber_id else ""
+    print_receipt(desk, receipt, f"{whose}{state.name.lower().replace('_', ' ')}", as_json=options.json)
 
 
 def _credit_limit(options: argparse.Namespace) -> None:
@@ -221,7 +222,7 @@ def _credit_limit(options: argparse.Namespace) -> None:
     limit = _money(desk, options.account_id, options.amount)
     administration = Administration(desk.service.office)
     receipt = administration.set_credit_limit(options.account_id, limit, reference=options.reference)
-    print_receipt(desk, receipt, "credit limit", as_json=options.json)
+    print_receipt(desk, receipt, f"credit limit {limit}", as_json=options.json)
 
 
 def _auto_top_up(options: argparse.Namespace) -> None:
@@ -258,7 +259,7 @@ def _change(options: argparse.Namespace) -> None:
     receipt = Administration(desk.service.office).change_subscriber(
         options.account_id, options.subscriber_id, changes, reference=options.reference
     )
-    print_receipt(desk, receipt, "change", as_json=options.json)
+    print_receipt(desk, receipt, f"{options.subscriber_id} changed", as_json=options.json)
 
 
 def _limits(written: list[str]) -> tuple[MemberLimit, ...]:
@@ -287,7 +288,7 @@ def _plans(options: argparse.Namespace) -> tuple[Desk, Plans, str]:
 def _buy(options: argparse.Namespace) -> None:
     desk, plans, subscriber_id = _plans(options)
     receipt = plans.buy(options.account_id, subscriber_id, options.offer_id, reference=options.reference)
-    print_receipt(desk, receipt, f"{options.offer_id} bought,", as_json=options.json)
+    print_receipt(desk, receipt, f"{options.offer_id} bought", as_json=options.json)
 
 
 def _cancel(options: argparse.Namespace) -> None:
@@ -299,7 +300,7 @@ def _cancel(options: argparse.Namespace) -> None:
         reference=options.reference,
         at_period_end=options.at_period_end,
     )
-    print_receipt(desk, receipt, f"{options.offer_id} cancelled,", as_json=options.json)
+    print_receipt(desk, receipt, f"{options.offer_id} cancelled", as_json=options.json)
 
 
 def _change_offer(options: argparse.Namespace) -> None:
@@ -307,7 +308,7 @@ def _change_offer(options: argparse.Namespace) -> None:
     receipt = plans.change(
         options.account_id, subscriber_id, options.offer_id, options.new_offer_id, reference=options.reference
     )
-    print_receipt(desk, receipt, f"{options.new_offer_id} for {options.offer_id},", as_json=options.json)
+    print_receipt(desk, receipt, f"{options.new_offer_id} for {options.offer_id}", as_json=options.json)
 
 
 def _order(options: argparse.Namespace) -> None:
@@ -315,4 +316,4 @@ def _order(options: argparse.Namespace) -> None:
     receipt = plans.order(
         options.account_id, subscriber_id, options.offer_id, options.charge_id, reference=options.reference
     )
-    print_receipt(desk, receipt, f"{options.charge_id} ordered,", as_json=options.json)
+    print_receipt(desk, receipt, f"{options.charge_id} ordered", as_json=options.json)

@@ -12,11 +12,19 @@ from rich.table import Column, Table
 
 from ocs import session_commands
 from ocs.balance.client import BalanceClient
-from ocs.balance.model import Account, Bucket, Session, SessionService, SessionState
+from ocs.balance.model import (
+    Account,
+    Bucket,
+    Session,
+    SessionService,
+    SessionState,
+    Subscriber,
+    SubscriptionState,
+)
 from ocs.balance.purse import money_balance
 from ocs.catalogue_schedule import in_force, read_catalogue, read_schedule
 from ocs.clock import SystemClock
-from ocs.event_listing import event_lines, event_record, fields, print_json, shown
+from ocs.event_listing import event_lines, event_record, fields, limits_in_words, print_json, shown
 from ocs.rating import Catalogue, load_catalogue
 from ocs.rating.unit_words import units_in_words
 from ocs.settings import Settings
@@ -71,7 +79,7 @@ def add_commands(
     common: argparse.ArgumentParser,
 ) -> "argparse._SubParsersAction[Any]":  # pyright: ignore[reportPrivateUsage] - likewise
     """Add ``account``, ``topup`` and ``session`` to the command line; returns the actions of ``account``."""
-    account = commands.add_parser("account", help="open, list and show accounts").add_subparsers(
+    account = commands.add_parser("account", help="open, show, change and close accounts").add_subparsers(
         required=True, metavar="ACTION"
     )
     create = account.add_parser("create", parents=[common], help="open an account with one subscriber")
@@ -86,11 +94,13 @@ def add_commands(
     listing.add_argument("--limit", type=_count, default=100, help="how many at most (default 100)")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_list_accounts)
-    show = account.add_parser("show", parents=[common], help="show an account's subscriber and balances")
+    show = account.add_parser("show", parents=[common], help="show an account's subscribers and balances")
     show.add_argument("account_id")
     show.add_argument("--json", action="store_true")
     show.set_defaults(run=_show)
-    events = account.add_parser("events", parents=[common], help="list what moved an account's balance")
+    events = account.add_parser(
+        "events", parents=[common], help="what moved a balance, oldest first; with --explain, why so much"
+    )
     events.add_argument("account_id")
     events.add_argument("--last", type=_count, default=None, metavar="N", help="only the last N events")
     events.add_argument("--explain", action="store_true", help="why each cost what it cost, step by step")
@@ -111,9 +121,9 @@ def add_commands(
     )
     topup.add_argument("--json", action="store_true")
     topup.set_defaults(run=_top_up)
-    session = commands.add_parser("session", help="list and show live sessions").add_subparsers(
-        required=True, metavar="ACTION"
-    )
+    session = commands.add_parser(
+        "session", help="list and show live sessions, have one come again, end one"
+    ).add_subparsers(required=True, metavar="ACTION")
     sessions = session.add_parser("list", parents=[common], help="list open sessions")
     sessions.add_argument("--all", action="store_true", help="ended sessions that are still remembered too")
     sessions.add_argument("--limit", type=_count, default=100, help="how many at most (default 100)")
@@ -255,9 +265,24 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _subscriber_records(desk: Desk, account: Account) -> list[dict[str, Any]]:
+    return [
+        {**fields(subscriber), "state": subscriber.state.name.lower()}
+        for subscriber in _members(desk, account)
+    ]
+
+
+def _members(desk: Desk, account: Account) -> tuple[Subscriber, ...]:
     """The first subscribers of an account, by id."""
-    members = desk.service.members(account.account_id, limit=_SUBSCRIBERS_SHOWN_MAX)
-    return [{**fields(subscriber), "state": subscriber.state.name.lower()} for subscriber in members]
+    return tuple(desk.service.members(account.account_id, limit=_SUBSCRIBERS_SHOWN_MAX))
+
+
+def _resting(subscriber: Subscriber) -> list[str]:
+    """What was bought and brings nothing, because its charge could not be paid."""
+    return [
+        subscription.offer_id
+        for subscription in subscriber.subscriptions
+        if subscription.state == SubscriptionState.SUSPENDED
+    ]
 
 
 def _is_money(bucket: Bucket) -> bool:
@@ -296,12 +321,16 @@ def _print_account(desk: Desk, account: Account) -> None:
             else ""
         )
     )
-    for subscriber in _subscriber_records(desk, account):
+    for subscriber in _members(desk, account):
         desk.console.print(
-            f"subscriber {shown(subscriber['subscriber_id'])} ({subscriber['state']}):"
-            f" {shown(', '.join(subscriber['offers'])) or 'no offer'}\n"
-            f"  known as {shown(', '.join(subscriber['identities'])) or 'nobody'}"
+            f"subscriber {shown(subscriber.subscriber_id)} ({subscriber.state.name.lower()}):"
+            f" {shown(', '.join(subscriber.offers)) or 'no offer'}\n"
+            f"  known as {shown(', '.join(subscriber.identities)) or 'nobody'}"
         )
+        for resting in _resting(subscriber):
+            desk.console.print(f"  {shown(resting)} rests until it can be paid: top up")
+        for limit in limits_in_words(subscriber, account.currency):
+            desk.console.print(f"  at most {limit}")
     table = Table(
         Column("bucket", overflow="fold"),
         "holds",
@@ -329,8 +358,7 @@ def _events(options: argparse.Namespace) -> None:
     if options.json:
         print_json([event_record(event) for event in events])
         return
-    catalogue = desk.catalogue if options.explain else None
-    for line in event_lines(events, account.currency, catalogue):
+    for line in event_lines(events, account.currency, desk.catalogue, is_explained=options.explain):
         desk.console.print(line)
 
 
@@ -368,6 +396,9 @@ def _list_sessions(options: argparse.Namespace) -> None:
     sessions = [found[names] for names in sorted(found)]
     if options.json:
         print_json([_session_record(session) for session in sessions])
+        return
+    if not sessions:
+        desk.console.print("no session is open" if not options.all else "no session is remembered")
         return
     catalogue = desk.catalogue
     table = Table(Column("session", overflow="fold"), Column("account", overflow="fold"))

@@ -170,7 +170,12 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     )
     add("--to", default="", metavar="NUMBER", help="the called number")
     add("--from", default="", dest="calling", metavar="NUMBER", help="the calling number")
-    add("--network", default="", metavar="MCCMNC", help="the serving network")
+    add(
+        "--network",
+        default="",
+        metavar="MCCMNC",
+        help="the serving network (default: the gateway does not say)",
+    )
     add("--roaming", action="store_true", help="in some network abroad, where --network does not name one")
     add("--apn", default="", help="access point name")
     add("--rat", default="", help="radio access technology, such as nr or eutran")

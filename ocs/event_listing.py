@@ -4,19 +4,22 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from ocs.balance.model import Subscriber
 from ocs.events import ChargeEvent, EventKind, Notice, NoticeKind
 from ocs.rating import Catalogue, explain
 from ocs.rating.unit_words import units_in_words
+from ocs.subscribers.operations import MAIN_BUCKET
 from ocs.units import UnitType, format_micro
 
 _LINE_WIDTH: Final = 80  # of what is no table: folded here, whatever the terminal
 _INDENT: Final = " " * 6
+_PERIODS: Final = {"billing": "billing period"}
 
 
 def shown(text: str) -> str:
@@ -36,23 +39,24 @@ def print_json(value: Any) -> None:
 
 
 def event_lines(
-    events: list[ChargeEvent], currency: str, catalogue: Catalogue | None = None
+    events: list[ChargeEvent], currency: str, catalogue: Catalogue, *, is_explained: bool = False
 ) -> Iterator[str]:
     """A table of events, each with its details below.
 
     Args:
-        catalogue: when given, why each cost what it cost is told step by step.
+        catalogue: today's; its clock is the list's.
+        is_explained: why each cost what it cost is told step by step.
     """
     amounts = _aligned([event.amount_micro for event in events], f"{currency} moved")
     balances = _aligned([event.balance_after_micro for event in events], "balance")
-    zone = _zone_of(events)
+    zone = ZoneInfo(catalogue.time_zone)
     yield f"{'#':>4} {'time':<24} {'what':<12} {'units':>11} {amounts[0]} {balances[0]}".rstrip()
     for event, amount, balance in zip(events, amounts[1:], balances[1:], strict=True):
         units = _event_units(event)
         time = _event_time(event, zone)
         yield f"{event.sequence:>4} {time:<24} {_event_kind(event):<12} {units:>11} {amount} {balance}"
         details = [_event_details(event)]
-        if catalogue is not None:
+        if is_explained:
             is_current = event.catalogue_version == catalogue.version
             rate = catalogue.rate_at_path(event.tariff_path) if is_current else None
             details += explain(event, rate)
@@ -68,16 +72,7 @@ def _aligned(amounts_micro: list[int], heading: str) -> list[str]:
     return [text.rjust(width) for text in (heading, *padded)]
 
 
-def _zone_of(events: list[ChargeEvent]) -> tzinfo:
-    """One clock for a whole list: that of the catalogue that priced the last of them; UTC where none did."""
-    name = next((event.time_zone for event in reversed(events) if event.time_zone), "")
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
-
-
-def _event_time(event: ChargeEvent, zone: tzinfo) -> str:
+def _event_time(event: ChargeEvent, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(event.event_time_ms / 1000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
@@ -96,15 +91,22 @@ def _event_units(event: ChargeEvent) -> str:
 
 
 def _event_details(event: ChargeEvent) -> str:
-    """Which session or payment it was, and which allowances it moved."""
+    """Whose it was, which session or payment, and what it moved beside the main money."""
     parts: list[str] = []
+    if event.subscriber_id not in {"", event.account_id}:
+        parts.append(f"subscriber {event.subscriber_id}")
     if event.rating_group is not None:
         parts.append(f"rating group {event.rating_group}")
     for movement in event.movements:
-        if not movement.amount or movement.unit_type == UnitType.MONEY:
+        is_money = movement.unit_type == UnitType.MONEY
+        if not movement.amount or (is_money and movement.bucket_id == MAIN_BUCKET):
             continue
         like = event.trace.price_units if event.trace else 0
-        units = units_in_words(abs(movement.amount), movement.unit_type, like=like)
+        units = (
+            f"{format_micro(abs(movement.amount))} {event.currency}"
+            if is_money
+            else units_in_words(abs(movement.amount), movement.unit_type, like=like)
+        )
         parts.append(f"{units} {'from' if movement.amount < 0 else 'to'} {movement.bucket_id}")
     if event.notice is not None:
         parts.append(_notice_details(event.notice))
@@ -112,7 +114,11 @@ def _event_details(event: ChargeEvent) -> str:
         parts.append(f"session {event.session_id}")
     elif event.kind == EventKind.TOP_UP:
         parts.append(f"reference {event.event_id.split(':', 2)[-1]}")
-    if event.reason:
+    if event.kind == EventKind.TRANSFER:
+        parts.append(f"{'to' if event.amount_micro < 0 else 'from'} {event.reason}")
+    elif event.kind == EventKind.FEE:  # the second part of its id is the offer that charges it
+        parts.append(f"{event.event_id.split(':')[1]}, {event.reason}")
+    elif event.reason:
         parts.append(event.reason)
     return ", ".join(parts)
 
@@ -137,6 +143,16 @@ def _folded(text: str) -> str:
     return textwrap.fill(
         text, _LINE_WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT + "  ", break_on_hyphens=False
     )
+
+
+def limits_in_words(subscriber: Subscriber, currency: str) -> Iterator[str]:
+    """What a subscriber may take from the account that it shares, limit by limit."""
+    for limit in subscriber.limits:
+        if limit.unit_type == UnitType.MONEY:
+            amount = f"{format_micro(limit.amount)} {currency}"
+        else:
+            amount = units_in_words(limit.amount, limit.unit_type)
+        yield f"{amount} a {_PERIODS.get(limit.period, limit.period)}"
 
 
 def event_record(event: ChargeEvent) -> dict[str, Any]:

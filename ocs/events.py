@@ -15,6 +15,8 @@ from ocs.units import UnitType
 SCHEMA_VERSION: Final = 1
 # The consumer group in which the business side reads each partition's stream: what it acknowledged may be trimmed.
 BILLING_GROUP: Final = "billing"
+# The group whose place in each stream says how far HTTP's listeners have been told; it exists while there are any.
+LISTENERS_GROUP: Final = "listeners"
 
 
 class EventKind(IntEnum):

@@ -68,7 +68,9 @@ class StoreBackstage:
             secret = voucher_secret(self._settings, self._data_dir)
         except (OperationError, SecretFileError) as error:
             log.warning("vouchers_without_key", reason=str(error), remedy="put the key where the reason says")
-            raise OperationError("vouchers are not set up here") from None
+            raise OperationError(
+                "vouchers are not set up here: `ocs voucher generate` makes the first batch"
+            ) from None
         return VoucherService(self.service().office, secret, self._settings.vouchers)
 
     def reauthorise(self, *, session_id: str, account_id: str) -> int:

@@ -138,8 +138,8 @@ REFUSALS_BEFORE_REST: Final = 1_024
 # --- RADIUS --------------------------------------------------------------------------------------------
 # RFC 2865 section 3: no packet is longer. A datagram is read with one octet more, which is padding.
 RADIUS_PACKET_OCTETS_MAX: Final = 4_096
-# Requests of one client that are under way: a second's work; what is more is dropped, and its sender repeats it. Who logs
-# in gives way at a half, so that reports of use find room.
+# Requests of one client that are under way: a second's work; what is more is dropped, and its sender repeats it. Who
+# logs in gives way at a half, so that reports of use find room.
 RADIUS_REQUESTS_IN_FLIGHT_PER_CLIENT: Final = 1_024
 # Replies kept for repeats, and for how long (RFC 5080 section 2.2.2: clients repeat for some 30 s); older repeats are
 # found by the session's memory, at the cost of a look into the store.
@@ -149,8 +149,8 @@ RADIUS_DUPLICATES_S: Final = 30.0
 RADIUS_INTERIM_INTERVAL_MIN_S: Final = 60
 # An Event-Timestamp so much older than now is of use that was buffered: it is charged at the tariff of its time.
 RADIUS_LATE_REPORT_S: Final = 300
-# CoA- and Disconnect-Requests under way in all, to one client (its Identifier has 256 values), how often one is sent and
-# how long its reply is waited for: a client that does not answer costs six seconds of a small place.
+# CoA- and Disconnect-Requests under way in all, to one client (its Identifier has 256 values), how often one is sent
+# and how long its reply is waited for: a client that does not answer costs six seconds of a small place.
 RADIUS_ORDERS_MAX: Final = 4_096
 RADIUS_ORDERS_PER_CLIENT_MAX: Final = 256
 RADIUS_ORDER_ATTEMPTS_MAX: Final = 3
@@ -169,6 +169,8 @@ MEDIA_PER_CALL_MAX: Final = 8
 ANSWERS_REMEMBERED: Final = 4
 # Rating groups one session may open over its life, and Session-Id's length (RFC 6733 section 8.8 sets none).
 SERVICES_PER_SESSION_MAX: Final = 64
+# Limits of one member of an account: each is looked at in every request of its.
+LIMITS_PER_MEMBER_MAX: Final = 16
 SESSION_ID_OCTETS_MAX: Final = 512
 # Requests folded into one commit for one account, so that a hot account's commit stays a short store operation.
 REQUESTS_PER_COMMIT_MAX: Final = 64
@@ -324,6 +326,8 @@ ACCOUNTS_LISTED_MAX: Final = 2_000
 ACTION_RECORDS_LISTED_MAX: Final = 5_000
 # A top-up's record over HTTP stays so long; its reference (OPERATION_MEMORY_S) and its charge event stay longer.
 ACTION_RECORD_MEMORY_S: Final = 31 * 86_400
+# What it says: amounts, names and a few sentences. It is kept that long, and waits in the queue of every listener.
+ACTION_OCTETS_MAX: Final = 4_096
 # A record this old and without a result was left by a crash or by a store that gave no clear answer, and is carried out
 # again; how often such ones are looked for, and how many at a time.
 ACTION_PENDING_S: Final = 60.0
@@ -331,6 +335,16 @@ ACTION_SWEEP_INTERVAL_S: Final = 10.0
 ACTIONS_PER_SWEEP: Final = 100
 # Vouchers made or changed by one HTTP request, each a commit: seconds, within HTTP_REQUEST_TIMEOUT_S.
 VOUCHERS_PER_REQUEST_MAX: Final = 1_000
+# Charge events that are kept for HTTP's listeners although everybody else has acknowledged them: those of this last
+# time, and none while the room for events is half full. After so long without a listener their place is given up.
+LISTENERS_LAG_MAX_S: Final = 3_600.0
+LISTENERS_GONE_S: Final = 60.0
+# Charge events read for listeners from each partition at a time (64 partitions of 50 find room in a queue that is half
+# full), and so many times in a row before others have their turn. A listener whose queue is half full is waited for so
+# long after the last event that it took.
+LISTENER_EVENTS_PER_PAGE: Final = 50
+LISTENER_PAGES_PER_LOOK: Final = 50
+LISTENER_CATCHES_UP_S: Final = 30.0
 # Listeners registered for events; events that wait for one (about 2 KiB each); the address of one.
 HUBS_MAX: Final = 64
 HUB_EVENTS_WAITING_MAX: Final = 10_000

@@ -118,6 +118,9 @@ def _list_peers(options: argparse.Namespace) -> None:
         connections = [{"worker": worker, **msgspec.structs.asdict(peer)} for worker, peer in rows]
         print(json.dumps({"connections": connections, "silent_workers": silent}, indent=2))
         return
+    if not rows:
+        print("\n".join(("no gateway is connected", *silent)))
+        return
     headings = ("peer", "worker", "remote", "state", "watchdog", "requests", "errors")
     table = Table(*(Column(heading, no_wrap=True) for heading in headings))
     for worker, peer in rows:

@@ -31,6 +31,9 @@ _FIXED: Final = (
     "store.partitions",
     "http.host",
     "http.port",
+    "radius.host",
+    "radius.auth_port",
+    "radius.acct_port",
 )
 
 

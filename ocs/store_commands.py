@@ -21,6 +21,8 @@ from ocs.clock import SystemClock
 from ocs.limits import FINDINGS_TOLD_MAX
 from ocs.settings import Settings
 from ocs.store_setup import open_store, store_address
+from ocs.subscribers.audit import OperationsAudit
+from ocs.subscribers.operations import account_rules
 
 EXIT_FINDINGS: Final = 1
 
@@ -68,12 +70,23 @@ _seconds.__name__ = "time"  # argparse says: invalid time value: 'yesterday'
 def _verify(options: argparse.Namespace) -> None:
     settings, launch = options.open(options)
     with _store(settings, launch.data_dir) as (client, meta):
-        report = verify_store(client, partitions=meta.partitions, progress=_show_progress)
+        report = _audited(client, meta, settings)
     if options.json is not None:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(_record(report))) + b"\n")
     _print(report)
     if not report.is_clean:
         sys.exit(EXIT_FINDINGS)
+
+
+def _audited(client: StoreClient, meta: StoreMeta, settings: Settings) -> Report:
+    """Look at everything in a store."""
+    operations = OperationsAudit(
+        client,
+        partitions=meta.partitions,
+        now_ms=SystemClock().now_ms(),
+        rules=account_rules(settings.accounts),
+    )
+    return verify_store(client, partitions=meta.partitions, progress=_show_progress, other=operations)
 
 
 @contextmanager
@@ -169,7 +182,7 @@ def _restore(options: argparse.Namespace) -> None:
     print(f"{launch.data_dir}: restored as of {_time(_restored_s(backup, until_s))}")
     embedded = msgspec.structs.replace(settings, store=msgspec.structs.replace(settings.store, url=""))
     with _store(embedded, launch.data_dir) as (client, meta):
-        report = verify_store(client, partitions=meta.partitions, progress=_show_progress)
+        report = _audited(client, meta, settings)
     _print(report)
     if not report.is_clean:
         sys.exit(EXIT_FINDINGS)

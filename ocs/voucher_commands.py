@@ -11,6 +11,7 @@ from typing import Any
 
 from ocs.account_commands import print_receipt
 from ocs.admin_commands import Desk
+from ocs.api.views import iso_time
 from ocs.clock import SystemClock
 from ocs.event_listing import print_json
 from ocs.subscribers.operations import OperationError
@@ -144,7 +145,10 @@ def _show(options: argparse.Namespace) -> None:
         print_json(record)
         return
     for name, value in record.items():
-        desk.console.print(f"{name.replace('_', ' ')}: {value}")
+        if name.endswith("_ms"):
+            desk.console.print(f"{name.removesuffix('_ms')}: {iso_time(value) if value else 'never'}")
+        elif value != "":
+            desk.console.print(f"{name.replace('_', ' ')}: {value}")
 
 
 def _record(voucher: Voucher, now_ms: int) -> dict[str, Any]:

@@ -113,13 +113,7 @@ class Worker:
         self._notices = PeerNotices(
             notice_opener(address),
             channel.stem,
-            {
-                DISCONNECT_PEER: self._disconnect_peer,
-                ORIGIN_STATE: self._hear_origin_state,
-                CATALOGUE_PUBLISHED: self._hear_catalogue,
-                FIND_ROUTE: self._rank_route,
-                SESSION_DEMANDS: self._take_demands,
-            },
+            self._notice_handlers(),
         )
         self._origin_state = OriginState(
             prepared.meta.origin_state_id,
@@ -173,6 +167,15 @@ class Worker:
             if self._radius is not None:
                 self._radius.close()
             nursery.cancel_scope.cancel()
+
+    def _notice_handlers(self) -> dict[str, Callable[[Notice], int]]:
+        return {
+            DISCONNECT_PEER: self._disconnect_peer,
+            ORIGIN_STATE: self._hear_origin_state,
+            CATALOGUE_PUBLISHED: self._hear_catalogue,
+            FIND_ROUTE: self._rank_route,
+            SESSION_DEMANDS: self._take_demands,
+        }
 
     def _answers(self) -> dict[str, Callable[[], Any]]:
         return {

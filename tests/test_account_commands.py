@@ -80,10 +80,10 @@ def test_balance_is_adjusted_upwards_and_downwards_once_per_reference(run, read,
     assert "adjustment 1.50 EUR" in run(
         "account", "adjust", account, "1.50", "--reason", "goodwill", "--reference", "r1"
     )
-    down = "account", "adjust", account, "2.00-", "--reason", "billing-error", "--reference", "r2"
+    down = "account", "adjust", account, "-2.00", "--reason", "billing-error", "--reference", "r2"
     assert read(*down)["balance_micro"] == 19_500_000
     assert read(*down)["repeated"]
-    assert "done already" in run(*down)
+    assert run(*down) == f"{account}: adjustment -2.00 EUR: was done already; balance 19.50 EUR\n"
     events = read("account", "history", account)["events"]
     assert [(event["kind"], event["reason"], event["amount_micro"]) for event in events] == [
         ("adjustment", "billing-error", -2_000_000),
@@ -97,6 +97,8 @@ def test_money_is_sent_to_another_account(run, read, ended, account: str) -> Non
     run("account", "create", "--id", other, "--offer", "prepaid-basic", "--identity", f"sip:{other}@x")
     assert "transfer to" in run("account", "transfer", account, other, "5", "--reference", "t")
     assert read("account", "show", account)["balance"] == "15.00"
+    assert f"to {other}" in run("account", "history", account)
+    assert f"from {account}" in run("account", "history", other)
     status, _, errors = ended("account", "transfer", account, other, "500", "--reference", "t2")
     assert status == 1 and "can send 15.00" in errors
 
@@ -105,6 +107,7 @@ def test_history_is_shown_newest_first_by_the_page(run, account: str) -> None:
     for number in range(3):
         run("topup", account, "1", "--reference", f"t{number}")
     page = run("account", "history", account, "--limit", "2")
+    assert " CE" in page and " UTC" not in page  # the operator's clock, also where no event was priced
     assert page.index("reference t2") < page.index("reference t1") and "reference t0" not in page
     cursor = page.split("--cursor ")[1].strip()
     assert "reference t0" in run("account", "history", account, "--limit", "2", "--cursor", cursor)
@@ -119,6 +122,9 @@ def test_account_is_barred_let_in_and_closed(run, read, ended, account: str) -> 
     assert read("account", "show", account)["state"] == "active"
     run("account", "bar", account, "--subscriber", account)
     assert read("account", "members", account)[0]["state"] == "suspended"
+    assert run("account", "unbar", account, "--subscriber", account).startswith(
+        f"{account}: {account} active; "
+    )
     run("account", "close", account)
     status, _, errors = ended("account", "unbar", account)
     assert status == 1 and "for good" in errors
@@ -140,10 +146,44 @@ def test_terms_are_changed(run, read, ended, account: str) -> None:
         "limit.money.month",
         "limit.octets.day",
     ]
+    assert "at most 20.00 EUR a month" in run("account", "members", account)
+    assert "at most 1 kB a day" in run("account", "show", account)
     run(*change, "--limit", "none")
     assert read("account", "members", account)[0]["limits"] == []
     status, _, errors = ended(*change, "--limit", "sheep:day:1")
     assert status == 1 and "is no limit such as" in errors
+
+
+def test_history_says_whose_event_it_was_where_several_share_an_account(run, account: str) -> None:
+    kid = f"{account}k"
+    run(
+        "account",
+        "add",
+        account,
+        "--subscriber",
+        kid,
+        "--offer",
+        "prepaid-basic",
+        "--identity",
+        f"sip:{kid}@x",
+    )
+    run("account", "bar", account, "--subscriber", kid)
+    history = run("account", "history", account)
+    assert f"subscriber {kid}, suspended" in history
+    assert f"subscriber {account}," not in history
+
+
+def test_offer_that_could_not_be_paid_at_the_opening_is_said_to_rest(run, account: str) -> None:
+    name = f"{account}r"
+    opened = run(
+        "account", "create", "--id", name, "--offer", "prepaid-smart", "--balance", "1", "--identity", f"sip:{name}@x"
+    )  # fmt: skip
+    assert "prepaid-smart rests until it can be paid" in opened
+    run("topup", name, "50", "--reference", "t")
+    assert "rests" not in run("account", "show", name)
+    history = run("account", "history", name)
+    assert "5.00 EUR to bonus.thirty" in history
+    assert "prepaid-smart, setup" in history
 
 
 def test_offer_is_bought_and_cancelled(run, read, ended, account: str) -> None:
@@ -178,6 +218,7 @@ def test_vouchers_are_made_activated_redeemed_and_blocked(
     assert "1 blocked, 2 are redeemed already" in run("voucher", "block", "SPRING")
     shown = read("voucher", "show", "SPRING")
     assert (shown["blocked"], shown["redeemed"]) == (1, 2)
+    assert "expires: 2100-01-01T00:00:00.000Z" in run("voucher", "show", "SPRING")
     assert "state: redeemed" in run("voucher", "show", "SPRING-0000001")
     assert "digest" not in read("voucher", "show", "SPRING-0000003")
 

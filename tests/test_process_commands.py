@@ -127,6 +127,13 @@ def test_peers_of_all_workers_are_listed_and_silent_workers_named(run, processes
     assert "worker-2: " in output
 
 
+def test_it_is_said_that_no_gateway_is_connected(run, processes: Processes) -> None:
+    processes.answers["up"] = {"workers": lambda: ["worker-0"]}
+    processes.answers["worker-0"] = {"peers": list}
+    _, output, _ = processes.while_they_run(lambda: run("peer", "list"))
+    assert output == "no gateway is connected\n"
+
+
 def test_names_of_peers_are_never_broken_over_two_lines(run, processes: Processes, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     name = "pgw-0123456789.region-north.epc.mnc001.mcc262.3gppnetwork.org"

@@ -360,3 +360,66 @@ def test_snapshot_that_cannot_be_read_is_one_line(snapshot: bytes):
 def test_snapshot_of_another_release_names_its_key():
     with pytest.raises(SettingsError, match=r"started this one: diameter\.colour: unknown key"):
         restore_settings(b'{"directory": ".", "diameter": {"colour": 1}}', {})
+
+
+# --- RADIUS ------------------------------------------------------------------------------------------------------
+
+
+def radius(
+    tmp_path: Path, client: str = "", ports: str = "auth_port = 0\nacct_port = 0", secret: str = "s" * 16
+):
+    """A configuration with one client, whose keys may be given otherwise."""
+    file = tmp_path / "radius.secret"
+    file.write_text(secret)
+    file.chmod(0o600)
+    keys = {"name": '"campus"', "address": '"10.1.0.0/16"', "secret_file": '"radius.secret"'}
+    keys.update(line.split(" = ") for line in client.splitlines())  # type: ignore[arg-type]
+    entry = "\n".join(f"{name} = {value}" for name, value in keys.items())
+    return f"[radius]\n{ports}\n[[radius.clients]]\n{entry}\n"
+
+
+def test_radius_is_off_unless_its_ports_are_set():
+    assert Settings().radius.auth_port == Settings().radius.acct_port == -1
+
+
+def test_a_radius_client_is_accepted(write, tmp_path: Path):
+    (client,) = load_settings(write(radius(tmp_path, "rating_group = 10")), {}).radius.clients
+    assert (client.name, client.coa_port, client.rating_group) == ("campus", 3799, 10)
+
+
+@pytest.mark.parametrize(
+    ("client", "expected"),
+    [
+        ('name = "a;b"', "radius.clients[0].name: expected letters"),
+        ('address = "campus.example"', "radius.clients[0].address: expected an IP address or a network"),
+        ('address = "10.1.0.1/16"', "radius.clients[0].address: expected an IP address or a network"),
+        ("coa_port = 65536", "radius.clients[0].coa_port: expected an integer from 0 to 65535"),
+        ('secret_file = "missing"', "radius.clients[0].secret_file:"),
+        ('secret = "in here"', "radius.clients[0].secret: unknown key; did you mean 'secret_file'?"),
+    ],
+)
+def test_a_radius_client_that_cannot_be_is_refused(write, tmp_path: Path, client: str, expected: str):
+    assert expected in refusal(write(radius(tmp_path, client)))
+
+
+@pytest.mark.parametrize(
+    ("ports", "expected"),
+    [
+        ("auth_port = 0", "radius.acct_port: authorisation and accounting are served together"),
+        ("acct_port = 0", "radius.auth_port: authorisation and accounting are served together"),
+        ("auth_port = 1812\nacct_port = 1812", "radius.acct_port: expected another port"),
+        ("auth_port = 65536\nacct_port = 0", "radius.auth_port: expected an integer from -1 to 65535"),
+    ],
+)
+def test_radius_ports_that_cannot_be_are_refused(write, tmp_path: Path, ports: str, expected: str):
+    assert expected in refusal(write(radius(tmp_path, ports=ports)))
+
+
+def test_a_short_radius_secret_is_refused(write, tmp_path: Path):
+    assert "fewer than 16 characters" in refusal(write(radius(tmp_path, secret="short")))
+
+
+def test_radius_without_clients_or_with_two_of_one_name_is_refused(write, tmp_path: Path):
+    assert "at least one client" in refusal(write("[radius]\nauth_port = 0\nacct_port = 0\n"))
+    twice = radius(tmp_path) + "[[radius.clients]]" + radius(tmp_path).partition("[[radius.clients]]")[2]
+    assert "radius.clients[1].name" in refusal(write(twice))

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import ClientException, HTTPException
+from litestar.exceptions import ClientException, HTTPException, InternalServerException
 
 from ocs.units import Money, parse_micro
 
@@ -28,6 +28,10 @@ async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
         return msgspec.json.decode(await request.body(), type=kind)
     except msgspec.DecodeError as error:
         raise ClientException(f"the body: {error}") from None
+    except RecursionError:
+        raise ClientException("the body: it is nested too deeply") from None
+    except InternalServerException:  # Litestar's word for a client that has gone, which is no fault of ours
+        raise ClientException("the body: it broke off") from None
 
 
 class MoneyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -75,6 +75,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
     "vouchers": {"batch": "SPRING", "count": 10, "amount": {"amount": "10.00", "currency": "EUR"}},
     "{name}": {"state": "active"},
+    "payments": {"account_id": "A1", "reference": "auto:0123456789abcdef", "state": "paid"},
     "redemptions": {"account_id": "A1", "code": "1234567890123456"},
     "reauthorisations": {"session_id": "pgw1.lab.example;1;2"},
     "topupBalance": {

@@ -44,7 +44,7 @@ class Gate:
         async def send_noting(message: dict[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
             await send(message)
 
         with trio.move_on_after(HTTP_REQUEST_TIMEOUT_S) as deadline:

@@ -4,10 +4,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ocs.api.access import AccessGuard
+from ocs.api.announcer import Announcer
 from ocs.api.backstage import Backstage
+from ocs.api.charge_stream import ChargeStream
 from ocs.api.operations import Operations
+from ocs.api.payments import Payments
 from ocs.api.prepay_balance.actions import Actions
+from ocs.api.prepay_balance.announcements import announcement
 from ocs.api.prepay_balance.desk import PrepayBalanceDesk
+from ocs.api.prepay_balance.resources import BASE
 from ocs.api.prepay_balance.sweep import sweep_actions
 from ocs.api.reader import BalanceReader
 from ocs.api.tmf.callback import CallbackPolicy
@@ -38,6 +43,7 @@ class Parts:
     operations: Operations
     desk: PrepayBalanceDesk
     hubs: HubDesk
+    payments: Payments
     clock: Clock
     background: tuple[Background, ...] = ()
 
@@ -64,6 +70,8 @@ def build_parts(
     actions = Actions(
         RecordStore(client, store), hubs, clock, service=backstage.service, vouchers=backstage.vouchers
     )
+    stream, payments = ChargeStream(client), Payments(client, clock, backstage)
+    announcer = Announcer(stream, hubs, BASE, announcement, payments.carry_out)
     is_open = is_loopback(settings.host) and not settings.reads_need_token
 
     async def sweep() -> None:
@@ -75,7 +83,8 @@ def build_parts(
         guard=AccessGuard(TokenStore(store), clock, reads_are_open=is_open),
         operations=Operations(backstage),
         desk=PrepayBalanceDesk(reader, actions, clock),
-        hubs=HubDesk(hubs, policy, clock),
+        hubs=HubDesk(hubs, policy, clock, stream.open),
+        payments=payments,
         clock=clock,
-        background=(Delivery(hubs, policy).run, sweep),
+        background=(Delivery(hubs, policy).run, announcer.run, sweep),
     )

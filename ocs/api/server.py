@@ -24,6 +24,7 @@ from ocs.api.gate import Gate
 from ocs.api.movement_routes import ROUTES as MOVEMENT_ROUTES
 from ocs.api.native_routes import ROUTES as NATIVE_ROUTES
 from ocs.api.parts import Parts
+from ocs.api.payment_routes import ROUTES as PAYMENT_ROUTES
 from ocs.api.prepay_balance.routes import ROUTES as PREPAY_BALANCE_ROUTES
 from ocs.api.prepay_balance.routes import TAG as PREPAY_BALANCE_TAG
 from ocs.api.problems import EXCEPTION_HANDLERS, AnyRequest
@@ -63,6 +64,7 @@ def create_app(parts: Parts) -> Litestar:
             *MOVEMENT_ROUTES,
             *TERM_ROUTES,
             *VOUCHER_ROUTES,
+            *PAYMENT_ROUTES,
             *PREPAY_BALANCE_ROUTES,
         ],
         dependencies={
@@ -71,6 +73,7 @@ def create_app(parts: Parts) -> Litestar:
             "operations": given(parts.operations),
             "desk": given(parts.desk),
             "hubs": given(parts.hubs),
+            "payments": given(parts.payments),
         },
         guards=[parts.guard, refuse_unknown_parameters],
         exception_handlers=EXCEPTION_HANDLERS,

@@ -47,7 +47,7 @@ class AccountChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     reference: str
     state: State | msgspec.UnsetType = msgspec.UNSET
     credit_limit: MoneyBody | msgspec.UnsetType = msgspec.UNSET
-    auto_top_up: AutoTopUpBody | None | msgspec.UnsetType = msgspec.UNSET
+    auto_top_up: AutoTopUpBody | msgspec.UnsetType | None = msgspec.UNSET
 
     def is_one_change(self) -> bool:
         """Whether exactly one thing shall change."""

@@ -1,4 +1,4 @@
-"""Vouchers over the native API: batches made, whose codes are told this once; activated, blocked, redeemed. Blocking."""
+"""Vouchers over the native API: made in batches, their codes told once; activated, blocked, redeemed. Blocking."""
 
 from collections import Counter
 from datetime import datetime

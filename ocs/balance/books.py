@@ -1,18 +1,23 @@
 """An account's books, compared: its value, its sessions and its events must tell one story. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from ocs.balance.checkpoints import Checkpoint
 from ocs.balance.findings import Finding, FindingKind
-from ocs.balance.model import Account, LedgerInvariantError, Session, SessionState
+from ocs.balance.model import Account, LedgerInvariantError, Session, SessionState, Subscriber
 from ocs.balance.purse import check_invariants, money_balance
 from ocs.events import ChargeEvent
 
 NO_TIME_TO_LIVE: Final = -1
 ABSENT_KEY: Final = -2
+
+
+Owner = tuple[str, str]  # account and subscriber
+CountersHeld = dict[tuple[str, int], int]  # by counter and start of its period
+_NONE_HELD: Final[CountersHeld] = {}
 
 
 class KeptSession(msgspec.Struct, frozen=True, gc=False):
@@ -139,6 +144,51 @@ def account_findings(account: Account, sessions: Iterable[KeptSession], tail: Ta
     return findings
 
 
+def counters_held(sessions: Iterable[KeptSession]) -> dict[Owner, CountersHeld]:
+    """What open grants have set aside in counters."""
+    held: dict[Owner, CountersHeld] = {}
+    for kept in sessions:
+        session = kept.session
+        if session is None or session.state != SessionState.OPEN:
+            continue
+        for hold in (hold for service in session.services for hold in service.counter_holds):
+            if hold.amount:
+                own = held.setdefault((kept.account_id, session.subscriber_id), {})
+                place = hold.counter_id, hold.period_start_ms
+                own[place] = own.get(place, 0) + hold.amount
+    return held
+
+
+def counter_findings(subscriber: Subscriber, all_held: Mapping[Owner, CountersHeld]) -> list[Finding]:
+    """Compare what a subscriber's counters reserve with what open grants hold in them, read at one moment.
+
+    Args:
+        all_held: of :func:`counters_held`.
+    """
+    held = all_held.get((subscriber.account_id, subscriber.subscriber_id), _NONE_HELD)
+    reserved = {(c.counter_id, c.period_start_ms): c.reserved for c in subscriber.counters}
+    return [
+        Finding(
+            FindingKind.COUNTER,
+            f"{subscriber.subscriber_id} of account {subscriber.account_id}",
+            f"counter {place[0]!r} of the period from {place[1]} reserves {reserved.get(place, 'nothing, it is gone')},"
+            f" open grants hold {held.get(place, 0)}",
+        )
+        for place in sorted(reserved.keys() | held.keys())
+        if reserved.get(place, 0) != held.get(place, 0)
+    ]
+
+
+def _pool_findings(session: Session, name: str) -> Iterator[Finding]:
+    """What a pool has of other services' quotas is held, and by a service that is in a pool."""
+    for service in session.services:
+        carried, held = service.pool_carried_micro, sum(hold.amount for hold in service.holds)
+        if not 0 <= carried <= held or (carried and service.pool_id is None):
+            group = service.rating_group
+            detail = f"rating group {group} carries {carried} for pool {service.pool_id}, and holds {held}"
+            yield Finding(FindingKind.POOL, name, detail)
+
+
 def session_findings(kept: KeptSession, catalogues: frozenset[str]) -> list[Finding]:
     """Look whether a session will be found, watched and priced.
 
@@ -151,7 +201,7 @@ def session_findings(kept: KeptSession, catalogues: frozenset[str]) -> list[Find
         return [Finding(FindingKind.UNREADABLE, name, kept.fault)]
     if session is None or session.state != SessionState.OPEN:
         return _not_open(kept, name)
-    findings: list[Finding] = []
+    findings = list(_pool_findings(session, name))
     if kept.scheduled_ms is None:
         findings.append(Finding(FindingKind.DEADLINE_MISSING, name, "open, and not among the deadlines"))
     elif kept.scheduled_ms > session.scheduled_ms:

@@ -27,12 +27,21 @@ class FindingKind(StrEnum):
     CATALOGUE_MISSING = "catalogue_missing"
     WRONG_PARTITION = "wrong_partition"
     UNREADABLE = "unreadable"
+    COUNTER = "counter_differs"
+    POOL = "pool_differs"
+    SET_ASIDE = "set_aside_differs"
+    AGENDA_MISSING = "agenda_missing"
+    TRANSFER_LOST = "transfer_lost"
+    TRANSFER_TWICE = "transfer_twice"
     # Hints and leftovers: no money is wrong, but somebody may not be served, or memory is wasted.
     SUBSCRIBER_WITHOUT_ACCOUNT = "subscriber_without_account"
     IDENTITY_UNREACHABLE = "identity_unreachable"
     DIRECTORY_ASTRAY = "directory_astray"
     CLOSED_SESSION_STAYS = "closed_session_stays"
     OPEN_LIST = "open_list_differs"
+    AGENDA_ASTRAY = "agenda_astray"
+    TRANSFER_UNDER_WAY = "transfer_under_way"
+    VOUCHER_CLAIMED = "voucher_claimed"
 
 
 _COMPARE: Final = (
@@ -63,9 +72,22 @@ REMEDIES: Final = {
     FindingKind.SUBSCRIBER_WITHOUT_ACCOUNT: "open the account, or remove the subscriber's key",
     FindingKind.IDENTITY_UNREACHABLE: "requests that name it alone find nobody: enter it again (`ocs account create`"
     " of the same account does)",
-    FindingKind.DIRECTORY_ASTRAY: "harmless, requests check it: the opening of an account was not finished, or the"
-    " identity moved",
+    FindingKind.DIRECTORY_ASTRAY: "harmless, requests check it: its subscriber was closed, the identity moved, or"
+    " the opening of an account was not finished",
     FindingKind.CLOSED_SESSION_STAYS: "harmless, but its memory is never freed: give it a time to live (PEXPIRE)",
+    FindingKind.COUNTER: "tiers, caps and limits of this subscriber are judged wrongly until the counter's next period"
+    " begins: somebody wrote to it past the commit function",
+    FindingKind.POOL: "have the session ended at its gateway; what it still held then comes back: "
+    + _COMPARE,
+    FindingKind.SET_ASIDE: "give the reservation back or take it (`release`, `deduction`), or " + _COMPARE,
+    FindingKind.AGENDA_MISSING: "nobody would ever look at it: add the line to the partition's agenda (ZADD, its member"
+    " and the time), and the sweep works it off",
+    FindingKind.TRANSFER_LOST: "the sender paid and nobody has it: ask for the same transfer with the same reference"
+    " again, which completes it",
+    FindingKind.TRANSFER_TWICE: "the receiver has it and the sender has it back: take one away by an adjustment",
+    FindingKind.AGENDA_ASTRAY: "harmless: the sweep finds nothing to do there and takes the line off",
+    FindingKind.TRANSFER_UNDER_WAY: "the sweep completes it once it is half a minute old; see that a process sweeps",
+    FindingKind.VOUCHER_CLAIMED: "the sweep completes it once it is half a minute old; see that a process sweeps",
     FindingKind.OPEN_LIST: "a top-up reaches such a session at its next report only: add it to the partition's open"
     " sessions (ZADD, score 0) or take it off (ZREM)",
 }
@@ -76,6 +98,9 @@ WARNINGS: Final = frozenset(
         FindingKind.DIRECTORY_ASTRAY,
         FindingKind.CLOSED_SESSION_STAYS,
         FindingKind.OPEN_LIST,
+        FindingKind.AGENDA_ASTRAY,
+        FindingKind.TRANSFER_UNDER_WAY,
+        FindingKind.VOUCHER_CLAIMED,
     }
 )
 

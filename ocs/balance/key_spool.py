@@ -9,12 +9,12 @@ from typing import Final, Self
 
 from ocs.limits import SPOOLED_KEYS_MAX
 
-_OWN: Final = re.compile(rb"\{([0-9]+)\}([aus]):")
+_OWN: Final = re.compile(rb"\{([0-9]+)\}([ausv]):")
 _DIRECTORY: Final = b"d:"
 
 
 class KeySpool:
-    """Names of accounts, subscribers and sessions by partition, and of the directory; memory is bounded.
+    """Names of accounts, subscribers, sessions and vouchers by partition, and of the directory; memory is bounded.
 
     ::
 
@@ -50,7 +50,7 @@ class KeySpool:
         self._flush()
 
     def keys(self, kind: str, partition: int) -> set[bytes]:
-        """Names of a partition's accounts (``a``), subscribers (``u``) or sessions (``s``)."""
+        """Names of a partition's accounts (``a``), subscribers (``u``), sessions (``s``) or vouchers (``v``)."""
         return set(self._read(f"{kind}-{partition}"))
 
     def partitions(self) -> set[int]:

@@ -159,6 +159,11 @@ def pending_records_key(partition: int) -> str:
     return f"{{{partition}}}records"
 
 
+def payment_key(partition: int, account_id: str, reference: str) -> str:
+    """Holds a payment that a holder's order to top up asks for (:mod:`ocs.api.payments`)."""
+    return f"{{{partition}}}p:{account_id}:{reference}"
+
+
 def hub_queue_key(hub_id: str) -> str:
     """List of events that wait for a listener."""
     return f"hub:{hub_id}:queue"

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from ocs.balance import keys
-from ocs.balance.books import KeptSession
+from ocs.balance.books import ABSENT_KEY, KeptSession
 from ocs.balance.checkpoints import POSITION_FIELD, Checkpoint, decode_checkpoint
 from ocs.balance.model import decode_session
 from ocs.balance.redis_commands import decode_stored
@@ -147,6 +147,24 @@ class PartitionReader:
             tuple(_entries(entries)),
             trimmed or _FIRST_ID,
         )
+
+    def subscriber_moment(
+        self, account_id: str, subscriber_id: str, session_ids: Iterable[str]
+    ) -> tuple[Stored, tuple[KeptSession, ...]]:
+        """Read a subscriber with sessions of its account at one moment: those named, and those listed as open."""
+        first, last = keys.deadline_members_of(account_id)
+        listed: list[bytes] = self._redis.zrangebylex(keys.open_sessions_key(self.partition), first, last)
+        found = {keys.parse_deadline_member(member.decode(errors="surrogateescape")) for member in listed}
+        names = sorted(found | {(account_id, session_id) for session_id in session_ids})
+        subscriber_key = keys.subscriber_key(self.partition, subscriber_id).encode(errors="surrogateescape")
+        subscriber, *values = self._redis.mget(
+            [subscriber_key, *(self._session_key(*name) for name in names)]
+        )
+        sessions = [
+            _kept(name, value, ABSENT_KEY, None, is_listed=True)
+            for name, value in zip(names, values, strict=True)
+        ]
+        return decode_stored(subscriber), tuple(sessions)
 
 
 def is_before(one: bytes, other: bytes) -> bool:

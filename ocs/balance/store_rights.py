@@ -43,6 +43,7 @@ NEEDED: Final = (
     "XRANGE {0}events - +",
     "XINFO GROUPS {0}events",
     "XPENDING {0}events x",
+    "XGROUP CREATE {0}events x 0",
     "HMGET {0}checkpoints x",
     "MEMORY USAGE {0}events",
     "SCAN 0",

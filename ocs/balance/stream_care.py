@@ -3,6 +3,8 @@
 One process of a node runs it; on many nodes it runs as often, and that is harmless.
 """
 
+from functools import partial
+
 import redis
 import structlog
 import trio
@@ -11,7 +13,7 @@ from ocs.balance.events_room import EventsRoom
 from ocs.balance.store_client import StoreClient
 from ocs.balance.trimming import Trimmer
 from ocs.clock import Clock
-from ocs.limits import TRIM_INTERVAL_S
+from ocs.limits import EVENTS_ROOM_ALARM, TRIM_INTERVAL_S
 
 log = structlog.get_logger()
 
@@ -25,13 +27,14 @@ async def care_for_streams(
     """
     trimmer = Trimmer(client)
     room = EventsRoom(client, clock, partitions=partitions, limit_octets=events_memory_mib << 20)
-    is_told = False
+    is_told, has_room = False, True
     try:
         while True:
             try:
                 for partition in range(partitions):
-                    await trio.to_thread.run_sync(trimmer.trim_partition, partition)
-                await trio.to_thread.run_sync(room.look)
+                    trim = partial(trimmer.trim_partition, partition, waits_for_listeners=has_room)
+                    await trio.to_thread.run_sync(trim)
+                has_room = (await trio.to_thread.run_sync(room.look)).ratio < EVENTS_ROOM_ALARM
                 is_told = False
             except redis.RedisError as error:
                 if not is_told:

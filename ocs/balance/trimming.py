@@ -1,7 +1,8 @@
 """Forgets charge events that the business side has acknowledged, and keeps what they came to.
 
 Trimming follows acknowledgement: an event goes when every consumer group of its partition's stream has acknowledged it
-and all before it; without the business side's own group (:data:`ocs.events.BILLING_GROUP`) nothing goes. One function
+and all before it; without the business side's own group (:data:`ocs.events.BILLING_GROUP`) nothing goes, and for the
+listeners of HTTP (:data:`ocs.events.LISTENERS_GROUP`) it waits within bounds alone. One function
 in the store trims and writes the checkpoints in one step, and refuses when somebody else has trimmed meanwhile; so
 several trimmers, and crashes anywhere between the steps, do no harm.
 
@@ -23,8 +24,8 @@ from ocs.balance.checkpoints import (
     encode_checkpoint,
 )
 from ocs.balance.store_client import StoreClient
-from ocs.events import BILLING_GROUP, ChargeEvent, decode_event
-from ocs.limits import EVENTS_PER_TRIM_MAX, TRIMS_PER_LOOK_MAX
+from ocs.events import BILLING_GROUP, LISTENERS_GROUP, ChargeEvent, decode_event
+from ocs.limits import EVENTS_PER_TRIM_MAX, LISTENERS_LAG_MAX_S, TRIMS_PER_LOOK_MAX
 from ocs.metrics import Counter
 
 log = structlog.get_logger()
@@ -49,13 +50,16 @@ class Trimmer:
         self._client: Any = client
         self._refused: set[int] = set()
 
-    def trim_partition(self, partition: int) -> int:
+    def trim_partition(self, partition: int, *, waits_for_listeners: bool = True) -> int:
         """Trim one partition of what may go, or of much of it; returns how many events went.
+
+        Args:
+            waits_for_listeners: whether what HTTP's listeners have not been told of yet is kept, for some time.
 
         Raises:
             redis.RedisError: the store did not answer; what went, went together with its checkpoints.
         """
-        end = self._acknowledged(partition)
+        end = self._acknowledged(partition, waits_for_listeners=waits_for_listeners)
         if end is None:
             return 0
         gone = 0
@@ -66,7 +70,7 @@ class Trimmer:
                 break
         return gone
 
-    def _acknowledged(self, partition: int) -> StreamId | None:
+    def _acknowledged(self, partition: int, *, waits_for_listeners: bool) -> StreamId | None:
         """The first id that somebody has not acknowledged; None while the business side does not read."""
         stream = keys.events_key(partition)
         (exists,) = self._client.ask((("EXISTS", stream),))
@@ -81,10 +85,18 @@ class Trimmer:
             lowest: bytes | None = None
             if group["pending"]:
                 lowest = self._client.xpending(stream, group["name"])["min"]
-            ends.append(
-                successor(parse_id(group["last-delivered-id"])) if lowest is None else parse_id(lowest)
-            )
+            end = successor(parse_id(group["last-delivered-id"])) if lowest is None else parse_id(lowest)
+            if group["name"] == LISTENERS_GROUP.encode():
+                if not waits_for_listeners:
+                    continue
+                end = max(end, self._kept_for_listeners(stream))
+            ends.append(end)
         return min(ends)
+
+    def _kept_for_listeners(self, stream: str) -> StreamId:
+        """The first id that listeners may still hold back: a reader that is gone stops nothing for ever."""
+        last_ms, _ = parse_id(self._client.xinfo_stream(stream)["last-generated-id"])
+        return max(0, last_ms - int(LISTENERS_LAG_MAX_S * 1000)), 0
 
     def _trim_page(self, partition: int, end: StreamId) -> int:
         """Trim the oldest events before ``end``, as many as one step may."""

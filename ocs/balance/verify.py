@@ -8,13 +8,22 @@ Blocking, by redis-py.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from ocs.balance import keys
-from ocs.balance.books import ABSENT_KEY, KeptSession, Tail, account_findings, session_findings
+from ocs.balance.books import (
+    ABSENT_KEY,
+    KeptSession,
+    Tail,
+    account_findings,
+    counter_findings,
+    counters_held,
+    session_findings,
+)
 from ocs.balance.checkpoints import NOTHING_TRIMMED, Checkpoint
 from ocs.balance.findings import WARNINGS, Finding, FindingKind
 from ocs.balance.key_spool import KeySpool
@@ -23,7 +32,7 @@ from ocs.balance.partition_reader import Entry, PartitionReader, is_before
 from ocs.balance.redis_commands import decode_stored
 from ocs.balance.store import ABSENT
 from ocs.balance.store_client import StoreClient
-from ocs.events import decode_event
+from ocs.events import ChargeEvent, EventKind, decode_event
 from ocs.limits import FINDINGS_TOLD_MAX, VERIFY_PAGE, VERIFY_ROUNDS_MAX
 
 _SCAN_COUNT: Final = 1_000
@@ -57,16 +66,37 @@ class Report(msgspec.Struct):
         return self.by_kind.keys() <= WARNINGS
 
 
+class OtherAudit(Protocol):
+    """Audits what other rooms keep beside accounts and sessions; told of each partition, it may remember."""
+
+    def findings_in(
+        self, partition: int, names: Callable[[str], Iterable[bytes]], transfers: Sequence[ChargeEvent]
+    ) -> Iterator[Finding]:
+        """What is wrong in a partition.
+
+        Args:
+            names: keys of a kind there (:mod:`ocs.balance.key_spool`).
+            transfers: the events there that sent money from account to account, or brought it.
+        """
+        ...
+
+    def findings_between(self) -> Iterator[Finding]:
+        """What is wrong between partitions, after all of them."""
+        ...
+
+
 def verify_store(
     connection: StoreClient,
     *,
     partitions: int,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
+    other: OtherAudit | None = None,
 ) -> Report:
     """Audit a whole store; nothing in it is changed.
 
     Args:
         partitions: as the store's own description says.
+        other: what is looked at besides.
         progress: told after each partition how many of how many are done.
 
     Raises:
@@ -84,8 +114,15 @@ def verify_store(
             audit = _PartitionAudit(connection, partition, partitions, spool, catalogues)
             for finding in audit.run(report.counted):
                 report.add(finding)
+            if other is not None:
+                names = partial(spool.keys, partition=partition)
+                for finding in other.findings_in(partition, names, audit.transfers):
+                    report.add(finding)
             progress(done, len(numbers))
         for finding in _directory_findings(connection, spool, partitions, report.counted):
+            report.add(finding)
+    if other is not None:
+        for finding in other.findings_between():
             report.add(finding)
     return report
 
@@ -119,6 +156,7 @@ class _PartitionAudit:
         self._position = b"0-0"
         self._event_ids: set[int] = set()
         self._strays: list[Finding] = []
+        self.transfers: list[ChargeEvent] = []
 
     def run(self, counted: Counter[str]) -> list[Finding]:
         """Audit the partition; what is counted is added to ``counted``."""
@@ -160,7 +198,7 @@ class _PartitionAudit:
         counted["accounts"] += len(names)
         findings = self._settled(doubtful, sessions)
         counted["events"] += len(self._event_ids)
-        return [*findings, *self._strays, *self._subscriber_findings(names, counted)]
+        return [*findings, *self._strays, *self._subscriber_findings(names, sessions, counted)]
 
     # --- Events -----------------------------------------------------------------------------------------
 
@@ -186,6 +224,8 @@ class _PartitionAudit:
                 self._stray(FindingKind.EVENT_ID_REPEATED, event.account_id, f"event id {event.event_id!r}")
             self._event_ids.add(event_id)
             self._tail(event.account_id).add(event)
+            if event.kind is EventKind.TRANSFER:
+                self.transfers.append(event)
 
     def _tail(self, account_id: str) -> Tail:
         tail = self._tails.get(account_id)
@@ -266,7 +306,10 @@ class _PartitionAudit:
 
     # --- Subscribers ------------------------------------------------------------------------------------
 
-    def _subscriber_findings(self, accounts: set[str], counted: Counter[str]) -> Iterator[Finding]:
+    def _subscriber_findings(
+        self, accounts: set[str], sessions: dict[str, list[KeptSession]], counted: Counter[str]
+    ) -> Iterator[Finding]:
+        held = counters_held(kept for own in sessions.values() for kept in own)
         for page in _pages(self._spool.keys("u", self._partition)):
             subscribers: list[Subscriber] = []
             for key, value in zip(page, _read(self._client, page), strict=True):
@@ -283,7 +326,28 @@ class _PartitionAudit:
                         f"of account {subscriber.account_id!r}, which is not in partition {self._partition}"
                     )
                     yield Finding(FindingKind.SUBSCRIBER_WITHOUT_ACCOUNT, subscriber.subscriber_id, detail)
+                if counter_findings(subscriber, held):
+                    own = sessions.get(subscriber.account_id, ())
+                    yield from self._counters_settled(subscriber, {kept.session_id for kept in own})
             yield from self._unreachable(subscribers)
+
+    def _counters_settled(self, doubtful: Subscriber, session_ids: set[str]) -> list[Finding]:
+        """Look at a subscriber and its account's sessions at one moment, until right, or wrong without moving."""
+        account_id, subscriber_id = doubtful.account_id, doubtful.subscriber_id
+        seen: tuple[bytes, list[Finding]] | None = None
+        for _ in range(VERIFY_ROUNDS_MAX):
+            stored, sessions = self._reader.subscriber_moment(account_id, subscriber_id, session_ids)
+            if stored.token == ABSENT:
+                return []
+            try:
+                subscriber = decode_subscriber(stored.content)
+            except msgspec.MsgspecError:
+                return []  # told where it stands
+            found = counter_findings(subscriber, counters_held(sessions))
+            if not found or seen == (stored.token, found):
+                return found
+            seen = stored.token, found
+        return seen[1] if seen is not None else []
 
     def _unreachable(self, subscribers: list[Subscriber]) -> Iterator[Finding]:
         """Identities that the directory does not know, or knows as another's."""

@@ -62,6 +62,8 @@ class _Checker:
                 self._raw[name] = tomllib.loads(text)
             except tomllib.TOMLDecodeError as error:
                 self._findings.append(_not_toml(name, str(error)))
+            except RecursionError:
+                self._findings.append(_not_toml(name, "nested too deeply"))
         self._places = Places(texts, {name: tomllib.loads(texts[name]) for name in self._raw})
         # Ids of what was set aside, by table: "zones" -> {"europe"}; and keys of entries that lost a part.
         self._set_aside: dict[str, set[str]] = {}
@@ -173,21 +175,19 @@ class _Checker:
                 if table == _HEADER:
                     continue
                 doubles: list[int] = []
+                before: set[str] = set()
                 for index, entry in enumerate(entries):
                     other = seen.setdefault((table, str(name_of(entry))), file)
-                    if "id" in entry and (other != file or self._is_double(entries, index)):
+                    if "id" in entry and (other != file or str(entry["id"]) in before):
                         path = self._origin_of(content, (table, index))
                         text = "expected an id that no other entry has" + (
                             f", {other} has it too" if other != file else ""
                         )
                         self._tell(file, (*path, "id"), f"{table}[{entry['id']}].id", text)
                         doubles.append(index)
+                    before.add(str(entry.get("id", "")))
                 for index in reversed(doubles):
                     del entries[index]
-
-    @staticmethod
-    def _is_double(entries: list[dict[str, Any]], index: int) -> bool:
-        return any(entry.get("id") == entries[index]["id"] for entry in entries[:index])
 
     def _check_meaning(self) -> CatalogueSource | None:
         """Compile again and again, each time without the entry that was wrong."""

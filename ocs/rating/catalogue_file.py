@@ -101,6 +101,8 @@ def _read(path: Path) -> CatalogueFile:
         raise CatalogueError(path.name, "", f"expected a readable file: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogueError(path.name, "", f"expected TOML: {error}") from None
+    except RecursionError:
+        raise CatalogueError(path.name, "", "expected TOML: nested too deeply") from None
     try:
         return msgspec.convert(raw, CatalogueFile)
     except msgspec.ValidationError as error:

@@ -16,6 +16,7 @@ from ocs.messages import Profile, RoleOfNode, Service, UsageContext
 from ocs.rating.catalogue import Catalogue
 from ocs.rating.places import Finding, Places
 from ocs.rating.schema import CatalogueSource, PriceTable
+from ocs.units import format_micro, parse_micro
 
 # Keys that refer to entries, and the tables that these are in.
 _REFERENCES: Final = {
@@ -45,7 +46,7 @@ def warnings_of(catalogue: Catalogue, source: CatalogueSource, places: Places) -
         catalogue: compiled from ``source``.
         places: finds the lines of keys.
     """
-    told = [*_unreachable(catalogue, source), *_unused(source), *_unpriced(source)]
+    told = [*_unreachable(catalogue, source), *_unused(source), *_unpriced(source), *_unpaid(source)]
     return tuple(sorted(places.finding(key, text, is_warning=True) for key, text in told))
 
 
@@ -243,4 +244,19 @@ def _unpriced(source: CatalogueSource) -> Iterator[tuple[str, str]]:
             yield (
                 f"offers[{offer.id}]",
                 f"no price for {', '.join(missing)}: refused unless another of the subscriber's offers has one",
+            )
+
+
+# --- Charges that a new account cannot pay ----------------------------------------------------------------
+
+
+def _unpaid(source: CatalogueSource) -> Iterator[tuple[str, str]]:
+    """Offers that put money on a new account, and not enough for what they charge on the first day."""
+    for offer in source.offers:
+        opening = parse_micro(offer.opening_balance)
+        due = sum(parse_micro(charge.amount) for charge in offer.charges if charge.kind != "one_off")
+        if opening and opening + parse_micro(offer.credit_limit) < due:
+            yield (
+                f"offers[{offer.id}].opening_balance",
+                f"{format_micro(opening)} does not pay for the first day, {format_micro(due)}: it rests until a top-up",
             )

@@ -129,7 +129,8 @@ class QuotaTable(_Table, frozen=True, kw_only=True):
         holding_time: Quota-Holding-Time: idle time after which the gateway gives a grant back; 0 is never.
         consumption_time: Quota-Consumption-Time: idle time that still uses a time quota.
         triggers: changes at which the gateway reports at once.
-        pool: number of the credit pool that its grants share.
+        pool: number of the credit pool that its grants share; one that an allowance pays for, whose price has tiers or
+            caps or whose subscriber has a limit of its own shares none.
         tariff_switch: whether a grant ends where another tariff begins, or crosses it and is reported in two parts.
     """
 

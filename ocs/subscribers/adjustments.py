@@ -60,6 +60,40 @@ def adjust(
     return Done(purse.account(), (event, *notices))
 
 
+def take_back(
+    account: Account,
+    amount: Money,
+    bonus: tuple[Hold, ...],
+    *,
+    reference: str,
+    now_ms: int,
+    rules: AccountRules = NO_RULES,
+) -> Done:
+    """Undo a top-up: its money goes, and with it all of its bonus, which is not had for nothing.
+
+    Raises:
+        OperationError: more than is available, a part of the bonus is used or held by a session, or the account is
+            closed.
+        CurrencyMismatchError: another currency than the account's.
+    """
+    check_room(account, Money(-amount.micro, amount.currency))
+    purse = Purse(account, now_ms)
+    free = {bucket.bucket_id: bucket.value - bucket.reserved for bucket in purse.buckets}
+    parts = tuple(hold for hold in bonus if hold.bucket_id != MAIN_BUCKET)
+    if any(free.get(hold.bucket_id, 0) < hold.amount for hold in parts):
+        raise OperationError("the bonus that came with it is used: what is left is taken by adjustments")
+    total = amount.micro + sum(hold.amount for hold in bonus if hold.bucket_id == MAIN_BUCKET)
+    # Where it was put, so that the bonus of another top-up stays; the rest wherever there is money.
+    in_main = min(max(0, free.get(MAIN_BUCKET, 0)), total)
+    movements = purse.debit((*parts, Hold(MAIN_BUCKET, in_main)) if in_main else parts)
+    if total > in_main:
+        movements += purse.debit(_drawn(purse, total - in_main))
+    event_id = f"adjustment:{account.account_id}:{reference}"
+    event = record_movement(purse, EventKind.ADJUSTMENT, movements, event_id=event_id, reason="cancelled")
+    notices = tuple(record_notices(purse, crossed(purse, rules.notices), event_id=event_id))
+    return Done(purse.account(), (event, *notices))
+
+
 def _drawn(purse: Purse, amount_micro: int) -> tuple[Hold, ...]:
     available = purse.available_money()
     if amount_micro > available:

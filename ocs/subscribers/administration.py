@@ -111,8 +111,12 @@ class Administration:
         Raises:
             OperationError: no such account, or nothing to pay. StoreBusyError: as above.
         """
-        if order is not None and order.amount_micro <= 0:
-            raise OperationError("an automatic top-up pays more than nothing")
+        if order is not None and not 0 < order.amount_micro <= limits.BALANCE_MICRO_MAX:
+            raise OperationError(
+                "an automatic top-up pays more than nothing, and no more than a balance can be"
+            )
+        if order is not None and abs(order.below_micro) > limits.BALANCE_MICRO_MAX:
+            raise OperationError("an automatic top-up is for when money falls below what a balance can be")
         what = f"automatic top-up {'ended' if order is None else 'ordered'}"
 
         def act(account: Account, _: object) -> Done:
@@ -137,12 +141,7 @@ class Administration:
         """
         if changes.identities is not None:
             check_identities(changes.identities)
-        for limit in changes.limits or ():
-            if limit.period not in _PERIODS or limit.amount < 0 or not limit.counter_id.startswith("limit."):
-                raise OperationError(
-                    f"{limit.counter_id}: a limit's id begins with 'limit.', its amount is not negative and its"
-                    f" period one of {', '.join(_PERIODS)}"
-                )
+        _check_limits(changes.limits or ())
         if changes.identities is not None:
             taken = self._office.client.claim_identities(account_id, subscriber_id, changes.identities)
             if taken is not None:
@@ -176,6 +175,23 @@ class Administration:
         if subscriber_id:
             asked = f"{subscriber_id}: {asked}"
         return Order(operation, account_id, reference, Money(0, currency), asked, subscriber_id)
+
+
+def _check_limits(members: tuple[MemberLimit, ...]) -> None:
+    if len(members) > limits.LIMITS_PER_MEMBER_MAX:
+        raise OperationError(f"a member has {limits.LIMITS_PER_MEMBER_MAX} limits at most")
+    if len({limit.counter_id for limit in members}) < len(members):
+        raise OperationError("each limit has an id, and so a counter, of its own")
+    for limit in members:
+        if (
+            limit.period not in _PERIODS
+            or not 0 <= limit.amount <= limits.BALANCE_MICRO_MAX
+            or not limit.counter_id.startswith("limit.")
+        ):
+            raise OperationError(
+                f"{limit.counter_id}: a limit's id begins with 'limit.', its amount is not negative (and no more than"
+                f" a balance can be) and its period one of {', '.join(_PERIODS)}"
+            )
 
 
 def _told_as(state: LifecycleState) -> AccountChange:

@@ -14,6 +14,11 @@ from ocs.subscribers.service import SubscriberService
 from ocs.units import Money
 
 
+def payment_reference(event: ChargeEvent) -> str:
+    """The reference of the payment that a notice asks for; event ids may be longer than references are."""
+    return f"auto:{blake2b(event.event_id.encode(), digest_size=16).hexdigest()}"
+
+
 class PaymentPort(Protocol):
     """Who takes payments."""
 
@@ -44,8 +49,7 @@ class AutoTopUps:
         if notice is None or notice.kind is not NoticeKind.AUTO_TOP_UP:
             return None
         amount = Money(notice.value, event.currency)
-        # Event ids may be longer than references are.
-        reference = f"auto:{blake2b(event.event_id.encode(), digest_size=16).hexdigest()}"
+        reference = payment_reference(event)
         if not self._payments.pay(event.account_id, amount, method=notice.subject, reference=reference):
             return None
         return self._service.top_up(event.account_id, amount, reference=reference)

@@ -15,7 +15,8 @@ from ocs.subscribers.operations import OperationError
 from ocs.units import UnitType
 
 _READ_AT_ONCE: Final = 1_000
-_CURSOR: Final = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
+# An entry of a stream: milliseconds and a number. Redis refuses those of more than 64 bits, and nothing is before 0-0.
+_CURSOR: Final = re.compile(r"[1-9][0-9]{0,18}-[0-9]{1,19}")
 
 
 class BucketBalance(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import msgspec
 from ocs import limits
 from ocs.balance import keys
 from ocs.balance.client import BalanceClient, Change
-from ocs.balance.model import Account, Subscriber, decode_account, decode_subscriber
+from ocs.balance.model import Account, Hold, Subscriber, decode_account, decode_subscriber
 from ocs.balance.purse import money_balance
 from ocs.balance.store import ABSENT, Stored
 from ocs.clock import Clock
@@ -47,6 +47,7 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
         balance_micro: money of the account right after, in micro-units.
         repeated: this operation had been done before, and nothing changed; never set in what is kept.
         asked: what was asked for beside the amount. refusal: why it was refused for good; empty when it was done.
+        bonus: what came with a top-up, by which it is taken back.
     """
 
     account_id: str
@@ -57,6 +58,7 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
     repeated: bool = False
     asked: str = ""
     refusal: str = ""
+    bonus: tuple[Hold, ...] = ()
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -251,6 +253,7 @@ class Office:
             money_balance(done.account),
             done.account.sequence,
             asked=order.asked,
+            bonus=done.bonus,
         )
         writes: dict[str, msgspec.Struct] = {receipt_key: receipt}
         agenda = dict(done.agenda)

@@ -87,12 +87,14 @@ class Done(msgspec.Struct, frozen=True):
     Attributes:
         subscriber: as it is afterwards; None when the operation did not touch one.
         agenda: lines of the agenda that it sets (epoch milliseconds) or removes (None), beside the account's own.
+        bonus: what came with a top-up.
     """
 
     account: Account
     events: tuple[ChargeEvent, ...]
     subscriber: Subscriber | None = None
     agenda: dict[str, int | None] = {}
+    bonus: tuple[Hold, ...] = ()
 
 
 def check_identities(identities: tuple[str, ...]) -> None:
@@ -146,19 +148,22 @@ def top_up(
     purse = Purse(account, now_ms)
     event_id = f"{event}:{account.account_id}:{reference}"
     movements = purse.credit((Hold(MAIN_BUCKET, amount.micro),))
+    brought: list[Hold] = []
     for bucket in bonus:
         kept = next((b for b in purse.buckets if b.bucket_id == bucket.bucket_id), None)
         if kept is not None and not bucket.valid_until_ms:
-            movements += purse.credit((Hold(bucket.bucket_id, bucket.value),))
+            brought.append(Hold(bucket.bucket_id, bucket.value))
+            movements += purse.credit((brought[-1],))
         elif len(purse.buckets) < limits.BUCKETS_PER_ACCOUNT_MAX:
             name = free_id(bucket.bucket_id, purse.buckets)
+            brought.append(Hold(name, bucket.value))
             movements += (purse.add_bucket(msgspec.structs.replace(bucket, bucket_id=name)),)
         else:
             reason = f"{reason} no room for the bonus".lstrip()  # what was paid is credited all the same
     events = [record_movement(purse, EventKind.TOP_UP, movements, event_id=event_id, reason=reason)]
     if account.state != before:
         events.extend(record_notices(purse, [state_notice(account)], event_id=event_id))
-    return Done(purse.account(), tuple(events))
+    return Done(purse.account(), tuple(events), bonus=tuple(brought))
 
 
 def state_notice(account: Account) -> Notice:

@@ -10,7 +10,7 @@ from ocs.balance.model import Account, Subscriber, decode_account
 from ocs.balance.store import ABSENT, Stored
 from ocs.clock import Clock
 from ocs.rating import Catalogue
-from ocs.subscribers.adjustments import adjust, give_back, set_aside, take_set_aside
+from ocs.subscribers.adjustments import adjust, give_back, set_aside, take_back, take_set_aside
 from ocs.subscribers.grants import bonus_buckets
 from ocs.subscribers.history import Balances, HistoryPage, balances_of, read_history
 from ocs.subscribers.office import Office, OnChange, Order, Receipt, tell_nobody
@@ -210,6 +210,31 @@ class SubscriberService:
         if amount.micro > 0 and not receipt.repeated:
             Plans(self.office).money_came(account_id)
         return receipt
+
+    def take_back(self, account_id: str, amount: Money, *, top_up: str, reference: str) -> Receipt:
+        """Undo a top-up with what it brought, once per reference.
+
+        Args:
+            top_up: its reference.
+
+        Raises:
+            OperationError, CurrencyMismatchError, StoreBusyError: as for :meth:`top_up`; some of it is used.
+        """
+        check_reference(reference)
+        first = self.office.receipt("topup", account_id, top_up)
+        return self.office.once(
+            Order(
+                "adjustment", account_id, reference, Money(-amount.micro, amount.currency), asked="cancelled"
+            ),
+            lambda account, _: take_back(
+                account,
+                amount,
+                () if first is None else first.bonus,
+                reference=reference,
+                now_ms=self._clock.now_ms(),
+                rules=self.office.rules,
+            ),
+        )
 
     def transfer(self, account_id: str, to_account_id: str, amount: Money, *, reference: str) -> Receipt:
         """Send money from an account to another, once per reference of the sender; see :class:`Transfers`.

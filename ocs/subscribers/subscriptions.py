@@ -41,6 +41,11 @@ def is_charged(offer: Offer | None) -> bool:
     return offer is not None and any(charge.kind is not ChargeKind.ONE_OFF for charge in offer.charges)
 
 
+def _newer(bucket: Bucket) -> tuple[int, int]:
+    """Orders an allowance's buckets; of one period the fuller: the other is of a purchase that was taken back."""
+    return bucket.valid_until_ms, bucket.value - bucket.reserved
+
+
 def _recurs(offer: Offer) -> bool:
     return any(charge.kind is ChargeKind.RECURRING for charge in offer.charges)
 
@@ -94,9 +99,11 @@ class Plan:
         """Put an offer in effect and charge what is due; one that is paid once can be bought again and again.
 
         Raises:
-            OperationError: unknown, held already, unaffordable, or account or subscriber are closed.
+            OperationError: unknown, held already, unaffordable, its end is past, or account or subscriber are closed.
         """
         offer = self._offer(offer_id)
+        if until_ms and until_ms <= self._now_ms:
+            raise OperationError(f"{offer_id} would have ended before it begins")
         if self._account.state in _DEAD or self._subscriber.state in _DEAD:
             raise OperationError(f"subscriber {self._subscriber.subscriber_id} is closed")
         is_held = offer_id in self._offers or offer_id in self._subscriptions
@@ -367,8 +374,7 @@ class Plan:
         newest: dict[str, Bucket] = {}
         for bucket in self._renewed_buckets(offer):
             base = bucket.bucket_id.partition("#")[0]
-            if base not in newest or newest[base].valid_until_ms < bucket.valid_until_ms:
-                newest[base] = bucket
+            newest[base] = max(newest.get(base, bucket), bucket, key=_newer)
         return min(
             [
                 divide_down(amount_micro * max(0, bucket.value - bucket.reserved), bucket.initial)
@@ -397,6 +403,9 @@ class Plan:
         if parts:
             name = f"allowance-back:{offer.offer_id}:{subscription.from_ms}.{subscription.renewals}"
             self._record(EventKind.ALLOWANCE, self._purse.debit(tuple(parts)), name)
+        for bucket in self._renewed_buckets(offer):
+            if not bucket.value and not bucket.reserved:
+                self._purse.remove_bucket(bucket.bucket_id)
 
     # --- Telling ----------------------------------------------------------------------------------------
 

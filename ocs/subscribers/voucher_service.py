@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Final
 
+from ocs import limits
 from ocs.balance import keys
 from ocs.balance.client import Change
 from ocs.balance.store import ABSENT, Stored
@@ -64,8 +65,10 @@ class VoucherService:
             raise OperationError(f"{batch!r} names no batch: 1 to 32 letters and digits")
         if not 1 <= count <= _BATCH_VOUCHERS_MAX:
             raise OperationError(f"a batch has 1 to {_BATCH_VOUCHERS_MAX} vouchers")
-        if amount.micro <= 0:
-            raise OperationError("a voucher is worth more than nothing")
+        if not 0 < amount.micro <= limits.BALANCE_MICRO_MAX:
+            raise OperationError("a voucher is worth more than nothing, and no more than a balance can be")
+        if expires_ms < 0:
+            raise OperationError("vouchers do not expire before 1970")
         now_ms = self._office.clock.now_ms()
         made = VoucherBatch(batch, count, amount, now_ms, expires_ms)
         key = self._key(batch)

@@ -204,18 +204,19 @@ class FakeHash:
 
 
 class FakeBackstage:
-    """Services on a store, with the lab's catalogue."""
+    """Services on a store, with the lab's catalogue or another."""
 
-    def __init__(self, client: BalanceClient, clock: Clock) -> None:
+    def __init__(self, client: BalanceClient, clock: Clock, catalogue: Catalogue | None = None) -> None:
         self._client = client
         self._clock = clock
+        self._catalogue = lab_catalogue() if catalogue is None else catalogue
         self.reauthorised: list[tuple[str, str]] = []
 
     def catalogue(self) -> Catalogue:
-        return lab_catalogue()
+        return self._catalogue
 
     def service(self) -> SubscriberService:
-        return SubscriberService(self._client, lab_catalogue(), self._clock)
+        return SubscriberService(self._client, self._catalogue, self._clock)
 
     def vouchers(self) -> VoucherService:
         return VoucherService(self.service().office, "secret", VoucherSettings())
@@ -245,7 +246,15 @@ def token(tokens: TokenStore) -> str:
 def make_parts(tokens: TokenStore) -> Callable[..., Parts]:
     """Makes the application's parts, on a store where the test needs one."""
 
-    def make(reader: Any, workers: Any, *, store: Any = None, client: Any = None, **settings: Any) -> Parts:
+    def make(
+        reader: Any,
+        workers: Any,
+        *,
+        store: Any = None,
+        client: Any = None,
+        catalogue: Catalogue | None = None,
+        **settings: Any,
+    ) -> Parts:
         clock = ManualClock(NOW_MS)
         built = build_parts(
             HttpSettings(**settings),
@@ -253,7 +262,7 @@ def make_parts(tokens: TokenStore) -> Callable[..., Parts]:
             found(),
             store=store,
             client=client,
-            backstage=FakeBackstage(client, clock),
+            backstage=FakeBackstage(client, clock, catalogue),
             clock=clock,
             registry=Registry(),
         )

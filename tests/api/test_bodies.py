@@ -35,7 +35,19 @@ async def test_decimal_keeps_its_digits(content_type: str):
     assert body.amount == Decimal("12345678901234567890.123456")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"amount": "x"}', b'{"amount": {}}', b"\xff", b"{}"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"amount": "x"}',
+        b'{"amount": {}}',
+        b"\xff",
+        b"{}",
+        b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    ],
+)
 async def test_what_is_not_the_body_expected_is_a_400_that_says_so(content: bytes):
     with pytest.raises(HTTPException) as caught:
         await read_json(request(content), Body)
@@ -50,3 +62,14 @@ async def test_other_content_is_a_415(content_type: str):
     with pytest.raises(HTTPException) as caught:
         await read_json(request(b'{"amount": 1}', content_type), Body)
     assert caught.value.status_code == 415
+
+
+async def test_body_that_breaks_off_is_no_fault_of_ours():
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    broken_off = RequestFactory().post("/", headers={"content-type": "application/json"})
+    broken_off.receive = gone  # type: ignore[method-assign]
+    with pytest.raises(HTTPException) as caught:
+        await read_json(broken_off, Body)
+    assert caught.value.status_code == 400

@@ -40,7 +40,9 @@ def test_every_route_of_the_app_says_what_it_needs(app):
 def test_native_and_tmf_resources_are_all_described(document):
     assert document["openapi"].startswith("3.")
     native = {"accounts", "accounts/{account_id}", "sessions", "sessions/{session_id}", "subscribers", "topups",
-              "events", "reauthorisations", "catalogues", "status", "peers"}  # fmt: skip
+              "events", "reauthorisations", "catalogues", "status", "peers", "adjustments", "transfers", "reservations",
+              "deductions", "releases", "purchases", "cancellations", "orders", "vouchers", "vouchers/{name}",
+              "redemptions", "payments", "subscribers/{subscriber_id}"}  # fmt: skip
     assert {f"/api/v1/{name}" for name in native} <= set(document["paths"])
     for name in ("bucket", "accumulatedBalance", "balanceActionHistory", *BODIES):
         assert {f"{TMF}/{name}", f"{TMF}/{name}/{{identifier}}"} <= set(document["paths"])

@@ -142,6 +142,44 @@ async def test_listener_is_told_of_a_top_up_with_a_signature(client, listener):
     assert event["event"]["topupBalance"] == made
 
 
+async def test_listener_is_told_of_what_came_through_other_doors(client, listener):
+    hub = {"callback": f"{listener.origin}/events"}
+    assert (await client.post(f"{BASE}/hub", json=hub)).status_code == 201
+    euro = {"amount": "1.00", "currency": "EUR"}
+    topup = {"account_id": "A1", "amount": euro, "reference": "R1"}
+    assert (await client.post("/api/v1/topups", json=topup)).status_code == 201
+    state = {"state": "suspended", "reference": "S1"}
+    assert (await client.patch("/api/v1/accounts/A1", json=state)).status_code == 200
+    events = [json.loads((await listener.events.receive())[1]) for _ in range(2)]
+    assert [event["eventId"] for event in events] == ["topup:A1:R1", "state:A1:S1;account_state:suspended"]
+    assert [event["eventType"] for event in events] == [
+        "BalanceActionHistoryCreateEvent",
+        "BalanceNoticeCreateEvent",
+    ]
+    assert events[0]["event"]["balanceActionHistory"]["amount"] == {"amount": 1, "units": "EUR"}
+    assert events[1]["event"]["balanceNotice"]["status"] == "suspended"
+
+
+async def test_order_to_top_up_goes_to_the_listener_and_its_payment_comes_back(client, listener):
+    hub = {"callback": f"{listener.origin}/pay", "query": "balanceNotice.noticeType=auto_top_up"}
+    assert (await client.post(f"{BASE}/hub", json=hub)).status_code == 201
+
+    def euros(amount: str) -> dict[str, str]:
+        return {"amount": amount, "currency": "EUR"}
+
+    order = {"below": euros("5"), "amount": euros("20"), "method": "card-1"}
+    change = {"auto_top_up": order, "reference": "O1"}
+    assert (await client.patch("/api/v1/accounts/A1", json=change)).status_code == 200
+    spent = {"account_id": "A1", "amount": euros("-6"), "reason": "use", "reference": "U1"}
+    assert (await client.post("/api/v1/adjustments", json=spent)).status_code == 201
+    notice = json.loads((await listener.events.receive())[1])["event"]["balanceNotice"]
+    assert (notice["amount"], notice["paymentMethod"]) == ({"amount": 20, "units": "EUR"}, {"id": "card-1"})
+    paid = {"account_id": "A1", "reference": notice["reference"], "state": "paid"}
+    answers = [await client.post("/api/v1/payments", json=paid) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert (await client.get("/api/v1/accounts/A1")).json()["balance"]["amount"] == "24.00"
+
+
 async def test_body_that_is_too_large_is_refused_without_being_read(client):
     response = await client.post(
         f"{BASE}/topupBalance", content=b"{" + b" " * 100_000, headers={"Content-Type": "application/json"}

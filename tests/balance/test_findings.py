@@ -11,4 +11,4 @@ def test_each_kind_has_a_remedy() -> None:
 def test_what_touches_money_is_no_warning() -> None:
     assert not Finding(FindingKind.RESERVATION, "a", "1").is_warning
     assert Finding(FindingKind.DIRECTORY_ASTRAY, "a", "1").is_warning
-    assert len(WARNINGS) == 4
+    assert len(WARNINGS) == 8

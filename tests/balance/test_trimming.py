@@ -12,7 +12,7 @@ from ocs.balance.checkpoints import POSITION_FIELD, decode_checkpoint
 from ocs.balance.client import BalanceClient
 from ocs.balance.trimming import Trimmer, parse_id, successor
 from ocs.balance.verify import verify_store
-from ocs.events import BILLING_GROUP, decode_event, encode_event
+from ocs.events import BILLING_GROUP, LISTENERS_GROUP, decode_event, encode_event
 from tests.support.charged_store import PARTITIONS, ChargedStore, started_server
 
 
@@ -325,3 +325,37 @@ def test_ids_of_a_stream_are_ordered_as_numbers() -> None:
     assert parse_id(b"9-10") < parse_id(b"10-2") < parse_id(b"10-10")
     assert successor(parse_id(b"5-1")) == (5, 2)
     assert parse_id(b"7") == (7, 0)
+
+
+def test_listeners_hold_events_back_for_some_time_only(
+    store: ChargedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    billing, listeners = Reader(store), Reader(store, LISTENERS_GROUP)
+    billing.acknowledge_all()
+    before = kept(store)
+    assert trim(store) == 0
+    partition = busiest(store)
+    listeners.read()
+    listeners.acknowledge(partition, before[partition][:1])
+    assert trim(store) == 1
+    monkeypatch.setattr(trimming, "LISTENERS_LAG_MAX_S", -1)  # the newest is older than that
+    assert trim(store) == sum(map(len, before.values())) - 1
+    assert_clean(store)
+
+
+def test_listeners_hold_nothing_back_without_the_business_side_and_beyond_it(store: ChargedStore) -> None:
+    Reader(store, LISTENERS_GROUP).acknowledge_all()
+    assert trim(store) == 0
+    Reader(store)
+    for partition in range(PARTITIONS):
+        assert Trimmer(store.admin).trim_partition(partition, waits_for_listeners=False) == 0
+
+
+def test_listeners_are_not_waited_for_when_there_is_no_room(store: ChargedStore) -> None:
+    Reader(store).acknowledge_all()
+    Reader(store, LISTENERS_GROUP)
+    assert trim(store) == 0
+    for partition in range(PARTITIONS):
+        Trimmer(store.admin).trim_partition(partition, waits_for_listeners=False)
+    assert not any(kept(store).values())
+    assert_clean(store)

@@ -14,11 +14,14 @@ from ocs.balance.checkpoints import Checkpoint, encode_checkpoint
 from ocs.balance.findings import REMEDIES, FindingKind
 from ocs.balance.model import (
     Account,
+    Counter,
+    CounterHold,
     Hold,
     Session,
     SessionState,
     decode_account,
     decode_session,
+    decode_subscriber,
     encode_value,
 )
 from ocs.balance.store import TOKEN_OCTETS
@@ -178,6 +181,50 @@ def unpublished(store: ChargedStore) -> None:
     store.admin.delete(keys.CATALOGUES)
 
 
+def counter_kept(store: ChargedStore) -> None:
+    """A grant has ended, and what it held in a counter stays."""
+    key = keys.subscriber_key(P, ACCOUNT)
+    subscriber = decode_subscriber(store.admin.get(key)[TOKEN_OCTETS:])
+    kept = msgspec.structs.replace(subscriber, counters=(Counter("octets", 1, 7, 3),))
+    store.admin.set(key, HAND + encode_value(kept))
+
+
+def counter_forgotten(store: ChargedStore) -> None:
+    """A grant holds something in a counter that the subscriber does not have."""
+
+    def hold(session: Session) -> Session:
+        service = msgspec.structs.replace(session.services[0], counter_holds=(CounterHold("octets", 1, 3),))
+        return msgspec.structs.replace(session, services=(service,))
+
+    changed_session(store, OPEN_KEY, hold)
+
+
+def pool_of_nobody(store: ChargedStore) -> None:
+    def carry(session: Session) -> Session:
+        service = msgspec.structs.replace(session.services[0], pool_carried_micro=1)
+        return msgspec.structs.replace(session, services=(service,))
+
+    changed_session(store, OPEN_KEY, carry)
+
+
+def pool_without_money(store: ChargedStore) -> None:
+    def carry(session: Session) -> Session:
+        service = msgspec.structs.replace(session.services[0], pool_id=1, pool_carried_micro=1 << 40)
+        return msgspec.structs.replace(session, services=(service,))
+
+    changed_session(store, OPEN_KEY, carry)
+
+
+# By tests/subscribers/test_audit.py.
+PLANTED_ELSEWHERE = {
+    FindingKind.SET_ASIDE,
+    FindingKind.AGENDA_MISSING,
+    FindingKind.AGENDA_ASTRAY,
+    FindingKind.TRANSFER_LOST,
+    FindingKind.TRANSFER_TWICE,
+    FindingKind.TRANSFER_UNDER_WAY,
+    FindingKind.VOUCHER_CLAIMED,
+}
 Plant = Callable[[ChargedStore], Any]
 PLANTS: list[tuple[FindingKind, Plant]] = [
     (FindingKind.RESERVATION, more_reserved),
@@ -207,6 +254,10 @@ PLANTS: list[tuple[FindingKind, Plant]] = [
         lambda s: s.admin.zadd(keys.deadlines_key(P), {keys.deadline_member(ACCOUNT, ENDED): 1}),
     ),
     (FindingKind.CATALOGUE_MISSING, unpublished),
+    (FindingKind.COUNTER, counter_kept),
+    (FindingKind.COUNTER, counter_forgotten),
+    (FindingKind.POOL, pool_of_nobody),
+    (FindingKind.POOL, pool_without_money),
     (FindingKind.WRONG_PARTITION, foreign_partition),
     (FindingKind.UNREADABLE, lambda s: s.admin.set(ACCOUNT_KEY, HAND + b"\xc1")),
     (FindingKind.UNREADABLE, lambda s: s.admin.set(OPEN_KEY, HAND + b"\xc1")),
@@ -248,7 +299,7 @@ def test_planted_damage_is_found_and_named(store: ChargedStore, kind: FindingKin
 
 
 def test_each_kind_of_damage_has_been_planted() -> None:
-    assert {kind for kind, _ in PLANTS} == set(FindingKind)
+    assert {kind for kind, _ in PLANTS} | PLANTED_ELSEWHERE == set(FindingKind)
 
 
 def test_damage_names_the_account_and_no_other(store: ChargedStore) -> None:

@@ -31,7 +31,7 @@ def test_counter_of_an_earlier_period_is_kept_for_as_long_as_a_grant_holds_somet
     made = CounterBook(between)
     made.release((hold,))
     earlier = made.under(hold)
-    assert earlier == Counter("c", DAY, 7)
+    assert earlier is not None and earlier == Counter("c", DAY, 7)
     made.add(earlier, 4)
     assert made.under(hold) == Counter("c", DAY, 11)
     after = made.subscriber()

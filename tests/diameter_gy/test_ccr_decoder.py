@@ -406,7 +406,7 @@ def test_unknown_avps_with_m_bit_in_service_information_are_tolerated_by_default
     assert caught.value.failed_avp == information
 
 
-@pytest.mark.parametrize("code", [268, 418, 422, 423, 427, 428, 430, 431, 448, 669, 279])
+@pytest.mark.parametrize("code", [268, 418, 422, 423, 427, 428, 430, 431, 448, 669, 279, 261, 262, 292])
 def test_avp_that_belongs_into_an_answer_is_5008(code):
     with pytest.raises(AvpNotAllowed) as caught:
         charging(encode_avp(code, bytes(4)))

@@ -254,7 +254,9 @@ def test_last_grant_comes_with_final_unit_and_then_the_credit_limit_is_reached(o
     session = Ladder(package, subscriber, Service.DATA)
     (service,) = session.ask(CCRequestType.INITIAL, asking(10, 10 * MIB)).multiple_services_credit_control
     used = granted = service.granted_service_unit.cc_total_octets
-    while service.final_unit_indication is None:  # smaller and smaller: half of what is left for other sessions
+    while (
+        service.final_unit_indication is None
+    ):  # smaller and smaller: half of what is left for other sessions
         answer = session.ask(CCRequestType.UPDATE, reporting(10, granted))
         (service,) = answer.multiple_services_credit_control
         granted = service.granted_service_unit.cc_total_octets

@@ -110,6 +110,13 @@ def test_mistake_is_found_where_it_stands(old: str, new: str, expected: str) -> 
     assert any(line.startswith(expected) for line in lines), lines
 
 
+@pytest.mark.parametrize(
+    "deep", ["x = " + "[" * 5_000 + "]" * 5_000, "x = " + "{a = " * 5_000 + "1" + "}" * 5_000]
+)
+def test_file_nested_too_deeply_is_told_like_any_mistake(deep: str) -> None:
+    assert any("nested too deeply" in line for line in told(a=HEADER, b=OFFER, c=deep))
+
+
 def test_what_is_wrong_only_because_of_another_mistake_is_not_told() -> None:
     header = HEADER.replace('prefixes = ["49"]', 'prefixes = ["+49"]').replace(
         "default = 1000", 'default = "x"'

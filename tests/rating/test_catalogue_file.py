@@ -56,6 +56,7 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
         ({"a": HEADER, "b": HEADER}, "b.toml: catalogue: expected in one file only, a.toml has it too"),
         ({"a": HEADER + QUOTA}, "{folder}: offers: expected at least one offer"),
         ({"a": "offers ="}, "a.toml: expected TOML: "),
+        ({"a": "offers = " + "[" * 5_000 + "]" * 5_000}, "a.toml: expected TOML: nested too deeply"),
         (
             {"a": HEADER + QUOTA + OFFER.format(id="x"), "b": OFFER.format(id="x")},
             "b.toml: offers[x].id: expected an id that no other entry has, a.toml has it too",

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from ocs.rating.catalogue_check import check_catalogue
 from ocs.rating.catalogue_warnings import warnings_of
 
@@ -138,6 +140,27 @@ def test_service_that_an_offer_does_not_price_is_named() -> None:
         "offers[basic]: no price for sms: refused unless another of the subscriber's offers has one",
         "offers[texts]: no price for data: refused unless another of the subscriber's offers has one",
     ]
+
+
+@pytest.mark.parametrize(
+    ("opening", "credit_limit", "is_told"),
+    [("9.99", "0", True), ("10.00", "0", False), ("9.99", "5", False), ("0", "0", False)],
+)
+def test_opening_balance_that_does_not_pay_for_the_first_day_is_told(
+    opening: str, credit_limit: str, is_told: bool
+) -> None:
+    terms = f"opening_balance = '{opening}'\ncredit_limit = '{credit_limit}'\n"
+    charges = "".join(
+        f"[[offers.charges]]\nid = '{kind}'\nkind = '{kind}'\namount = '{amount}'\n{period}"
+        for kind, amount, period in (
+            ("setup", "4.00", ""), ("recurring", "6.00", "period = 'month'\n"), ("one_off", "50.00", ""),
+        )
+    )  # fmt: skip
+    found = told(DATA.replace('id = "basic"\n', f'id = "basic"\n{terms}', 1) + charges)
+    text = (
+        "offers[basic].opening_balance: 9.99 does not pay for the first day, 10.00: it rests until a top-up"
+    )
+    assert found == ([text] if is_told else [])
 
 
 def test_delivered_catalogue_has_no_price_that_nobody_gets_and_nothing_unused() -> None:

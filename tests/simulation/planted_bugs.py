@@ -12,10 +12,19 @@ import msgspec
 import pytest
 
 from ocs import limits
+from ocs.balance.client import BalanceClient, Change, StoreBusyError
 from ocs.balance.memory_store import MemoryStore
-from ocs.balance.model import Hold, LedgerInvariantError
+from ocs.balance.model import Counter, Hold, LedgerInvariantError, SessionService
 from ocs.balance.purse import Purse
-from ocs.balance.store import COMMITTED, Commit, CommitResult, TokenSource, Unavailable
+from ocs.balance.store import (
+    COMMITTED,
+    NOTHING,
+    Commit,
+    CommitResult,
+    Stored,
+    TokenSource,
+    Unavailable,
+)
 from ocs.charging import counted, member_limits, tariff_switch
 from ocs.charging import decide as decide_module
 from ocs.charging import group as group_module
@@ -31,7 +40,14 @@ from ocs.charging.rates import RateFinder
 from ocs.charging.sessions import SessionDecision
 from ocs.charging.supervision_clock import SupervisionClock
 from ocs.charging.work import Work
+from ocs.events import EventKind
 from ocs.messages import ChargingAnswer, ChargingRequest, Outcome
+from ocs.subscribers import office as office_module
+from ocs.subscribers import vouchers
+from ocs.subscribers.office import Office, Order, Receipt, RefusedForGoodError
+from ocs.subscribers.redemptions import Redemptions
+from ocs.subscribers.transfers import Transfers
+from ocs.subscribers.vouchers import Voucher, VoucherState
 from tests.simulation.reader import Reader
 from tests.simulation.replicated_store import Call, StoreConnection
 from tests.simulation.sites import Sites
@@ -369,6 +385,126 @@ def pool_left_to_its_last_report(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sessions_module, "settle_in_pool", lambda draft, before, charged, others: others)
 
 
+# --- Operations ---------------------------------------------------------------------------------------------
+
+
+def transfer_finished_without_its_credit(patch: pytest.MonkeyPatch) -> None:
+    """What was sent is taken for arrived as soon as it has left."""
+    patch.setattr(
+        Transfers,
+        "_complete",
+        lambda of, account_id, to, amount, reference: of._finish(account_id, reference),
+    )
+
+
+def transfer_given_back_after_a_doubt(patch: pytest.MonkeyPatch) -> None:
+    """When it is not known whether the receiver has it, the sender has it back."""
+    once = Office.once
+
+    def carried_out(office: Office, order: Order, *rest: Any) -> Receipt:
+        try:
+            return once(office, order, *rest)
+        except StoreBusyError as error:
+            if order.operation == "transfer-in":
+                raise RefusedForGoodError(str(error)) from error
+            raise
+
+    patch.setattr(Office, "once", carried_out)
+
+
+def order_carried_out_again(patch: pytest.MonkeyPatch) -> None:
+    """Who asks again with the same reference is served again."""
+    decided = Office._decided
+
+    def forgetful(office: Office, order: Order, act: Any, names: Any, values: tuple[Stored, ...]) -> Any:
+        return decided(office, order, act, names, (values[0], NOTHING, *values[2:]))
+
+    patch.setattr(Office, "_decided", forgetful)
+
+
+def voucher_claimed_twice(patch: pytest.MonkeyPatch) -> None:
+    """A voucher that somebody has claimed, and not yet redeemed, is anybody's."""
+    claim = vouchers.claim
+
+    def claimed(voucher: Voucher, account_id: str, now_ms: int) -> Voucher:
+        if voucher.state is VoucherState.CLAIMED and voucher.account_id != account_id:
+            voucher = msgspec.structs.replace(voucher, state=VoucherState.ACTIVE)
+        return claim(voucher, account_id, now_ms)
+
+    patch.setattr(vouchers, "claim", claimed)
+
+
+def voucher_redeemed_before_it_is_credited(patch: pytest.MonkeyPatch) -> None:
+    """A voucher is used up first; its value follows, unless somebody dies in between."""
+    settle = Redemptions._settle
+
+    def settled(of: Redemptions, claimed: Voucher) -> Receipt:
+        of._finish(claimed.serial, claimed.claims, is_credited=True)
+        return settle(of, claimed)
+
+    patch.setattr(Redemptions, "_settle", settled)
+
+
+def renewal_charged_again_after_a_crash(patch: pytest.MonkeyPatch) -> None:
+    """A period is charged first, and noted as paid afterwards."""
+    change = BalanceClient.change
+
+    def apart(client: BalanceClient, account_id: str, names: tuple[str, ...], decide: Any) -> None:
+        late: dict[str, Any] = {}
+
+        def without_subscriber(values: tuple[Stored, ...]) -> Any:
+            made = decide(values)
+            if made is None or not any(event.kind is EventKind.FEE for event in made.events):
+                return made
+            numbers = iter(range(1 << 30))
+            events = tuple(
+                msgspec.structs.replace(event, event_id=f"{event.event_id};{event.sequence};{next(numbers)}")
+                for event in made.events
+            )
+            late.update({key: value for key, value in made.writes.items() if "}u:" in key})
+            kept = {key: value for key, value in made.writes.items() if key not in late}
+            return msgspec.structs.replace(made, writes=kept, events=events)
+
+        change(client, account_id, names, without_subscriber)
+        if late:
+            change(client, account_id, names, lambda _: Change(late))
+
+    patch.setattr(BalanceClient, "change", apart)
+
+
+def agenda_line_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """What an offer costs next is not put on the agenda."""
+    patch.setattr(office_module, "subscriber_due_ms", lambda subscriber: None)
+
+
+def use_counted_in_the_day_of_its_report(patch: pytest.MonkeyPatch) -> None:
+    """What a grant was held for yesterday counts today."""
+    patch.setattr(CounterBook, "under", lambda book, hold: book.at(hold.counter_id, hold.period_start_ms))
+
+
+def counter_of_yesterday_dropped(patch: pytest.MonkeyPatch) -> None:
+    """With the first use of a day the counters of the day before are gone, whatever is held in them."""
+    place = CounterBook._place
+
+    def dropped(book: CounterBook, counter: Counter) -> None:
+        place(book, counter)
+        book._earlier.clear()
+
+    patch.setattr(CounterBook, "_place", dropped)
+
+
+def counter_kept_when_supervision_closes(patch: pytest.MonkeyPatch) -> None:
+    """Supervision gives back the money of a grant, and not what it held in counters."""
+    release = Draft.release_grant
+
+    def without_counters(draft: Draft, service: SessionService) -> None:
+        if draft._operation == "tcc":
+            service = msgspec.structs.replace(service, counter_holds=())
+        release(draft, service)
+
+    patch.setattr(Draft, "release_grant", without_counters)
+
+
 # --- Events -------------------------------------------------------------------------------------------------
 
 
@@ -426,6 +562,16 @@ BUGS: Final[tuple[Plant, ...]] = (
     counters_of_open_grants_ignored,
     cap_forgotten,
     pool_left_to_its_last_report,
+    transfer_finished_without_its_credit,
+    transfer_given_back_after_a_doubt,
+    order_carried_out_again,
+    voucher_claimed_twice,
+    voucher_redeemed_before_it_is_credited,
+    renewal_charged_again_after_a_crash,
+    agenda_line_forgotten,
+    use_counted_in_the_day_of_its_report,
+    counter_of_yesterday_dropped,
+    counter_kept_when_supervision_closes,
     event_id_from_a_counter,
     stream_id_as_event_id,
     reader_without_its_barrier,

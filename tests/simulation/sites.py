@@ -230,6 +230,14 @@ class Sites:
         if site.is_up and site.follows is None:
             site.fsynced = len(site.log)
 
+    def keep_up(self) -> None:
+        """Everything carried out is on disk, and at the replicas that can be reached."""
+        for site in self.all:
+            self.fsync(site)
+        for replica in self.replicas:
+            self.replicate(replica)
+            self.acknowledge(replica)
+
     @property
     def promotable(self) -> list[Site]:
         """Replicas that have all that was ever acknowledged: they follow the primary, and have begun with its data."""

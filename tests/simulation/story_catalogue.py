@@ -113,7 +113,29 @@ quota = "pooled"
 """
 
 
+_PLANS = """
+[[offers]]
+id = "daily"
+[[offers.charges]]
+id = "day"
+kind = "recurring"
+period = "day"
+amount = "0.05"
+[[offers.allowances]]
+allowance = "pack"
+amount = 400
+renewed = true
+
+[[bonuses]]
+id = "extra"
+at_least = "0.2"
+allowance = "pack"
+amount = 300
+valid_days = 1
+"""
+
+
 @cache
 def story_catalogue() -> Catalogue:
     """The catalogue above."""
-    return catalogue_from(HEADER + OFFERS + _PERIODS + _QUOTAS + _PRICES)
+    return catalogue_from(HEADER + OFFERS + _PERIODS + _QUOTAS + _PRICES + _PLANS)

@@ -15,7 +15,20 @@ from tests.simulation.world import STEPS, simulate
 SEEDS = 200
 BLOCK = 25
 SEEDS_LONG = 2_000
-HAPPENED = ("SUCCESS", "CREDIT_LIMIT_REACHED", "DEBIT", "TOP_UP", "expired sessions", "repeats")
+HAPPENED = (
+    "SUCCESS",
+    "CREDIT_LIMIT_REACHED",
+    "END_USER_SERVICE_DENIED",
+    "DEBIT",
+    "TOP_UP",
+    "ADJUSTMENT",
+    "FEE",
+    "transfers arrived",
+    "vouchers credited",
+    "renewals",
+    "expired sessions",
+    "repeats",
+)
 
 
 def play(first: int, stories: int) -> Counter[str]:

@@ -14,14 +14,17 @@ import trio
 import trio.testing
 
 from ocs.balance import keys
-from ocs.balance.model import LifecycleState, MemberLimit, encode_value
-from ocs.balance.store import ABSENT, Commit, Write
+from ocs.balance.model import LifecycleState, MemberLimit, SessionState, encode_value
+from ocs.balance.store import ABSENT, Commit, DeadlineChange, Write
 from ocs.clock import ManualClock
 from ocs.events import encode_event
 from ocs.settings import ChargingSettings
+from ocs.subscribers.agenda import UNDER_WAY_MS, account_member
 from ocs.subscribers.openings import open_account
 from ocs.subscribers.operations import NewAccount
 from ocs.units import Money, UnitType
+from tests.simulation.clerks import Errands
+from tests.simulation.errands import Wishes, sweep, voucher_commits
 from tests.simulation.gateways import Caller
 from tests.simulation.network import Network
 from tests.simulation.operators import PARTITIONS, Operators
@@ -38,7 +41,8 @@ SETTINGS = ChargingSettings(
 )
 # Steps of a story: enough that something happens, few enough that somebody can read it.
 STEPS = 500
-START_MS = 1_800_000_000_000
+START_MS = 1_800_000_000_000  # nine in the morning in Berlin
+UNTIL_MIDNIGHT_MS = 53_400_000  # until ten minutes before it
 CLOCK_OFF_MS_MAX = 900_000
 # What members of the shared account may take from it in a day.
 LIMITS = {
@@ -58,7 +62,7 @@ class World:
     def __init__(self, random: Random, mock_clock: trio.testing.MockClock) -> None:
         self.random = random
         self._mock_clock = mock_clock
-        self.clock = ManualClock(START_MS)
+        self.clock = ManualClock(START_MS + random.choice((0, 0, 0, UNTIL_MIDNIGHT_MS)))
         self.auditor = Auditor(self.clock, supervision_time_s=SETTINGS.supervision_time_s)
         durability: Durability = random.choice(("fsync", "replicated", "replicated", "replicated"))
         self.sites = Sites(
@@ -72,6 +76,9 @@ class World:
             random, self.clock, self.sites, self.auditor, self._owners, self._note,
             self._is_split, self._is_in_use,
         )  # fmt: skip
+        members = sorted(set(self._owners.values()))
+        wishes = Wishes(random, members, self.auditor.evidence)
+        self.errands = Errands(random, self.clock, self.sites, members, self._note, wishes.invent, sweep)
         self.network = Network(random, self.clock, self.auditor, self.sites, self.operators, self._note)
         self.workers = [
             Worker(random, name, self.clock, self.sites, SETTINGS, self.network.submit, self.network.hear)
@@ -85,7 +92,7 @@ class World:
         self._silent: list[Caller] = []
         self._names = count(1)
         self._numbers = count(1)
-        network, operators = self.network, self.operators
+        network, operators, errands = self.network, self.operators, self.errands
         self._actions: tuple[tuple[Callable[[], None], float], ...] = (
             (self._begin, 8),
             (self._speak, 40),
@@ -117,6 +124,11 @@ class World:
             (operators.top_up, 2),
             (operators.move_number, 3),
             (operators.try_again, 6),
+            (errands.begin, 8),
+            (errands.try_again, 5),
+            (errands.sweep, 3),
+            (errands.trip, 3),
+            (self._deny, 1),
             (self._read_events, 8),
             (self._crowd, 2),
             (self._pass_a_moment, 8),
@@ -160,8 +172,11 @@ class World:
                     partition, tuple(values), (ABSENT,) * len(values), _CREATED + account_id.encode(),
                     tuple(Write(index, value) for index, value in enumerate(values.values())),
                     tuple(encode_event(event) for event in opened.events),
+                    agenda=(DeadlineChange(account_member(account_id), START_MS + 86_400_000),),
                 )
             )  # fmt: skip
+        for commit in voucher_commits():
+            self.sites.primary.commit(commit)
         self.sites.heal()
 
     def _enter(self, identity: str, account_id: str, name: str) -> None:
@@ -203,6 +218,7 @@ class World:
         return [
             *(worker.connection for worker in self.workers),
             self.operators.connection,
+            *(clerk.connection for clerk in self.errands.clerks),
             *(reader.connection for reader in self.readers),
         ]
 
@@ -250,13 +266,23 @@ class World:
             worker.engine.retry_stalled()
             worker.engine.run_group()
             worker.connection.step()
-            self._keep_up()
+            self.sites.keep_up()
 
     def _vanish(self) -> None:
         if self._callers:
             caller = self._callers.pop(self.random.randrange(len(self._callers)))
             self._note("vanishes", caller.session_id)
             self._silent.append(caller)
+
+    def _deny(self) -> None:
+        """A gateway that is asked to come again has no such session: it is closed at once (RFC 8506 section 5.5)."""
+        if self._callers:
+            caller = self._callers.pop(self.random.randrange(len(self._callers)))
+            session = self.auditor.history.session(caller.session_id)
+            if session is not None and session.state == SessionState.OPEN:
+                self._note("is denied:", caller.session_id)
+                self.auditor.evidence.gone.add(session.session_id)
+                self._any_worker().engine.expire(session.account_id, session.session_id, is_gone=True)
 
     def _speak_late(self) -> None:
         silent = [caller for caller in self._silent if not caller.is_over]
@@ -483,17 +509,10 @@ class World:
         """Let every connection do what it can, and the sites keep up."""
         for _ in range(10_000):
             if not self._step_each():
-                self._keep_up()
+                self.sites.keep_up()
                 if not self._step_each():
                     return
         check(False, "the store does not come to rest")
-
-    def _keep_up(self) -> None:
-        for site in self.sites.all:
-            self.sites.fsync(site)
-        for replica in self.sites.replicas:
-            self.sites.replicate(replica)
-            self.sites.acknowledge(replica)
 
     def _run(self, rounds: int = 10_000) -> None:
         """Do all there is to do, or as much as so many rounds bring: without a store there may be no end."""
@@ -529,8 +548,14 @@ class World:
         while any(self.sites.primary.data.deadlines.values()) and self.clock.now_ms() < give_up_ms:
             self._pass_with_beats(80)
         self._run()
-        while not self.operators.is_done:
+        while not (self.operators.is_done and self.errands.is_done):
             self.operators.try_again()
+            self.errands.try_again()
+            self._run_connections()
+            self._pass_ms(1)  # a turn ends by the clock
+        self._pass_with_beats(UNDER_WAY_MS // 1000 + 4, sweeping=False)
+        for partition in range(PARTITIONS):
+            self.errands.sweep(partition)
             self._run_connections()
         for worker in self.workers:
             check(worker.engine.in_flight == 0, "never answered:", worker.engine.in_flight)
@@ -564,6 +589,8 @@ def simulate(random: Random, steps: int = STEPS, *, tell: Callable[[str], None] 
         except BaseException:
             tell("\n".join(world.trace))
             raise
+        finally:
+            world.errands.close()
         return world
 
     with structlog.testing.capture_logs():

@@ -127,6 +127,14 @@ def test_change_that_makes_no_sense_is_refused_and_nothing_is_kept(
         (SubscriberChanges(limits=(MemberLimit("fair-use", UnitType.MONEY, "month", 1),)), "begins with"),
         (SubscriberChanges(limits=(MemberLimit("limit.x", UnitType.MONEY, "year", 1),)), "period"),
         (SubscriberChanges(limits=(MemberLimit("limit.x", UnitType.MONEY, "day", -1),)), "negative"),
+        (SubscriberChanges(limits=(MemberLimit("limit.x", UnitType.TIME, "day", 1 << 64),)), "no more than"),
+        (SubscriberChanges(limits=(MemberLimit("limit.x", UnitType.TIME, "day", 1),) * 2), "of its own"),
+        (
+            SubscriberChanges(
+                limits=tuple(MemberLimit(f"limit.{n}", UnitType.TIME, "day", 1) for n in range(17))
+            ),
+            "16 limits",
+        ),
     ):
         with pytest.raises(OperationError, match=reason):
             administration.change_subscriber("a", "a-2", changes, reference="r")
@@ -151,5 +159,10 @@ def test_terms_of_an_account_are_changed_and_told(administration: Administration
     ]
     with pytest.raises(OperationError, match="not negative"):
         administration.set_credit_limit("a", Money(-1, "EUR"), reference="r4")
-    with pytest.raises(OperationError, match="more than nothing"):
-        administration.set_auto_top_up("a", AutoTopUp(1, 0), reference="r4")
+    for order, reason in (
+        (AutoTopUp(1, 0), "more than nothing"),
+        (AutoTopUp(1, 1 << 64), "no more than"),
+        (AutoTopUp(-(1 << 64), 1), "falls below"),
+    ):
+        with pytest.raises(OperationError, match=reason):
+            administration.set_auto_top_up("a", order, reference="r4")

@@ -91,8 +91,10 @@ def test_history_of_what_is_not_there_is_refused(service: SubscriberService, cli
     with pytest.raises(OperationError, match="there is no account"):
         service.history("nobody")
     fill(service, "a", 0)
-    with pytest.raises(OperationError, match="is not a cursor"):
-        service.history("a", cursor="(")
+    for cursor in ("(", "0-0", "1-", "9" * 20 + "-0", "1-" + "9" * 20):
+        with pytest.raises(OperationError, match="is not a cursor"):
+            service.history("a", cursor=cursor)
+    assert service.history("a", cursor="9" * 19 + "-" + "9" * 19).events
 
 
 def test_trimmed_events_are_no_longer_told(service: SubscriberService, client: BalanceClient):

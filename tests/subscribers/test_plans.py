@@ -59,8 +59,8 @@ def test_purchases_within_one_millisecond_have_events_of_their_own(
     plans = Plans(service.office)
     for reference in ("r1", "r2"):
         plans.buy("a", "a", "booster", reference=reference)
-        plans.buy("a", "a", "billed", reference=reference)
-        plans.cancel("a", "a", "billed", reference=reference)
+        plans.buy("a", "a", "billed", reference=f"{reference}.billed")
+        plans.cancel("a", "a", "billed", reference=f"{reference}.billed")
     events = [event.event_id for event in client.events("a")]
     assert len(set(events)) == len(events)
     audited(client, "a")
@@ -156,3 +156,29 @@ def test_top_up_brings_its_bonus(service: SubscriberService, client: BalanceClie
         "bonus.texts": 40,  # for ever, so it goes to what is there
     }
     assert agenda(client) == {account_member("a"): at("2027-02-09 12:00")}  # when the first one expires
+
+
+def test_top_up_taken_back_takes_its_own_bonus_with_it(service: SubscriberService, client: BalanceClient):
+    open_account(service, 0)
+    sixty = Money(60_000_000, "EUR")
+    for reference in ("t1", "t2"):
+        service.top_up("a", sixty, reference=reference)
+    service.take_back("a", sixty, top_up="t2", reference="c2")
+    assert service.take_back("a", sixty, top_up="t2", reference="c2").repeated
+    assert {bucket.bucket_id: bucket.value for bucket in audited(client, "a").buckets} == {
+        "main": 60_000_000,
+        "bonus.ten-percent": 6_000_000,
+        "bonus.ten-percent#2": 0,
+        "bonus.texts": 20,
+    }
+
+
+def test_top_up_whose_bonus_is_used_is_not_taken_back(service: SubscriberService, client: BalanceClient):
+    open_account(service, 0)
+    sixty = Money(60_000_000, "EUR")
+    service.top_up("a", sixty, reference="t")
+    service.adjust("a", Money(-1, "EUR"), reason="used", reference="u")  # of the bonus, which is drawn first
+    service.adjust("a", Money(1, "EUR"), reason="goodwill", reference="g")
+    with pytest.raises(OperationError, match="bonus"):
+        service.take_back("a", sixty, top_up="t", reference="c")
+    assert balance(client, "a") == 66_000_000

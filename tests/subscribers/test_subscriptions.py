@@ -242,6 +242,16 @@ def test_what_is_used_of_an_allowance_does_not_come_back_as_money():
     ]
 
 
+def test_offer_bought_again_comes_back_like_the_first_time():
+    story = Story("2027-01-22 12:00", 100_000_000)
+    for _ in range(2):
+        story.buy("2027-01-22 12:00", "billed")
+        plan = story.plan("2027-01-25 09:00")
+        plan.cancel("billed")
+        assert story.take(plan)[0] == "fee month main+6000000"
+        assert story.buckets() == {}
+
+
 def test_nothing_comes_back_of_an_offer_whose_allowance_is_used_up():
     story = Story("2027-01-22 12:00", 100_000_000)
     story.buy("2027-01-22 12:00", "billed")
@@ -276,6 +286,15 @@ def test_offer_with_an_end_renews_until_then():
         "fee day main-1000000",
         "graceful ended",
     ]
+
+
+@pytest.mark.parametrize("until_ms", [-1, at("2027-01-10 12:00")])
+def test_offer_whose_end_is_past_is_neither_bought_nor_charged(until_ms: int):
+    story = Story("2027-01-10 12:00", 100_000_000)
+    plan = story.plan("2027-01-10 12:00")
+    with pytest.raises(OperationError, match="before it begins"):
+        plan.buy("graceful", until_ms=until_ms)
+    assert story.take(plan) == []
 
 
 def test_offer_changed_is_cancelled_and_bought_in_one_step():

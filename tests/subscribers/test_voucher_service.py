@@ -1,13 +1,14 @@
 """Vouchers in a real store: redemptions happen once, whoever tries, however often, wherever a process dies."""
 
 import threading
-from typing import Any
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from ocs import limits
 from ocs.balance.client import BalanceClient
+from ocs.balance.purse import money_balance
 from ocs.clock import ManualClock
 from ocs.events import EventKind
 from ocs.settings import VoucherSettings
@@ -20,7 +21,7 @@ from ocs.subscribers.voucher_codes import draw_code
 from ocs.subscribers.voucher_service import UnknownCodeError, VoucherService
 from ocs.subscribers.vouchers import VoucherState, state_in_words
 from ocs.units import CurrencyMismatchError, Money
-from tests.subscribers.books import agenda, balance
+from tests.subscribers.books import agenda, audited, balance
 from tests.subscribers.conftest import NOW_MS
 from tests.subscribers.crashes import crash_points, overtaken
 
@@ -68,9 +69,15 @@ def test_batch_is_made_once_and_well(vouchers: VoucherService):
         ("b-1", 1, TEN, "names no batch"),
         ("c", 0, TEN, "1 to"),
         ("c", 1, Money(0, "EUR"), "more than nothing"),
+        ("c", 1, Money(1 << 64, "EUR"), "no more than"),
     ):
         with pytest.raises(OperationError, match=reason):
             list(vouchers.generate(batch, count, amount))
+
+
+def test_voucher_with_an_end_before_all_time_is_not_good_for_ever(vouchers: VoucherService):
+    with pytest.raises(OperationError, match="1970"):
+        list(vouchers.generate("b", 1, TEN, expires_ms=-1))
 
 
 def test_voucher_is_redeemed_once_and_its_repeat_gets_the_first_receipt(
@@ -90,6 +97,17 @@ def test_voucher_is_redeemed_once_and_its_repeat_gets_the_first_receipt(
     event = list(client.events("a"))[-1]
     assert (event.kind, event.reason, event.amount_micro) == (EventKind.TOP_UP, "voucher", 10_000_000)
     assert agenda(client) == {}
+
+
+def test_top_up_under_a_voucher_s_name_is_no_copy_of_it(
+    service: SubscriberService, vouchers: VoucherService, client: BalanceClient
+):
+    open_account(service, "a")
+    serial, code = active_code(vouchers)
+    for reference in (f"{serial}.1", f"voucher:{serial}.1"):
+        service.top_up("a", TEN, reference=reference)
+    vouchers.redeem("a", code)
+    assert money_balance(audited(client, "a")) == 30_000_000
 
 
 def test_voucher_redeemed_before_receipts_were_forgotten_pays_no_second_time(

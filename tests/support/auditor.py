@@ -6,7 +6,7 @@ What a line of commits must look like stands in :mod:`tests.support.history`; he
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ocs.balance.model import Account, Subscriber, encode_value
+from ocs.balance.model import Account, LifecycleState, Subscriber, encode_value
 from ocs.balance.store import Commit
 from ocs.clock import Clock
 from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome, RequestedAction
@@ -65,7 +65,7 @@ class Auditor:
     @property
     def counts(self) -> Counter[str]:
         """How often what happened, to tell a story from silence."""
-        return self.history.counts + self._counts
+        return self.history.counts + self.history.dealings.counts + self._counts
 
     @property
     def sent(self) -> dict[Key, ChargingRequest]:
@@ -124,7 +124,8 @@ class Auditor:
             for owner in owners:
                 account = history.account(owner.account_id)
                 for left in self._limits_left(owner):
-                    watch.balances.add(self._can_pay(account, request, left))
+                    is_barred = owner.state is LifecycleState.SUSPENDED
+                    watch.balances.add(not is_barred and self._can_pay(account, request, left))
 
     def _limits_left(self, owner: Subscriber) -> set[int]:
         """What an owner's limits on money leave; around the end of a day, also what they leave in the next one."""
@@ -219,6 +220,9 @@ class Auditor:
         processed = self.history.processed
         for key, answer in self.acknowledged.items():
             check(processed.get(key) == encode_value(answer), "acknowledged and lost:", key)
+        lost = self.evidence.told_events - self.history.event_ids
+        check(not lost, "told and lost:", lost)
+        self.history.dealings.check_told(self.evidence.told_redeemed)
 
     def close_the_books(self) -> None:
         """Everything has ended: nothing is reserved, and use explains every micro-unit."""

@@ -40,6 +40,7 @@ class Book:
     sequence: int = 0
     credited: int = 0  # money: opening, top-ups, refunds
     debited: int = 0
+    dealt: int = 0  # part of it: not used, but fees, corrections, and money sent to others
 
 
 Place = tuple[str, int, int | None]  # session, request number, rating group

@@ -107,6 +107,7 @@ class ChargedStore:
         partition = keys.partition_of(account_id, PARTITIONS)
         self.admin.set(keys.identity_key(identity), keys.encode_location(account_id, account_id))
         values = (encode_value(opened.account), encode_value(opened.subscriber))
+        agenda = self.service.office.agenda_of(opened.account, opened.subscriber)
         self.apply(
             Commit(
                 partition,
@@ -115,6 +116,7 @@ class ChargedStore:
                 self.tokens.next(),
                 tuple(Write(index, value) for index, value in enumerate(values)),
                 tuple(encode_event(event) for event in opened.events),
+                agenda=tuple(DeadlineChange(member, due_ms) for member, due_ms in agenda.items()),
             )
         )
 

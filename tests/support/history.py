@@ -33,11 +33,13 @@ from ocs.messages import (
 )
 from ocs.units import UnitType
 from tests.support.books import AuditError, Book, Key, Meter, Place, check, key_of, reported, sides
+from tests.support.dealings import Dealings
 from tests.support.prices import PRICES, Price, price_at
 from tests.support.tallies import Counts, Pool
 
 # How far clocks of stores, and a worker's idea of them, may be off before it counts as an error.
 CLOCK_SLACK_MS = 15_000
+DEALINGS = {EventKind.FEE, EventKind.ADJUSTMENT, EventKind.TRANSFER}
 POOLED: dict[int | None, Price] = {94: PRICES["stories/pool-a"], 95: PRICES["stories/pool-b"]}
 _decode_answer = msgpack.Decoder(ChargingAnswer).decode
 
@@ -49,6 +51,7 @@ class Evidence:
         sent: every request, as the gateway meant it.
         event_ids: what an event is about -> its id: decided again elsewhere, it must be called the same.
         commits: token -> content; a token stands for one content only.
+        told_events: of operations that somebody was told are done. told_redeemed: vouchers, with whose they are.
         gone: sessions of which their gateways have said that they have none: closed before their time.
     """
 
@@ -58,6 +61,13 @@ class Evidence:
         self.commits: dict[bytes, Commit] = {}
         self.counts: Counter[str] = Counter()
         self.gone: set[str] = set()
+        self.told_events: set[str] = set()
+        self.told_redeemed: dict[str, str] = {}
+
+    def redeemed(self, serial: str, account_id: str) -> None:
+        """Somebody was told that a voucher is on his account."""
+        known = self.told_redeemed.setdefault(serial, account_id)
+        check(known == account_id, "a voucher was given to two:", serial, known, account_id)
 
 
 class History:
@@ -84,6 +94,7 @@ class History:
         self.deadlines: set[str] = set()
         self.due_ms: dict[str, int] = {}
         self.counted = Counts()
+        self.dealings = Dealings()
         # What grants held in counters before the commit that is looked at, by session and rating group.
         self._held: dict[tuple[str, int | None], tuple[CounterHold, ...]] = {}
         self.pools: dict[tuple[str, bytes], Pool] = defaultdict(Pool)
@@ -109,6 +120,7 @@ class History:
         self.counts["commits"] += 1
         self._check_tokens(commit, at_ms)
         accounts: list[Account] = []
+        subscribers: list[tuple[Subscriber | None, Subscriber]] = []
         changed: list[tuple[Session | None, Session]] = []
         for write in commit.writes:
             key = commit.keys[write.index]
@@ -120,7 +132,11 @@ class History:
                     account = self.accounts[key] = decode_account(write.content)
                     accounts.append(account)
                 case "u":
-                    self.subscribers[key] = decode_subscriber(write.content)
+                    before_it, self.subscribers[key] = (
+                        self.subscribers.get(key),
+                        decode_subscriber(write.content),
+                    )
+                    subscribers.append((before_it, self.subscribers[key]))
                 case "s":
                     session = decode_session(write.content)
                     check(
@@ -136,6 +152,7 @@ class History:
             (self.deadlines.discard if change.score_ms is None else self.deadlines.add)(change.member)
         events = [decode_event(event) for event in commit.events]
         self._apply(events)
+        self.dealings.committed(commit, events, accounts, subscribers, at_ms)
         self._check_processed(commit, changed, events, at_ms - excused_ms)
         for account in accounts:
             self._check_account(account)
@@ -187,6 +204,7 @@ class History:
                 book.credited += money
             else:
                 book.debited -= money
+                book.dealt -= money if event.kind in DEALINGS else 0
             self.counts[event.kind.name] += 1
 
     def _check_name(
@@ -242,7 +260,8 @@ class History:
                 self.due_ms[session.session_id] = (
                     at_ms - self._outage_ms + validity_s * 1000 + self._supervision_ms
                 )
-        if len(requests) == 1 and len(changed) == 1:
+        # A session that was denied may have been closed between its commit's request and the one before.
+        if len(requests) == len(changed) == 1 and changed[0][1].session_id not in self._evidence.gone:
             self._check_alone(*requests[0], changed[0][0])
             self._check_sides(requests[0][0], changed[0][0], found)
         told = Counter(
@@ -552,6 +571,7 @@ class History:
 
     def close_the_books(self) -> None:
         """Everything has ended: nothing is reserved, and use explains every micro-unit."""
+        self.dealings.close()
         charged: Counter[str] = Counter()
         for meter in filter(lambda meter: meter.counted, self.meters.values()):
             price = price_at(meter.path)
@@ -565,7 +585,7 @@ class History:
             book = self.books[account.account_id]
             money = sum(b.value for b in account.buckets if b.unit_type == UnitType.MONEY)
             check(book.credited - book.debited == money, "books and balance differ", account, book)
-            one_time = book.debited - charged[account.account_id]
+            one_time = book.debited - book.dealt - charged[account.account_id]
             check(
                 one_time >= 0 and one_time % PRICES["basic/sms"].micro == 0,
                 "unexplained debit",

@@ -140,9 +140,14 @@ class Ledger:
 
     def counter(self, counter_id: str) -> Counter:
         """A counter of the subscriber in its latest period; one that never counted stands at nothing."""
-        assert self.subscriber is not None
-        known = (counter for counter in self.subscriber.counters if counter.counter_id == counter_id)
+        known = (counter for counter in self.counters if counter.counter_id == counter_id)
         return next(known, Counter(counter_id, 0))
+
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        """All counters of the subscriber, those of earlier periods last."""
+        assert self.subscriber is not None
+        return self.subscriber.counters
 
     def held(self) -> dict[str, int]:
         """What open sessions hold, by bucket."""

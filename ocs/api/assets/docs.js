@@ -12,6 +12,13 @@ function made(name, text, kind) {
   return part;
 }
 
+// The same for prose, in which code stands between backticks.
+function told(name, text, kind) {
+  const part = made(name, undefined, kind);
+  text.split("`").forEach((piece, place) => part.append(place % 2 ? made("code", piece) : piece));
+  return part;
+}
+
 function resolved(description, schema) {
   if (!schema || !schema.$ref) return schema || {};
   const name = schema.$ref.split("/").pop();
@@ -59,10 +66,10 @@ function operationPart(description, path, method, operation) {
   summary.append(
     made("span", method.toUpperCase(), MANNERS[method] || "method writes"),
     made("code", path),
-    made("span", inShort(text), "quiet"),
+    told("span", inShort(text), "quiet"),
     made("span", scopesOf(operation), "quiet"),
   );
-  part.append(summary, made("p", text));
+  part.append(summary, told("p", text));
   const parameters = (operation.parameters || []).map((given) => {
     const parameter = given.$ref ? {} : given;
     return [parameter.name, parameter.in, typeOf(parameter.schema || {}), parameter.description || ""];

@@ -36,7 +36,7 @@ from ocs.api.tmf.records import ActionRecord, ActionStatus, RecordStore
 from ocs.api.tmf.resources import Quantity, Reference, encode_body
 from ocs.balance.client import StoreBusyError
 from ocs.clock import Clock
-from ocs.limits import ACTION_PENDING_S, ACTIONS_PER_SWEEP
+from ocs.limits import ACTION_OCTETS_MAX, ACTION_PENDING_S, ACTIONS_PER_SWEEP
 from ocs.log import get_logger
 from ocs.subscribers.operations import MAIN_BUCKET, OperationError
 from ocs.subscribers.service import SubscriberService
@@ -81,7 +81,8 @@ class Actions:
         """Do what is asked for, once per caller and idempotency key; every call without a key is one of its own.
 
         Raises:
-            TmfError: 400 when it cannot be meant so, 409 when the key was used for something else.
+            TmfError: 400 when it cannot be meant so, 409 when the key was used for something else, 413 when it says
+                too much.
             StoreBusyError, redis.RedisError: it is not known whether it was done; the same key may be sent again.
         """
         account_id = account_of(body)
@@ -89,6 +90,8 @@ class Actions:
         voucher = body.voucher if isinstance(body, TopupBody) else ""
         # The code itself is worth money: it is kept nowhere, so only its bearer can repeat an unclear redemption.
         octets = encode_body(msgspec.structs.replace(body, voucher=masked(voucher)) if voucher else body)
+        if len(octets) > ACTION_OCTETS_MAX:
+            raise TmfError(413, f"the body: {ACTION_OCTETS_MAX} octets at most")
         record = ActionRecord(
             self.records.new_id(kind, account_id, caller=caller, key=key),
             kind,
@@ -194,6 +197,10 @@ class Actions:
             service.give_back(record.account_id, reservation=reference_of(record), reference=reference)
         elif record.kind == TRANSFER_BALANCE.path or (isinstance(body, TopupBody) and body.voucher):
             raise TmfError(409, "a transfer and a redeemed voucher cannot be cancelled")
+        elif record.kind == TOPUP_BALANCE.path:
+            service.take_back(
+                record.account_id, money_of(body), top_up=reference_of(record), reference=reference
+            )
         else:
             amount = money_of(body)
             back = Money(-amount.micro, amount.currency)

@@ -114,6 +114,8 @@ BALANCE_ACTION_HISTORY: Final = _kind("BalanceActionHistory", *_ACTION, *_TOPUP,
 TOPUP_BALANCE: Final = _kind("TopupBalance", *_ACTION, *_TOPUP)
 ADJUST_BALANCE: Final = _kind("AdjustBalance", *_ACTION, "adjustType")
 TRANSFER_BALANCE: Final = _kind("TransferBalance", *_ACTION, *_TRANSFER)
+# Not in the standard: what listeners are told of thresholds, states and orders.
+BALANCE_NOTICE: Final = _kind("BalanceNotice")
 RESERVE_BALANCE: Final = _kind("ReserveBalance", *_ACTION)
 
 # Actions, each with what a client may write into it.

@@ -1,5 +1,6 @@
 """``/hub`` of a TM Forum API: register a listener for its events, and take it away (TMF630 part 1, notifications)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -39,12 +40,16 @@ class HubDesk:
 
     Args:
         policy: which addresses are called.
+        on_registered: called after a listener was registered, so that it misses nothing from then on; it may block.
     """
 
-    def __init__(self, hubs: HubStore, policy: CallbackPolicy, clock: Clock) -> None:
+    def __init__(
+        self, hubs: HubStore, policy: CallbackPolicy, clock: Clock, on_registered: Callable[[], None]
+    ) -> None:
         self.hubs = hubs
         self._policy = policy
         self._clock = clock
+        self._on_registered = on_registered
 
     def register(self, base: str, body: HubBody) -> Hub:
         """Register a listener; blocks.
@@ -62,6 +67,7 @@ class HubDesk:
             self.hubs.add(hub)
         except HubsTooManyError:
             raise TmfError(409, "there are as many listeners as there may be: take one away first") from None
+        self._on_registered()
         return hub
 
 

@@ -108,14 +108,18 @@ class HubStore:
         """All registrations."""
         return [msgspec.msgpack.decode(stored, type=Hub) for stored in self._redis.hvals(keys.HUBS)]
 
-    def enqueue(self, hub_ids: list[str], event: bytes) -> None:
-        """Put an event behind what waits; a full queue loses its oldest."""
-        commands: list[Command] = [("RPUSH", keys.hub_queue_key(hub_id), event) for hub_id in hub_ids]
+    def enqueue(self, hub_ids: list[str], *events: bytes) -> None:
+        """Put events behind what waits; a full queue loses its oldest."""
+        commands: list[Command] = [("RPUSH", keys.hub_queue_key(hub_id), *events) for hub_id in hub_ids]
         lengths = self._store.ask(commands) if commands else []
         for hub_id, length in zip(hub_ids, lengths, strict=True):
             if length > HUB_EVENTS_WAITING_MAX:
                 self._redis.ltrim(keys.hub_queue_key(hub_id), -HUB_EVENTS_WAITING_MAX, -1)
                 DROPPED.inc(by=length - HUB_EVENTS_WAITING_MAX)
+
+    def waiting(self, hub_ids: list[str]) -> list[int]:
+        """How many events wait for each of these listeners."""
+        return self._store.ask([("LLEN", keys.hub_queue_key(hub_id)) for hub_id in hub_ids])
 
     def first(self, hub_id: str) -> bytes | None:
         """The event that waits longest; None when none does."""

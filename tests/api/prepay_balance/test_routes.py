@@ -321,6 +321,13 @@ async def test_cancelled_action_is_undone_once(client, kind: str):
     assert (bucket["remainingValue"]["amount"], bucket["reservedValue"]["amount"]) == (10, 0)
 
 
+@pytest.mark.parametrize("kind", BODIES)
+async def test_action_that_says_too_much_is_neither_done_nor_kept(client, kind: str):
+    body = BODIES[kind]() | {"description": "x" * 5_000}
+    assert "octets" in error(await client.post(f"{BASE}/{kind}", json=body), 413)
+    assert (await client.get(f"{BASE}/{kind}")).json() == []
+
+
 async def test_what_cannot_be_undone_is_a_409(client):
     made = (await client.post(f"{BASE}/transferBalance", json=transfer())).json()
     error(await client.patch(made["href"], json={"status": "cancelled"}), 409)

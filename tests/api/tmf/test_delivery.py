@@ -46,8 +46,8 @@ class FakeHubs:
     def taken(self, hub_id: str, event: bytes) -> None:
         self.queue.remove(event)
 
-    def enqueue(self, hub_ids: list[str], event: bytes) -> None:
-        self.queue += [event] * len(hub_ids)
+    def enqueue(self, hub_ids: list[str], *events: bytes) -> None:
+        self.queue += [*events] * len(hub_ids)
 
     def remove(self, hub_id: str) -> bool:
         self.hub = None

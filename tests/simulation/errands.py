@@ -1,0 +1,140 @@
+"""What people want of an operator's clerks: top-ups, corrections, transfers, vouchers, offers, bars."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from random import Random
+
+from ocs.balance import keys
+from ocs.balance.model import LifecycleState, encode_value
+from ocs.balance.store import ABSENT, Commit, Write
+from ocs.subscribers.administration import Administration
+from ocs.subscribers.plans import Plans
+from ocs.subscribers.redemptions import Redemptions
+from ocs.subscribers.service import SubscriberService
+from ocs.subscribers.sweep import Sweeper
+from ocs.subscribers.vouchers import Voucher, VoucherState
+from ocs.units import Money
+from tests.simulation.clerks import Errand
+from tests.simulation.operators import PARTITIONS
+from tests.support.history import Evidence
+
+VOUCHERS = tuple(f"story-{number}" for number in range(4))
+VOUCHER_MICRO = 300_000
+OFFER = "daily"
+
+
+def voucher_commits() -> Iterator[Commit]:
+    """The vouchers that there are at the beginning."""
+    for serial in VOUCHERS:
+        partition = keys.partition_of(serial, PARTITIONS)
+        voucher = Voucher(serial, "", _eur(VOUCHER_MICRO), VoucherState.ACTIVE)
+        yield Commit(
+            partition, (keys.voucher_key(partition, serial),), (ABSENT,), b"vouch" + serial.encode(),
+            (Write(0, encode_value(voucher)),),
+        )  # fmt: skip
+
+
+def _eur(micro: int) -> Money:
+    return Money(micro, "EUR")
+
+
+def sweep(partition: int) -> Errand:
+    """A look at what is due in a partition."""
+    return Errand(f"sweep of {partition}", lambda s: Sweeper(s.office).sweep_partition(partition))
+
+
+class Wishes:
+    """Invents errands; what people are told goes into the evidence."""
+
+    def __init__(self, random: Random, members: Sequence[tuple[str, str]], evidence: Evidence) -> None:
+        self._random = random
+        self._members = members
+        self._accounts = sorted({account_id for account_id, _ in members})
+        self._evidence = evidence
+        self._numbers = count(1)
+
+    def invent(self) -> Iterator[Errand]:
+        """One errand, or two of the same voucher."""
+        kinds = (
+            self._top_up,
+            self._adjust,
+            self._send,
+            self._send,
+            self._redeem,
+            self._plan,
+            self._plan,
+            self._bar,
+            self._bar,
+        )
+        yield from self._random.choice(kinds)(f"w{next(self._numbers)}")
+
+    def _told(self, event_id: str) -> Callable[[bool], None]:
+        def told(is_done: bool) -> None:
+            if is_done:
+                self._evidence.told_events.add(event_id)
+
+        return told
+
+    def _top_up(self, reference: str) -> Iterator[Errand]:
+        name, micro = self._random.choice(self._accounts), self._random.randint(1, 400_000)
+        yield Errand(
+            f"top-up of {name} by {micro}, {reference}",
+            lambda s: s.top_up(name, _eur(micro), reference=reference),
+            self._told(f"topup:{name}:{reference}"),
+        )
+
+    def _adjust(self, reference: str) -> Iterator[Errand]:
+        name, micro = (
+            self._random.choice(self._accounts),
+            self._random.choice((-1, 1)) * self._random.randint(1, 90_000),
+        )
+        yield Errand(
+            f"adjustment of {name} by {micro}, {reference}",
+            lambda s: s.adjust(name, _eur(micro), reason="story", reference=reference),
+            self._told(f"adjustment:{name}:{reference}"),
+        )
+
+    def _send(self, reference: str) -> Iterator[Errand]:
+        sender, receiver = self._random.sample(self._accounts, 2)
+        micro = self._random.randint(1, 200_000)
+        yield Errand(
+            f"transfer of {micro} from {sender} to {receiver}, {reference}",
+            lambda s: s.transfer(sender, receiver, _eur(micro), reference=reference),
+            self._told(f"transfer-in:{receiver}:{sender}:{reference}"),
+        )
+
+    def _redeem(self, reference: str) -> Iterator[Errand]:
+        serial = self._random.choice(VOUCHERS)
+        for name in self._random.sample(self._accounts, self._random.choice((1, 2, 2))):
+
+            def redeem(service: SubscriberService, name: str = name) -> None:
+                Redemptions(service.office).redeem(serial, name)
+                Plans(service.office).money_came(name)
+
+            def told(is_done: bool, name: str = name) -> None:
+                if is_done:
+                    self._evidence.redeemed(serial, name)
+
+            yield Errand(f"{serial} for {name}, {reference}", redeem, told)
+
+    def _plan(self, reference: str) -> Iterator[Errand]:
+        owner = self._random.choice(self._members)
+        if self._random.random() < 0.7:
+            yield Errand(
+                f"{OFFER} for {owner}, {reference}",
+                lambda s: Plans(s.office).buy(*owner, OFFER, reference=reference),
+            )
+        else:
+            at_end = self._random.random() < 0.5
+            yield Errand(
+                f"no {OFFER} for {owner}, {reference}",
+                lambda s: Plans(s.office).cancel(*owner, OFFER, reference=reference, at_period_end=at_end),
+            )
+
+    def _bar(self, reference: str) -> Iterator[Errand]:
+        owner = self._random.choice(self._members)
+        state = self._random.choice((LifecycleState.SUSPENDED, LifecycleState.ACTIVE))
+        yield Errand(
+            f"{owner} {state.name}, {reference}",
+            lambda s: Administration(s.office).set_subscriber_state(*owner, state, reference=reference),
+        )
