@@ -100,6 +100,8 @@ class ChargingSettings(_Section, frozen=True, kw_only=True):
         show_remaining_balance: put 3GPP Remaining-Balance into answers.
         grant_share_percent: the part of what an account can pay that one grant may take, so that its other sessions
             find something; 100 lets one take all.
+        refund_max: money, as text, that one refund of a gateway may be worth: the standard wants no debit before it, so
+            this is what a gateway that errs, or is in wrong hands, can give away at once.
     """
 
     workers: int = 1
@@ -109,6 +111,7 @@ class ChargingSettings(_Section, frozen=True, kw_only=True):
     queue_requests: int = 4096
     show_remaining_balance: bool = False
     grant_share_percent: int = 50
+    refund_max: str = "50.00"
     session_failover: bool = True
     credit_control_failure_handling: Literal["terminate", "continue", "retry_and_terminate"] = "terminate"
 

@@ -353,6 +353,7 @@ def _check(settings: Settings) -> None:
     if not settings.catalogue.path:
         raise _KeyError("catalogue.path", "expected the folder with the offers")
     _check_accounts(settings.accounts)
+    _check_amount("charging.refund_max", settings.charging.refund_max)
 
 
 def _check_accounts(accounts: AccountsSettings) -> None:
@@ -362,12 +363,16 @@ def _check_accounts(accounts: AccountsSettings) -> None:
             raise _KeyError(
                 f"accounts.{name}", "expected percentages from 1 to 100, each greater than the one before"
             )
+    _check_amount("accounts.low_balance", accounts.low_balance)
+
+
+def _check_amount(key: str, written: str) -> None:
     try:
-        low_micro = parse_micro(accounts.low_balance)
+        micro = parse_micro(written)
     except AmountError as error:
-        raise _KeyError("accounts.low_balance", str(error)) from None
-    if low_micro < 0:
-        raise _KeyError("accounts.low_balance", 'expected an amount such as "2.00", or "0"')
+        raise _KeyError(key, str(error)) from None
+    if micro < 0:
+        raise _KeyError(key, 'expected an amount such as "2.00", or "0"')
 
 
 def _check_diameter(settings: Settings) -> None:

@@ -63,7 +63,7 @@ async def test_file_of_tls_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     named = Settings(
         store=StoreSettings(url="rediss://127.0.0.1:1", tls_ca_file="nonsense.pem"), directory=tmp_path
     )
-    with pytest.raises(StoreRefusedError, match=r"nonsense\.pem: cannot be used as \[store\] tls_ca_file"):
+    with pytest.raises(StoreRefusedError, match=r"nonsense\.pem: .* as \[store\] tls_ca_file"):
         await in_thread(prepare_store, named, named.store.url, CLOCK)
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ocs import limits
 from ocs.balance.lifecycle import FOR_EVER, LifecycleRules
 from ocs.balance.model import Account, Session, Subscriber
 from ocs.balance.notices import NO_NOTICES, NoticeRules
@@ -27,6 +28,7 @@ class Policy(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         grant_share_percent: the part of what can be paid that one grant may take, so that there is something left for
             the account's other sessions; 100 lets one take all.
+        refund_max_micro: what one refund may be worth, whether it goes to money or to an allowance.
     """
 
     supervision_time_s: int = 3600
@@ -34,6 +36,7 @@ class Policy(msgspec.Struct, frozen=True, gc=False):
     grant_share_percent: int = 100
     notices: NoticeRules = NO_NOTICES
     lifecycle: LifecycleRules = FOR_EVER
+    refund_max_micro: int = limits.BALANCE_MICRO_MAX
 
 
 class State(msgspec.Struct, frozen=True, gc=False):

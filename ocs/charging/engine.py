@@ -29,6 +29,7 @@ from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
 from ocs.metrics import Counter, Gauge, Histogram
 from ocs.rating import Catalogue, CatalogueError
 from ocs.settings import AccountsSettings, ChargingSettings
+from ocs.units import parse_micro
 
 log = structlog.get_logger()
 
@@ -83,6 +84,7 @@ class Engine:
             settings.grant_share_percent,
             notice_rules(accounts),
             lifecycle_rules(accounts),
+            parse_micro(settings.refund_max),
         )
         self._clock = clock
         self.supervision = SupervisionClock(clock.now_ms() - clock.steady_ms())

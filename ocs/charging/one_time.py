@@ -163,6 +163,7 @@ class _Event:
         bucket_id = _allowance_for(self._draft, rate)
         fee = 0
         counters: tuple[CounterMovement, ...] = ()
+        worth = price_micro(rate, 0, billed) + rate.connection_fee_micro
         if bucket_id:
             amount = 0
             parts = (Hold(bucket_id, billed),)
@@ -177,6 +178,8 @@ class _Event:
             parts = (Hold(_money_bucket(self._draft), amount),)
         if (
             not parts[0].bucket_id
+            or max(worth, amount) > self._policy.refund_max_micro
+            or (rate.allowance_only and billed > rate.quota.maximum_units)
             or billed > limits.REPORTED_UNITS_MAX
             or self._draft.money_balance + amount > limits.BALANCE_MICRO_MAX
         ):

@@ -123,6 +123,16 @@ def test_repeated_refund_is_given_once():
     assert ledger.balance == SMS
 
 
+def test_refund_is_worth_no_more_than_the_operator_allows_wherever_it_goes():
+    for bucket in (money(0), texts(0)):
+        ledger = Ledger(money(0), bucket) if bucket.allowance else Ledger(bucket)
+        ledger.policy = Policy(refund_max_micro=3 * SMS)
+        refused = ledger.ask(event(mscc(None, requested=events(4)), action=REFUND))
+        assert refused.answer.outcome == Outcome.END_USER_SERVICE_DENIED and not refused.events
+        given = ledger.ask(event(mscc(None, requested=events(3)), action=REFUND, number=1))
+        assert given.answer.outcome == Outcome.SUCCESS and len(given.events) == 1
+
+
 def test_refund_that_no_bucket_can_take_is_denied_and_its_repeat_hears_the_same():
     expired = msgspec.structs.replace(money(0), valid_until_ms=MORNING_S * 1000)
     for ledger in (Ledger(), Ledger(expired)):

@@ -268,12 +268,21 @@ class Operators:
         return False
 
     def is_lost_by_a_move(self, request: ChargingRequest) -> bool:
-        """Whether a session was refused at its beginning, so that only the number, which has moved, led to it."""
+        """Whether nothing leads to a session whose number has moved.
+
+        It was refused at its beginning, so that only the number led to it; or the request names no number, and a late
+        copy of what a worker wrote for the former account leads there (docs/failure-model.md).
+        """
         session = self.auditor.history.session(request.session_id)
-        return (
-            session is not None
-            and not session.located_until_ms
-            and any(identity in self._moves for identity in request.subscription_ids)
+        if session is None:
+            return False
+        if not session.located_until_ms:
+            return any(identity in self._moves for identity in request.subscription_ids)
+        return not request.subscription_ids and any(
+            identity in self._moves
+            for sent in self.auditor.sent.values()
+            if sent.session_id == request.session_id
+            for identity in sent.subscription_ids
         )
 
     def try_again(self) -> None:
