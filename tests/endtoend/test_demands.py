@@ -237,26 +237,20 @@ def test_gateway_that_does_not_answer_holds_up_no_other(ocs, begin):
     good, second, session = begin()
     for number, subscriber in enumerate((first, second)):
         ocs.command("topup", subscriber.account, "1.00", "--reference", f"deaf{number}")
-    deaf.hear_demand(RE_AUTH)
+    unanswered = deaf.hear_demand(RE_AUTH)
     demand = good.hear_demand(RE_AUTH)
     assert demand.one(263) == session
     good.answer_demand(demand, 2001)
-    assert deaf.ask(deaf.watchdog()).command in {280, RE_AUTH}  # asked again, maybe, and served as before
+    assert deaf.ask(deaf.watchdog()).command == 280  # served as before
+    deaf.answer_demand(
+        unanswered, 2001
+    )  # or other tests would hear of it, when its session is asked about by a relay
 
 
 def test_what_nobody_has_open_is_said(ocs, subscribe):
     subscriber = subscribe()
     assert "no open session 'nothing'" in refused(ocs, "session", "abort", "nothing")
     assert "has no open session" in refused(ocs, "session", "abort", "--account", subscriber.account)
-
-
-def hear_demand_on(gateway, command, session):
-    """Gateways of other tests have left; what they were asked is tried by the relay too, and unknown behind it."""
-    demand = gateway.hear_demand(command)
-    while demand.one(263) != session:
-        gateway.answer_demand(demand, 5002)
-        demand = gateway.hear_demand(command)
-    return demand
 
 
 @pytest.mark.skipif(
@@ -274,13 +268,13 @@ def test_demand_finds_its_gateway_behind_a_relay(ocs, capture, subscribe, tmp_pa
         initial = gateway.credit(session, INITIAL, 0, service(1, requested()), subscriptions=who(subscriber))
         assert gateway.ask(initial).result == 2001
         ocs.command("topup", subscriber.account, "1.00", "--reference", "r")
-        demand = hear_demand_on(gateway, RE_AUTH, session)
-        assert (demand.one(264), demand.one(282)) == (OCS.encode(), OCS.encode())
+        demand = gateway.hear_demand(RE_AUTH)
+        assert (demand.one(263), demand.one(264), demand.one(282)) == (session, OCS.encode(), OCS.encode())
         gateway.answer_demand(demand, 2002)
         update = gateway.credit(session, UPDATE, 1, service(1, requested(), used(total=MIB)))
         assert gateway.ask(update).result == 2001
         ocs.command("session", "abort", session)
-        demand = hear_demand_on(gateway, ABORT_SESSION, session)
+        demand = gateway.hear_demand(ABORT_SESSION)
         gateway.answer_demand(demand, 2001)
         end = gateway.credit(session, TERMINATION, 2, service(1, used(total=0)))
         assert gateway.ask(end).result == 2001
