@@ -41,14 +41,17 @@ def adjust(
         reason: the operator's code for why, such as ``goodwill`` or ``billing-error``.
 
     Raises:
-        OperationError: nothing to move, no reason, more than is available, or the account is closed.
+        OperationError: nothing to move, no reason, more than is available, or more money for a closed account.
         CurrencyMismatchError: another currency than the account's.
     """
     if not amount.micro:
         raise OperationError("an adjustment of nothing changes nothing")
     if _REASON.fullmatch(reason) is None:
         raise OperationError(f"{reason!r} is no reason code: small letters, digits and . _ -")
-    check_room(account, amount)
+    if amount.micro < 0:
+        check_currency(account, amount)  # what is left on a closed account is paid out so
+    else:
+        check_room(account, amount)
     purse = Purse(account, now_ms)
     if amount.micro > 0:
         movements = purse.credit((Hold(MAIN_BUCKET, amount.micro),))

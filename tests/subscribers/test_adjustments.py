@@ -52,6 +52,12 @@ def test_adjustment_may_use_the_credit_limit(account: Account):
     assert money_balance(done.account) == -5_000_000
 
 
+def test_what_is_left_on_a_closed_account_can_be_paid_out(account: Account):
+    closed = msgspec.structs.replace(account, state=LifecycleState.CLOSED)
+    done = adjust(closed, eur(-10_000_000), reason="payout", reference="r", now_ms=NOW_MS)
+    assert money_balance(done.account) == 0
+
+
 def test_adjustment_that_makes_no_sense_is_refused(account: Account):
     closed = msgspec.structs.replace(account, state=LifecycleState.CLOSED)
     for where, micro, reason, told in (
