@@ -53,6 +53,11 @@ class Relay:
         async for data in self.stdout:
             self.log += data
 
+    async def has_open(self, *names):
+        """Wait until it takes connections as open: it answers 3002 until then, though its peer may send already."""
+        while not all(b"-> 'STATE_OPEN'\t'" + name.encode() + b"'" in self.log for name in names):
+            await trio.sleep(0.02)
+
     async def stop(self):
         self.process.terminate()
         await self.process.wait()
@@ -104,6 +109,7 @@ async def relay_between(lab, folder, listener):
                 parse_header(cer), identity, Result(), host_ip_addresses=("127.0.0.1",)
             )
         )
+        await relay.has_open("ocs.lab.example", "pgw.example")
         yield relay, gateway
         await trio.aclose_forcefully(gateway.stream)
 
