@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from ocs.balance.model import Session
+from ocs.events import ChargeEvent
 from ocs.messages import ChargingRequest, ServiceUnit, TariffChangeUsage
 from ocs.units import UnitType
 
@@ -71,3 +73,19 @@ def sides(units: tuple[ServiceUnit, ...]) -> list[tuple[ServiceUnit, ...]]:
         used.sort(key=lambda unit: unit.tariff_change_usage == TariffChangeUsage.AFTER)
         return [(unit,) for unit in used]
     return [tuple(used)] if used else []
+
+
+def as_decided(
+    requests: list[tuple[ChargingRequest, bytes, Session]], events: list[ChargeEvent]
+) -> list[tuple[ChargingRequest, bytes, Session]]:
+    """The requests of one commit as they were decided: counters of a subscriber go on from one session to another."""
+    first = dict[tuple[str, int], int]()
+    for event in events:
+        first.setdefault((event.session_id, event.request_number), event.sequence)
+    reached = dict[str, int]()
+    order: list[int] = []
+    for request, _, _ in requests:
+        name = request.session_id
+        reached[name] = max(reached.get(name, 0), first.get((name, request.request_number), 0))
+        order.append(reached[name])
+    return [requests[place] for place in sorted(range(len(requests)), key=order.__getitem__)]

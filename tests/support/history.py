@@ -32,6 +32,7 @@ from ocs.messages import (
     TariffChangeUsage,
 )
 from ocs.units import UnitType
+from tests.support import books
 from tests.support.books import AuditError, Book, Key, Meter, Place, check, key_of, reported, sides
 from tests.support.dealings import Dealings
 from tests.support.prices import PRICES, Price, price_at
@@ -252,7 +253,7 @@ class History:
             if before is not None and before.opening_fingerprint == session.opening_fingerprint
             for service in before.services
         }
-        for request, answer, session in requests:
+        for request, answer, session in books.as_decided(requests, events):
             self._count_request(request, answer, session, expected, found)
             self._check_payer(commit, request, session)
             if session.state == SessionState.OPEN:
