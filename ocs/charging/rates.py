@@ -3,6 +3,7 @@
 from ocs.balance.model import SessionService
 from ocs.charging.decision import State
 from ocs.charging.tariffs import Tariffs
+from ocs.charging.usage import counts_nothing
 from ocs.messages import NO_PROFILE, MultipleServicesCreditControl, Service, ServiceUnit, UsageContext
 from ocs.rating import Rate
 
@@ -41,7 +42,7 @@ class RateFinder:
             converted on the way.
         """
         money = unit.money
-        if money is not None and names_only_money(unit):
+        if money is not None and counts_nothing(unit):
             return self._tariffs.money(money.currency) if money.currency == self._currency else None
         rate = self._tariffs.rate(
             self._offers,
@@ -63,14 +64,3 @@ class RateFinder:
         """The rate of what is used of the open grant after its Tariff-Time-Change."""
         path = service.after_path
         return self._tariffs.held_rate(service.catalogue_version, path) if path else None
-
-
-def names_only_money(unit: ServiceUnit) -> bool:
-    """Whether a unit says money and nothing that could be counted."""
-    return not (
-        unit.total_octets
-        or unit.input_octets
-        or unit.output_octets
-        or unit.time_s
-        or unit.service_specific_units
-    )

@@ -70,13 +70,17 @@ def amount_of(unit_type: UnitType, unit: ServiceUnit) -> int | None:
 
 def is_zero(unit: ServiceUnit) -> bool:
     """Whether the unit reports or asks for nothing at all."""
+    return counts_nothing(unit) and not (unit.money is not None and unit.money.micro)
+
+
+def counts_nothing(unit: ServiceUnit) -> bool:
+    """Whether the unit names no octets, time or service-specific units; it may name money."""
     return not (
         unit.total_octets
         or unit.input_octets
         or unit.output_octets
         or unit.time_s
         or unit.service_specific_units
-        or (unit.money is not None and unit.money.micro)
     )
 
 

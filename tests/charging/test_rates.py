@@ -2,8 +2,9 @@
 
 from ocs.balance.model import SessionService
 from ocs.charging.decision import State
-from ocs.charging.rates import RateFinder, names_only_money
+from ocs.charging.rates import RateFinder
 from ocs.charging.tariffs import Tariffs
+from ocs.charging.usage import counts_nothing
 from ocs.messages import NO_CONTEXT, Service, ServiceUnit
 from ocs.units import Money
 from tests.support.catalogue import dearer_catalogue, lab_catalogue
@@ -59,5 +60,5 @@ def test_whoever_has_no_offer_has_no_rate():
 
 
 def test_unit_that_counts_something_names_not_only_money():
-    assert names_only_money(EUROS)
-    assert not names_only_money(ServiceUnit(time_s=1, money=Money(5, "EUR")))
+    assert counts_nothing(EUROS)
+    assert not counts_nothing(ServiceUnit(time_s=1, money=Money(5, "EUR")))
