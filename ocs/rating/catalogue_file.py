@@ -3,14 +3,15 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 from msgspec import inspect
 
 from ocs.rating.catalogue import Catalogue
+from ocs.rating.catalogue_check import merged
 from ocs.rating.errors import CatalogueError, ExpectationError
-from ocs.rating.schema import CatalogueFile, CatalogueSource, CatalogueTable
+from ocs.rating.schema import CatalogueFile, CatalogueSource
 
 _LOCATION: Final = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
 _UNKNOWN_KEY: Final = re.compile(r"Object contains unknown field `(.*)`")
@@ -20,9 +21,6 @@ _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 class _Entry(Protocol):
     @property
     def id(self) -> str: ...
-
-
-_EntryType = TypeVar("_EntryType", bound=_Entry)
 
 
 def load_catalogue(folder: Path) -> Catalogue:
@@ -44,45 +42,34 @@ def load_catalogue(folder: Path) -> Catalogue:
 
 def _merge(folder: Path, files: dict[str, CatalogueFile]) -> Catalogue:
     origins: dict[str, str] = {}
-    lists: dict[str, Any] = {
-        field.name: _entries(
-            field.name, {name: getattr(file, field.name) for name, file in files.items()}, origins
-        )
-        for field in msgspec.structs.fields(CatalogueSource)
-        if field.name != "catalogue"
-    }
-    source = CatalogueSource(catalogue=_header(folder, files, origins), **lists)
+    for field in msgspec.structs.fields(CatalogueSource):
+        if field.name != "catalogue":
+            _note_entries(field.name, files, origins)
+    _note_header(folder, files, origins)
     try:
-        return Catalogue(source)
+        return Catalogue(merged(files))
     except ExpectationError as error:
         table, bracket, rest = error.key.partition("[")
         entry = f"{table}[{rest.partition(']')[0]}]" if bracket else table.partition(".")[0]
         raise CatalogueError(origins.get(entry, str(folder)), error.key, error.expectation) from None
 
 
-def _header(folder: Path, files: dict[str, CatalogueFile], origins: dict[str, str]) -> CatalogueTable:
-    """The one ``[catalogue]`` table of all files."""
-    header: CatalogueTable | None = None
+def _note_header(folder: Path, files: dict[str, CatalogueFile], origins: dict[str, str]) -> None:
+    """Note the file of the one ``[catalogue]`` table."""
     for name, file in files.items():
         if file.catalogue is None:
             continue
-        if header is not None:
-            raise CatalogueError(
-                name, "catalogue", f"expected in one file only, {origins['catalogue']} has it too"
-            )
-        header = file.catalogue
-        origins["catalogue"] = name
-    if header is None:
+        other = origins.setdefault("catalogue", name)
+        if other != name:
+            raise CatalogueError(name, "catalogue", f"expected in one file only, {other} has it too")
+    if "catalogue" not in origins:
         raise CatalogueError(str(folder), "catalogue", "expected a [catalogue] table in one of the files")
-    return header
 
 
-def _entries(
-    table: str, files: dict[str, tuple[_EntryType, ...]], origins: dict[str, str]
-) -> tuple[_EntryType, ...]:
-    """One table's entries of all files in the order of their ids; notes the file of each."""
-    entries: list[_EntryType] = []
-    for name, written in files.items():
+def _note_entries(table: str, files: dict[str, CatalogueFile], origins: dict[str, str]) -> None:
+    """Note the file of each entry of one table."""
+    for name, file in files.items():
+        written: tuple[_Entry, ...] = getattr(file, table)
         for entry in written:
             key = f"{table}[{entry.id}]"
             other = origins.setdefault(key, name)
@@ -90,8 +77,6 @@ def _entries(
                 raise CatalogueError(
                     name, f"{key}.id", f"expected an id that no other entry has, {other} has it too"
                 )
-            entries.append(entry)
-    return tuple(sorted(entries, key=lambda entry: entry.id))
 
 
 def _read(path: Path) -> CatalogueFile:
