@@ -174,11 +174,50 @@ class HttpSettings(_Section, frozen=True, kw_only=True):
     hub_callbacks: tuple[str, ...] = ()
 
 
+class SnmpUserSettings(_Section, frozen=True, kw_only=True):
+    """One entry of ``[[snmp.users]]``: a user of the User-based Security Model (RFC 3414, RFC 7860, RFC 3826).
+
+    Attributes:
+        authentication_file: holds the password, at least 8 characters (RFC 3414 section 11.2). privacy_file: likewise.
+    """
+
+    name: str
+    authentication: Literal["none", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"] = "none"
+    authentication_file: str = ""
+    privacy: Literal["none", "des", "aes128", "aes192", "aes256"] = "none"
+    privacy_file: str = ""
+
+
 class SnmpSettings(_Section, frozen=True, kw_only=True):
-    """``[snmp]``: where traps arrive."""
+    """``[snmp]``: where traps and informs arrive, and from whom.
+
+    Attributes:
+        port: UDP; 0 is any free port, -1 serves no SNMP.
+        communities_file: one community of v1 and v2c a line; empty accepts every community while we listen on a
+            loopback address, and none otherwise.
+        trusted_proxies: addresses or networks whose word on the agent's address is believed (RFC 3584 section 3.1).
+        engine_id: of ours, hexadecimal (RFC 3411 section 5); empty: made once and kept in the store.
+    """
 
     host: str = "127.0.0.1"
     port: int = 10162
+    communities_file: str = ""
+    users: tuple[SnmpUserSettings, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    engine_id: str = ""
+
+
+class FaultsSettings(_Section, frozen=True, kw_only=True):
+    """``[faults]``: what traps mean, and what depends on what.
+
+    Attributes:
+        rules: folder of alarm rules, by the configuration file. topology: folder of elements, links and services.
+        mibs: folder of the operator's own compiled MIBs; relative to the data folder.
+    """
+
+    rules: str = "alarms"
+    topology: str = "topology"
+    mibs: str = "mibs"
 
 
 class RadiusClientSettings(_Section, frozen=True, kw_only=True):
@@ -215,7 +254,7 @@ class RadiusSettings(_Section, frozen=True, kw_only=True):
 
 
 class SqlSettings(_Section, frozen=True, kw_only=True):
-    """``[sql]``: the business side's database; empty is SQLite in the data folder."""
+    """``[sql]``: the database of history, inventory and the business side; empty is SQLite in the data folder."""
 
     url: str = ""
 
@@ -243,6 +282,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     catalogue: CatalogueSettings = CatalogueSettings()
     http: HttpSettings = HttpSettings()
     snmp: SnmpSettings = SnmpSettings()
+    faults: FaultsSettings = FaultsSettings()
     radius: RadiusSettings = RadiusSettings()
     sql: SqlSettings = SqlSettings()
     log: LogSettings = LogSettings()
