@@ -2,9 +2,8 @@
 
 import argparse
 from typing import Any, Final
-from uuid import uuid4
 
-from ocs.admin_commands import Desk, identities_of
+from ocs.admin_commands import Desk, add_reference, identities_of
 from ocs.balance.model import AutoTopUp, LifecycleState, MemberLimit
 from ocs.event_listing import event_lines, event_record, fields, limits_in_words, print_json, shown
 from ocs.messages import Profile
@@ -42,25 +41,15 @@ def _command(actions: Any, name: str, run: Any, common: argparse.ArgumentParser,
     return parser
 
 
-def _add_reference(parser: Any, *, is_required: bool) -> None:
-    parser.add_argument(
-        "--reference",
-        required=is_required,
-        default=None if is_required else f"by-hand-{uuid4()}",
-        help="of what is asked for; a repeat changes nothing"
-        + ("" if is_required else " (default: a new one)"),
-    )
-
-
 def _add_money(account: Any, common: argparse.ArgumentParser) -> None:
     adjust = _command(account, "adjust", _adjust, common, "correct a balance, for a reason")
     adjust.add_argument("amount", help="such as 5.00, or -5.00 to take money away")
     adjust.add_argument("--reason", required=True, help="a code such as goodwill or billing-error")
-    _add_reference(adjust, is_required=True)
+    add_reference(adjust, moves_money=True)
     transfer = _command(account, "transfer", _transfer, common, "send money to another account")
     transfer.add_argument("to_account_id")
     transfer.add_argument("amount", help="such as 5.00")
-    _add_reference(transfer, is_required=True)
+    add_reference(transfer, moves_money=True)
     history = _command(account, "history", _history, common, "what moved a balance, newest first")
     history.add_argument("--limit", type=int, default=20, help="events on a page (default 20)")
     history.add_argument("--cursor", default="", help="of the page before")
@@ -80,17 +69,17 @@ def _add_terms(account: Any, common: argparse.ArgumentParser) -> None:
         )
         if name == "bar":
             state.add_argument("--one-way", action="store_true", help="it may still be reached")
-        _add_reference(state, is_required=False)
+        add_reference(state, moves_money=False)
         state.set_defaults(action=name)
     limit = _command(account, "credit-limit", _credit_limit, common, "how far money may go below zero")
     limit.add_argument("amount", help="such as 50.00")
-    _add_reference(limit, is_required=False)
+    add_reference(limit, moves_money=False)
     order = _command(account, "auto-top-up", _auto_top_up, common, "top up by itself when money runs low")
     order.add_argument("--below", default=None, help="threshold, such as 5.00")
     order.add_argument("--amount", default=None, help="what is paid then, such as 20.00")
     order.add_argument("--method", default="", help="how it is paid, in the words of the payment side")
     order.add_argument("--off", action="store_true", help="end the order")
-    _add_reference(order, is_required=False)
+    add_reference(order, moves_money=False)
     change = _command(account, "change", _change, common, "change a subscriber's names, profile or limits")
     change.add_argument("subscriber_id")
     change.add_argument(
@@ -107,7 +96,7 @@ def _add_terms(account: Any, common: argparse.ArgumentParser) -> None:
         metavar="UNIT:PERIOD:AMOUNT",
         help="what it may take, such as money:month:20.00 or octets:day:1000000; 'none' lifts all",
     )
-    _add_reference(change, is_required=False)
+    add_reference(change, moves_money=False)
 
 
 def _add_offers(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -131,7 +120,7 @@ def _add_offers(commands: Any, common: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--subscriber", dest="subscriber_id", default="", help="default: the account's own"
         )
-        _add_reference(parser, is_required=True)
+        add_reference(parser, moves_money=True)
 
 
 # --- Money ------------------------------------------------------------------------------------------------
@@ -215,6 +204,17 @@ def _set_state(options: argparse.Namespace) -> None:
         receipt = administration.set_account_state(options.account_id, state, reference=options.reference)
     whose = f"{options.subscriber_id} " if options.subscriber_id else ""
     print_receipt(desk, receipt, f"{whose}{state.name.lower().replace('_', ' ')}", as_json=options.json)
+    if options.action == "close" and not (options.subscriber_id or options.json):
+        _print_closed(desk, options.account_id, receipt)
+
+
+def _print_closed(desk: Desk, account_id: str, receipt: Receipt) -> None:
+    """Say what closing an account leaves: its numbers are free, its money is still there."""
+    desk.console.print("  for good: its numbers may be given to others, and nothing can be put on it")
+    left = format_micro(receipt.balance_micro)
+    if receipt.balance_micro > 0:
+        adjusting = f"ocs account adjust {shown(account_id)} -{left} --reason ... --reference ..."
+        desk.console.print(f"  {left} {receipt.amount.currency} is left: `{adjusting}` pays it out")
 
 
 def _credit_limit(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -27,8 +28,7 @@ from ocs.clock import SystemClock
 from ocs.event_listing import event_lines, event_record, fields, limits_in_words, print_json, shown
 from ocs.rating import Catalogue, load_catalogue
 from ocs.rating.unit_words import units_in_words
-from ocs.settings import Settings
-from ocs.settings_file import resolve_path
+from ocs.settings import Settings, resolve_path
 from ocs.store_setup import open_client
 from ocs.subscribers.operations import NewAccount, NewSubscriber, OperationError, account_rules
 from ocs.subscribers.service import SubscriberService
@@ -74,6 +74,23 @@ class Desk:
         return account
 
 
+def add_reference(parser: argparse.ArgumentParser, *, moves_money: bool) -> None:
+    """Add ``--reference``, which means the same everywhere: done once under it, and a repeat changes nothing.
+
+    Args:
+        moves_money: then it must be said, since only who asks knows whether it is the same payment again.
+    """
+    about = (
+        "what you call this request, such as a payment's number: a repeat under the same name changes nothing"
+    )
+    parser.add_argument(
+        "--reference",
+        required=moves_money,
+        default=None if moves_money else f"by-hand-{uuid4()}",
+        help=about if moves_money else f"{about} (default: a new one)",
+    )
+
+
 def add_commands(
     commands: "argparse._SubParsersAction[Any]",  # pyright: ignore[reportPrivateUsage] - argparse has no public name
     common: argparse.ArgumentParser,
@@ -116,9 +133,7 @@ def add_commands(
     topup = commands.add_parser("topup", parents=[common], help="put money on an account, once per reference")
     topup.add_argument("account_id")
     topup.add_argument("amount", help="such as 5.00")
-    topup.add_argument(
-        "--reference", required=True, help="the payment's own reference; a repeat changes nothing"
-    )
+    add_reference(topup, moves_money=True)
     topup.add_argument("--json", action="store_true")
     topup.set_defaults(run=_top_up)
     session = commands.add_parser(
@@ -331,24 +346,25 @@ def _print_account(desk: Desk, account: Account) -> None:
             desk.console.print(f"  {shown(resting)} rests until it can be paid: top up")
         for limit in limits_in_words(subscriber, account.currency):
             desk.console.print(f"  at most {limit}")
-    table = Table(
-        Column("bucket", overflow="fold"),
-        "holds",
-        "reserved",
-        "priority",
-        Column("valid until (UTC)", no_wrap=True),
-    )
+    for line in _bucket_lines(account):
+        desk.console.print(line)
+
+
+def _bucket_lines(account: Account) -> Iterator[str]:
+    """A table of buckets, their ids last, so that however long they are nothing breaks them."""
+    rows = [("holds", "reserved", "priority", "valid until (UTC)", "bucket")]
     for bucket in account.buckets:
-        amounts = (bucket.value, bucket.reserved)
-        texts = [
-            f"{format_micro(a)} {account.currency}"
+        value, reserved = (
+            f"{format_micro(amount)} {account.currency}"
             if _is_money(bucket)
-            else units_in_words(a, bucket.unit_type)
-            for a in amounts
-        ]
+            else units_in_words(amount, bucket.unit_type)
+            for amount in (bucket.value, bucket.reserved)
+        )
         until = _time(bucket.valid_until_ms) if bucket.valid_until_ms else "for ever"
-        table.add_row(shown(bucket.bucket_id), texts[0], texts[1], str(bucket.priority), until)
-    desk.console.print(table)
+        rows.append((value, reserved, str(bucket.priority), until, shown(bucket.bucket_id)))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=False)) + f"  {row[4]}"
 
 
 def _events(options: argparse.Namespace) -> None:

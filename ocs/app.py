@@ -1,7 +1,7 @@
 """Builds the processes of the system and opens their top nurseries.
 
-``ocs up`` runs the embedded store (unless one is configured), the charging workers and the HTTP process, each a
-process of its own; ``ocs charging`` runs one worker alone.
+``ocs up`` runs the embedded store (unless one is configured), the charging workers, the network process and the HTTP
+process, each a process of its own; ``ocs charging`` runs one worker alone.
 """
 
 import itertools
@@ -26,14 +26,15 @@ from ocs.children import Child, say_ready, stop_when_orphaned
 from ocs.clock import SystemClock
 from ocs.crew import Crew
 from ocs.diameter_gy.server import Listener, bind_listeners
-from ocs.limits import DISCONNECT_TIMEOUT_S, DRAIN_TIMEOUT_S, LINGER_TIMEOUT_S
+from ocs.faults.receiver.udp import address_text, bind_snmp
+from ocs.limits import DISCONNECT_TIMEOUT_S, DRAIN_TIMEOUT_S, LINGER_TIMEOUT_S, STORE_PATIENCE_S
 from ocs.log import mask_url
 from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.radius.server import RadiusSockets, bind_radius
 from ocs.rating import CatalogueError, load_catalogue
 from ocs.reload import Reloader, reload_on_signal
-from ocs.settings import Settings
-from ocs.settings_file import SettingsError, load_settings, resolve_path, snapshot_settings
+from ocs.settings import Settings, resolve_path
+from ocs.settings_file import SettingsError, load_settings, snapshot_settings
 from ocs.store_setup import (
     PreparedStore,
     prepare_store,
@@ -46,7 +47,6 @@ from ocs.worker_channel import WorkerChannel, WorkerSilentError, serve_worker_ch
 
 log = structlog.get_logger()
 
-_STORE_WAIT_S: Final = 10.0
 # Orphans drain at most so long, and a little for noticing that they are.
 _ORPHANS_WAIT_S: Final = DISCONNECT_TIMEOUT_S + DRAIN_TIMEOUT_S + LINGER_TIMEOUT_S + 1.0
 
@@ -70,10 +70,20 @@ class Launch(msgspec.Struct, frozen=True):
 
 
 class Doors(NamedTuple):
-    """Everything bound that gateways and access servers come to; RADIUS's is None when it is not served."""
+    """Everything bound that others come to; what is not served is None."""
 
     listeners: list[Listener]
     radius: RadiusSockets | None
+    snmp: socket.socket | None = None
+
+    def close(self) -> None:
+        """Close everything."""
+        for listener in self.listeners:
+            listener.socket.close()
+        if self.radius is not None:
+            self.radius.close()
+        if self.snmp is not None:
+            self.snmp.close()
 
 
 async def run_up(settings: Settings, launch: Launch) -> None:
@@ -83,7 +93,7 @@ async def run_up(settings: Settings, launch: Launch) -> None:
     """
     (launch.data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
     await _outlive_orphans(launch.data_dir)
-    listeners, radius = doors = _bind(settings)
+    doors = _bind(settings)._replace(snmp=bind_snmp(settings.snmp))
     store = (
         None if settings.store.url else EmbeddedStore(launch.data_dir, durability=settings.store.durability)
     )
@@ -104,10 +114,7 @@ async def run_up(settings: Settings, launch: Launch) -> None:
             watching.cancel()
             if store is not None:
                 await store.stop()
-            for listener in listeners:
-                listener.socket.close()
-            if radius is not None:
-                radius.close()
+            doors.close()
         nursery.cancel_scope.cancel()
 
 
@@ -165,9 +172,9 @@ async def _care_for_streams(settings: Settings, prepared: PreparedStore) -> None
 
 
 async def _run_children(settings: Settings, launch: Launch, doors: Doors, url: str) -> None:
-    """Start the workers and the HTTP process and say that all is ready; cancelled, end them in order."""
+    """Start workers, network and HTTP process and say that all is ready; cancelled, end them in order."""
     family = _Family(launch, doors, url)
-    http, crew = family.http(settings), Crew()
+    http, network, crew = family.http(settings), family.network(settings), Crew()
     reloader = Reloader(
         settings,
         crew,
@@ -185,9 +192,13 @@ async def _run_children(settings: Settings, launch: Launch, doors: Doors, url: s
                 for worker in family.workers(settings):
                     starting.start_soon(crew.enlist, worker)
                 starting.start_soon(http.start)
+                if network is not None:
+                    starting.start_soon(network.start)
             # Started again, it is to be found where it was.
             http.environment["OCS_HTTP__PORT"] = http.ready_text.rpartition(":")[2]
             nursery.start_soon(http.keep_running)
+            if network is not None:
+                nursery.start_soon(network.keep_running)
             nursery.start_soon(reloader.run)
             print(_ready_line(doors, http.ready_text), flush=True)  # noqa: T201 - the contract with tools
             log.info("ready", workers=len(crew.names), store=mask_url(url))
@@ -195,6 +206,8 @@ async def _run_children(settings: Settings, launch: Launch, doors: Doors, url: s
         # All tasks above have ended: nobody starts again what is stopped here.
         with trio.CancelScope(shield=True):
             await crew.stop()
+            if network is not None:
+                await network.stop()
             await http.stop()
 
 
@@ -248,6 +261,7 @@ class _Family:
         descriptors = [(one.socket.fileno(), "t" if one.is_tls else "") for one in doors.listeners]
         if doors.radius is not None:
             descriptors += [(bound.fileno(), "r") for bound in doors.radius]
+        self._snmp = doors.snmp
         self._inherited = [descriptor for descriptor, _ in descriptors]
         self._handed = ",".join(f"{descriptor}{mark}" for descriptor, mark in descriptors)
 
@@ -269,13 +283,21 @@ class _Family:
             snapshot_settings(settings),
         )
 
+    def network(self, settings: Settings) -> Child | None:
+        """The network process, on our SNMP socket; None when no traps are taken."""
+        if self._snmp is None:
+            return None
+        descriptor = self._snmp.fileno()
+        arguments = ["network", *self._common, "--listen-fd", str(descriptor)]
+        return Child("network", arguments, self._environment, [descriptor], snapshot_settings(settings))
+
     def http(self, settings: Settings) -> Child:
         """The HTTP process."""
         return Child("http", ["http", *self._common], self._environment, given=snapshot_settings(settings))
 
 
 def _ready_line(doors: Doors, http: str = "") -> str:
-    """``ready diameter=HOST:PORT diameter_tls=HOST:PORT http=HOST:PORT radius_auth=HOST:PORT radius_acct=HOST:PORT``.
+    """``ready diameter=HOST:PORT diameter_tls=HOST:PORT http=HOST:PORT snmp=HOST:PORT``, RADIUS's two after them.
 
     As far as they exist.
     """
@@ -283,6 +305,7 @@ def _ready_line(doors: Doors, http: str = "") -> str:
     for name, is_tls in (("diameter", False), ("diameter_tls", True)):
         words += [f"{name}={one.address}" for one in doors.listeners if one.is_tls == is_tls][:1]
     words += [http] if http else []
+    words += [] if doors.snmp is None else [f"snmp={address_text(doors.snmp)}"]
     if doors.radius is not None:
         auth, acct = doors.radius.addresses
         words += [f"radius_auth={auth}", f"radius_acct={acct}"]
@@ -348,7 +371,7 @@ async def _prepare_patiently(
     settings: Settings, url: str, *, is_first: bool
 ) -> tuple[PreparedStore, Tariffs]:
     """Prepare the store; a worker that starts again while the store does too waits for it a little."""
-    give_up_at = trio.current_time() + _STORE_WAIT_S
+    give_up_at = trio.current_time() + STORE_PATIENCE_S
     while True:
         try:
             return await trio.to_thread.run_sync(partial(_prepare, settings, url, is_first=is_first))

@@ -3,7 +3,9 @@
 import argparse
 import json
 import sys
-from datetime import datetime, time
+import time
+from datetime import datetime
+from datetime import time as time_of_day
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +31,7 @@ from ocs.catalogue_schedule import (
 from ocs.clock import SystemClock
 from ocs.described_use import DescribedUse, describe, quote
 from ocs.events import ChargeEvent
+from ocs.limits import CATALOGUE_LOOK_INTERVAL_S
 from ocs.peer_notices import (
     CATALOGUE_PUBLISHED,
     Acknowledgement,
@@ -37,20 +40,24 @@ from ocs.peer_notices import (
     PeerNotices,
     notice_opener,
 )
+from ocs.price_change import PriceChange
 from ocs.rating import Catalogue, CatalogueError, Rate, load_catalogue
 from ocs.rating.catalogue_check import Check, check_catalogue
 from ocs.rating.catalogue_diff import difference
 from ocs.rating.catalogue_warnings import foreign_network, warnings_of
 from ocs.rating.places import Finding
 from ocs.rating.schema import CatalogueSource
+from ocs.reauthoriser import Told
 from ocs.rerating import record_line, record_of, rerate, summary_of
-from ocs.settings import Settings
-from ocs.settings_file import resolve_path
+from ocs.session_commands import PER_SECOND, demand_open_sessions, rate_a_second
+from ocs.settings import Settings, resolve_path
 from ocs.store_setup import open_client, open_store, store_address, store_url
 from ocs.subscribers.operations import OperationError
 
 EXIT_FINDINGS: Final = 1
 _PUBLISHED: Final = "published"
+# Workers that were told of a catalogue have read it by then: it takes milliseconds.
+_READ_S: Final = 1.0
 
 
 def add_commands(
@@ -101,6 +108,17 @@ def _add_publishing(actions: _Actions, common: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="such as 2027-01-01 or 2027-01-01T06:00, on the operator's clock, or now (default: the date `effective` in"
         " the catalogue)",
+    )
+    publishing.add_argument(
+        "--reauthorise",
+        action="store_true",
+        help="have the gateways of open sessions whose price changed report and ask again (RAR), a few at a time",
+    )
+    publishing.add_argument(
+        "--per-second",
+        type=rate_a_second,
+        default=PER_SECOND,
+        help=f"with --reauthorise: no faster (default {PER_SECOND})",
     )
     publishing.add_argument("--json", action="store_true")
     publishing.set_defaults(run=_publish)
@@ -305,6 +323,10 @@ def _publish(options: argparse.Namespace) -> None:
     settings, launch = _open(options)
     now_s = SystemClock().now_ms() // 1000
     effective_s = _effective_s(options.effective, catalogue, now_s)
+    if options.reauthorise and effective_s > now_s:
+        raise OperationError(
+            "--reauthorise goes with a catalogue that is in force at once: say --effective now"
+        )
     client, _ = open_store(settings, launch.data_dir)
     try:
         publication = publish(
@@ -317,8 +339,14 @@ def _publish(options: argparse.Namespace) -> None:
     finally:
         client.close()
     told = _tell_workers(settings, launch)
+    asked = Told(0, ())
+    if options.reauthorise:
+        # Who comes back finds the new prices: workers that were told read them now, the others by themselves.
+        time.sleep(_READ_S if told else CATALOGUE_LOOK_INTERVAL_S)
+        asked = _reauthorise(settings, launch, catalogue, options.per_second)
     if options.json:
-        _print_json({**_publication_record(publication, None), "told": [one.member for one in told]})
+        record = {**_publication_record(publication, None), "told": [one.member for one in told]}
+        _print_json(record | {"reauthorised": asked.passed_on, "unreachable": asked.unreachable})
         return
     when = "now" if publication.effective_s <= now_s else _local(publication.effective_s, catalogue.time_zone)
     workers = (
@@ -326,6 +354,29 @@ def _publish(options: argparse.Namespace) -> None:
         or "nobody (workers look by themselves every few seconds)"
     )
     print(f"published {publication.version}, in force from {when}; told {workers}")
+    if options.reauthorise:
+        sessions = f"{asked.passed_on} session{'' if asked.passed_on == 1 else 's'}"
+        print(f"{sessions} with another price: gateway asked to re-authorise")
+    for origin_host in asked.unreachable:
+        print(f"{origin_host} was not told: no worker has a connection to it", file=sys.stderr)
+
+
+def _reauthorise(settings: Settings, launch: Launch, catalogue: Catalogue, per_s: int) -> Told:
+    """Ask the gateways of open sessions whose price another catalogue changes to come again."""
+    client = open_client(settings, launch.data_dir)
+    connection, _ = open_store(settings, launch.data_dir)
+    change = PriceChange(
+        catalogue,
+        read=partial(read_catalogue, connection),
+        find=client.subscriber,
+        now_s=SystemClock().now_ms() // 1000,
+    )
+    try:
+        return demand_open_sessions(settings, launch.data_dir, client, change.demands, per_s)
+    except NoticesUnavailableError as error:
+        raise OperationError(f"it is published, but gateways were not asked: {error}") from None
+    finally:
+        connection.close()
 
 
 def _effective_s(written: str | None, catalogue: Catalogue, now_s: int) -> int:
@@ -338,7 +389,7 @@ def _effective_s(written: str | None, catalogue: Catalogue, now_s: int) -> int:
         return now_s
     zone = ZoneInfo(catalogue.time_zone)
     if written is None:
-        return max(now_s, int(datetime.combine(catalogue.effective, time(), zone).timestamp()))
+        return max(now_s, int(datetime.combine(catalogue.effective, time_of_day(), zone).timestamp()))
     moment = _moment(written, zone)
     if moment < now_s:
         raise OperationError(

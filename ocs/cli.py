@@ -17,8 +17,12 @@ import trio
 from ocs import (
     account_commands,
     admin_commands,
+    alarm_commands,
     catalogue_commands,
+    fault_commands,
+    maintenance_commands,
     process_commands,
+    sql_commands,
     store_commands,
     token_commands,
     voucher_commands,
@@ -35,39 +39,67 @@ from ocs.catalogue_schedule import PublishError
 from ocs.children import ChildFailedError, say_failed
 from ocs.diameter_gy.policy import PolicyError
 from ocs.diameter_gy.tls import TlsSettingsError
+from ocs.faults.book.operator_rules import OperatorRuleError
+from ocs.faults.mibs import MibError
+from ocs.faults.rules import RulesError
+from ocs.faults.rules.described_trap import DescriptionError
+from ocs.faults.store.batch import AlarmStoreError
+from ocs.faults.store.desk import DeskBusyError, NoSuchAlarmError
+from ocs.faults.topology.schema import TopologyError
 from ocs.log import configure_logging
 from ocs.peer_notices import NoticesUnavailableError
 from ocs.process_commands import NotRunningError
 from ocs.rating import CatalogueError
 from ocs.reload import ignore_reload_signal
-from ocs.settings import Settings
-from ocs.settings_file import SecretFileError, SettingsError, load_settings, resolve_path, restore_settings
+from ocs.secret_file import SecretFileError
+from ocs.settings import Settings, resolve_path
+from ocs.settings_file import SettingsError, load_settings, restore_settings
+from ocs.sql_error import SqlError
 from ocs.subscribers.operations import OperationError
 from ocs.units import AmountError, CurrencyMismatchError
 
 # What a user can put right: one line on stderr, no traceback.
 _USER_ERRORS: Final = (
+    AlarmStoreError,
     AmountError,
     BackupError,
     CannotVerifyError,
     CatalogueError,
     ChildFailedError,
     CurrencyMismatchError,
+    DescriptionError,
     EmbeddedStoreError,
+    MibError,
     NoticesUnavailableError,
     NotRunningError,
     OperationError,
+    OperatorRuleError,
     OSError,
     PolicyError,
     PublishError,
+    RulesError,
     ScanInterruptedError,
     SecretFileError,
     SettingsError,
+    SqlError,
     StoreBusyError,
     StoreRefusedError,
     TlsSettingsError,
     TokenError,
+    TopologyError,
     redis.RedisError,
+)
+# What the state of things does not allow.
+_REFUSALS: Final = (
+    AmountError,
+    CurrencyMismatchError,
+    DeskBusyError,
+    NoSuchAlarmError,
+    OperationError,
+    OperatorRuleError,
+    PublishError,
+    StoreBusyError,
+    TokenError,
 )
 EXIT_CONFIGURATION: Final = 2
 EXIT_REFUSED: Final = 1
@@ -117,11 +149,7 @@ def _fail(error: BaseException, options: argparse.Namespace) -> NoReturn:
     ready_fd: int | None = getattr(options, "ready_fd", None)
     if ready_fd is None or not say_failed(ready_fd, text):
         print(f"ocs: {text}", file=sys.stderr)
-    is_refusal = isinstance(
-        error,
-        OperationError | PublishError | StoreBusyError | CurrencyMismatchError | AmountError | TokenError,
-    )
-    sys.exit(EXIT_REFUSED if is_refusal else EXIT_CONFIGURATION)
+    sys.exit(EXIT_REFUSED if isinstance(error, _REFUSALS) else EXIT_CONFIGURATION)
 
 
 def _text_of(error: BaseException) -> str:
@@ -159,10 +187,21 @@ def _parser() -> _Parser:
         "http", parents=[common, _log_options(), _child_options()], help="run the HTTP process alone"
     )
     http.set_defaults(run=_http)
+    network = commands.add_parser(
+        "network",
+        parents=[common, _log_options(), _child_options()],
+        help="run the network process alone: traps",
+    )
+    network.add_argument("--listen-fd", type=int, default=None, help=argparse.SUPPRESS)
+    network.set_defaults(run=_network)
     account_commands.add_commands(admin_commands.add_commands(commands, common), commands, common)
+    alarm_commands.add_commands(commands, common)
     catalogue_commands.add_commands(commands, common)
+    fault_commands.add_commands(commands, common)
     store_commands.add_commands(commands, common)
     process_commands.add_commands(commands, common)
+    sql_commands.add_commands(commands, common)
+    maintenance_commands.add_commands(commands, common)
     token_commands.add_commands(commands, common)
     voucher_commands.add_commands(commands, common)
     return parser
@@ -263,3 +302,10 @@ def _http(options: argparse.Namespace) -> None:
         if taken is None:
             raise
         raise SettingsError(str(next(_leaves(taken)))) from None
+
+
+def _network(options: argparse.Namespace) -> None:
+    # The libraries of SNMP and SQL burden this process alone.
+    from ocs.network_process import run_network
+
+    _serve(options, run_network, "network", options.listen_fd)

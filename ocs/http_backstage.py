@@ -3,19 +3,26 @@
 import threading
 from pathlib import Path
 
+from ocs.api.alarms.office import AlarmSide
 from ocs.api.views import CatalogueView, iso_time
+from ocs.balance.barrier import Barrier
 from ocs.balance.client import BalanceClient
 from ocs.balance.model import SessionState
+from ocs.balance.redis_stream import StoreServers
 from ocs.balance.store_client import StoreClient
 from ocs.catalogue_schedule import in_force, read_catalogue, read_schedule
 from ocs.clock import Clock
 from ocs.diameter_gy.session_demand import DemandKind
+from ocs.faults.store.desk import AlarmDesk
+from ocs.faults.store.desk_door import RedisDeskDoor
+from ocs.faults.store.reader import AlarmReader
+from ocs.faults.view.follower import AlarmFollower
 from ocs.limits import CATALOGUE_LOOK_INTERVAL_S
 from ocs.log import get_logger
 from ocs.rating import Catalogue
 from ocs.reauthoriser import Reauthoriser, demands_on
+from ocs.secret_file import SecretFileError
 from ocs.settings import Settings
-from ocs.settings_file import SecretFileError
 from ocs.subscribers.operations import OperationError, account_rules
 from ocs.subscribers.service import SubscriberService
 from ocs.subscribers.voucher_secret import voucher_secret
@@ -48,6 +55,11 @@ class StoreBackstage:
         self._settings = settings
         self._data_dir = data_dir
         self._reauthoriser = reauthoriser
+        barrier = Barrier.from_settings(settings.store)
+        self.alarms = AlarmSide(
+            AlarmFollower(AlarmReader(StoreServers(connection.address))),
+            AlarmDesk(RedisDeskDoor(connection, barrier)),
+        )
         self._lock = threading.Lock()
         self._known: Catalogue | None = None
         self._looked_ms = 0
@@ -58,18 +70,21 @@ class StoreBackstage:
         rules = account_rules(self._settings.accounts)
         return SubscriberService(self._client, self.catalogue(), self._clock, rules=rules, on_change=tell)
 
-    def vouchers(self) -> VoucherService:
+    def vouchers(self, *, may_create: bool = False) -> VoucherService:
         """What redeems vouchers.
+
+        Args:
+            may_create: make their key when there is none yet, as with the first batch.
 
         Raises:
             OperationError: no batch was ever made here, or their key cannot be read; why is in the log alone.
         """
         try:
-            secret = voucher_secret(self._settings, self._data_dir)
+            secret = voucher_secret(self._settings, self._data_dir, may_create=may_create)
         except (OperationError, SecretFileError) as error:
             log.warning("vouchers_without_key", reason=str(error), remedy="put the key where the reason says")
             raise OperationError(
-                "vouchers are not set up here: `ocs voucher generate` makes the first batch"
+                "vouchers are not set up here: `ocs voucher generate` or POST /api/v1/vouchers makes the first batch"
             ) from None
         return VoucherService(self.service().office, secret, self._settings.vouchers)
 

@@ -163,6 +163,11 @@ RADIUS_SESSIONS_KNOWN_MAX: Final = 100_000
 # --- Charging ------------------------------------------------------------------------------------------
 # MSCCs in one request: profiles seen have five; more than this is refused, not silently cut.
 SERVICES_PER_REQUEST_MAX: Final = 32
+# Used-Service-Units in one request, over all its services: one or two a service are usual, some dozens where a gateway
+# was without us. Each may be a price to find and an event of its own, some 30 us; this many are a few milliseconds.
+UNITS_PER_REQUEST_MAX: Final = 128
+# The catalogue numbers credit pools up to this; the rest of a G-S-U-Pool-Identifier tells pools of one number apart.
+POOL_NUMBER_MAX: Final = 0xFFFF
 # Media of one call that a price may depend on: audio, video, messages; a message full of components says no more.
 MEDIA_PER_CALL_MAX: Final = 8
 # Answers a session remembers for repeats: gateways have one request of a session in flight, relays may add one.
@@ -218,6 +223,9 @@ STORE_TIMEOUT_S: Final = 3.0
 # is fsynced; more of them would be smaller, and each costs an fsync and four system calls. Where WAIT holds a
 # connection up, so many connections have one each.
 STORE_WRITES_IN_FLIGHT_MAX: Final = 2
+# Make-ups of commits that are remembered as octets, about 400 each: an UPDATE, an INITIAL and some others of each of a
+# thousand partitions.
+COMMIT_FORMS_MAX: Final = 4_096
 # A Sentinel or node that is asked who is primary: it knows at once or is not well. A cluster's nodes are asked all at
 # once, so many of them: one that is well is enough.
 STORE_TOPOLOGY_TIMEOUT_S: Final = 1.0
@@ -313,10 +321,13 @@ HTTP_BODY_OCTETS_MAX: Final = 65_536
 HTTP_PARAMETERS_MAX: Final = 32
 # From a request's first octet to its answer; a write waits for the store and its barrier, far below.
 HTTP_REQUEST_TIMEOUT_S: Final = 30.0
-# Wrong tokens from one address in a minute before the next one is not even looked up. The secret is 256 bits: this is
-# against load and full logs, not against guessing. Addresses remembered with their failures.
+# Wrong tokens from one address in a minute before it is told so, and waits a second for each such answer. The secret is
+# 256 bits: this is against load and full logs more than against guessing. Right tokens from there are served as ever (a
+# proxy's address is everybody's). Answers that wait so at a time; more go at once. Addresses remembered.
 TOKEN_FAILURES_MAX: Final = 20
 TOKEN_FAILURE_WINDOW_S: Final = 60.0
+TOKEN_REFUSAL_DELAY_S: Final = 1.0
+TOKEN_REFUSALS_DELAYED_MAX: Final = 200
 TOKEN_SOURCES_MAX: Final = 1_000
 # Tokens of a store: every program of an operator has one, and none is a person's.
 TOKENS_MAX: Final = 1_000
@@ -358,6 +369,10 @@ HUB_GIVEN_UP_S: Final = 86_400.0
 # How often queues are looked at; how long one process serves a listener without saying so again: longer than a post.
 HUB_POLL_INTERVAL_S: Final = 1.0
 HUB_LEASE_S: Final = 30.0
+# Answers that go on, such as a live list, each a task and a connection; a quiet one says so this often, well within
+# HTTP_REQUEST_TIMEOUT_S, in which its client must have read.
+HTTP_STREAMS_MAX: Final = 100
+HTTP_STREAM_PING_S: Final = 10.0
 # An HTTP connection without a request: the status page asks every two seconds.
 HTTP_IDLE_TIMEOUT_S: Final = 10
 
@@ -382,3 +397,220 @@ CATALOGUES_KEPT: Final = 8
 # How often a worker looks for published catalogues: a notice tells it at once, but only if it is connected then. What
 # is published this long ahead is used by all workers from its first second on.
 CATALOGUE_LOOK_INTERVAL_S: Final = 10.0
+
+# How long a process that starts waits for a store that is just starting too.
+STORE_PATIENCE_S: Final = 10.0
+
+# --- Receiving traps -----------------------------------------------------------------------------------
+# Sources whose rations are remembered, about 300 octets each; an operator of 10,000 elements has some to spare.
+TRAP_SOURCES_MAX: Final = 16_384
+# A source that sends more than its ration may still send this many times the ration of what may clear an alarm.
+STORM_CLEARS_RATIO: Final = 4
+# A storm is over when nothing of its source was dropped for this long.
+STORM_QUIET_MS: Final = 30_000
+# So many seconds of its ration a source may send at once: a card that fails takes hundreds of interfaces with it.
+TRAP_BURST_S: Final = 5
+# Informs whose acknowledgement is remembered, about 400 octets each: senders repeat for seconds, at most some hundred a
+# second each.
+INFORMS_REMEMBERED_MAX: Final = 32_768
+# What may arrive while a commit is under way: at 20,000 a second and 300 octets (each takes its share of kernel memory
+# besides) some 300 ms. The kernel's own bound (net.core.rmem_max) may give less.
+TRAP_SOCKET_BUFFER_OCTETS: Final = 8_388_608
+# Datagrams read before others have their turn: at 50 us each 12 ms.
+TRAPS_PER_READ: Final = 256
+# Notifications of one commit, and those that wait for one. When so many wait, the sockets are not read: the kernel
+# drops what it cannot hold, and informs are repeated by their senders.
+TRAPS_PER_COMMIT: Final = 1_024
+TRAPS_WAITING_MAX: Final = 8_192
+# Sources with their own count of datagrams that were no notification; the others are counted together.
+DISCARD_SOURCES_MAX: Final = 4_096
+# A source whose datagrams are discarded is told as an alarm once in so long.
+DISCARD_ALARM_INTERVAL_MS: Final = 86_400_000
+
+# --- What traps mean -----------------------------------------------------------------------------------
+# A value as it is shown to people, in characters: a line of a terminal or two; devices send kilobytes of text.
+VALUE_CHARACTERS_MAX: Final = 160
+# Object identifiers whose names are remembered, about 500 octets each: 10,000 interfaces with six columns each.
+MIB_NAMES_REMEMBERED: Final = 65_536
+# MIB modules of the operator's own: a vendor has some 300. What one takes as a source, the largest known have 2 MiB, and
+# compiled; a hostile one must not fill the memory.
+MIB_MODULES_MAX: Final = 2_048
+MIB_SOURCE_OCTETS_MAX: Final = 4_194_304
+MIB_TABLE_OCTETS_MAX: Final = 16_777_216
+# Rules of all files together, and the octets of one file: some hundred traps a vendor.
+ALARM_RULES_MAX: Final = 20_000
+ALARM_RULE_FILE_OCTETS_MAX: Final = 4_194_304
+# Kinds of traps (trap OIDs) whose rules were looked up and are remembered: only those of a flood exceed it.
+TRAP_KINDS_REMEMBERED: Final = 16_384
+# Details of one signal: they stay in the alarm's value. What a rule asks for, else the first few of the trap.
+DETAILS_PER_SIGNAL_MAX: Final = 12
+DETAILS_UNASKED: Final = 6
+# A resource or a qualifier, in characters: longer ones are cut and end in a digest, so that they stay distinct.
+ALARM_KEY_CHARACTERS_MAX: Final = 200
+ALARM_TEXT_CHARACTERS_MAX: Final = 400
+# Kinds of unknown traps that one source may have alarms of, then they share one; and sources of which that is known.
+UNKNOWN_TRAPS_PER_SOURCE: Final = 32
+UNKNOWN_TRAP_SOURCES_MAX: Final = 16_384
+
+# --- SNMP wire -----------------------------------------------------------------------------------------
+# What UDP over IPv4 can carry (65,535 less two headers); also what we say that we take (msgMaxSize).
+SNMP_DATAGRAM_OCTETS_MAX: Final = 65_507
+# Varbinds of one notification: real ones have under 40; a datagram could hold 10,000 empty ones.
+SNMP_VARBINDS_MAX: Final = 256
+# RFC 2578 section 3.5: arcs of one object identifier.
+SNMP_OBJECT_IDENTIFIER_ARCS_MAX: Final = 128
+# Object identifiers, and whole varbinds up to that length, that are remembered with what they say, so that what comes
+# again is not read again: about 400 octets each; the memory is emptied when full.
+SNMP_NAMES_REMEMBERED: Final = 16_384
+SNMP_VARBINDS_REMEMBERED: Final = 16_384
+SNMP_VARBIND_REMEMBERED_OCTETS: Final = 96
+# Senders (engines) with their own localised keys, about 2 KiB each: 32 MiB. Made anew in microseconds.
+SNMP_KEYS_REMEMBERED: Final = 16_384
+# Engines whose boots and time are remembered, about 300 octets each. One that is forgotten can be replayed.
+SNMP_ENGINES_REMEMBERED_MAX: Final = 65_536
+# Peers for which it is remembered whether they are trusted proxies.
+SNMP_PEERS_REMEMBERED: Final = 16_384
+# RFC 3414 section 2.2.3: how old an authentic message may be.
+SNMP_TIME_WINDOW_S: Final = 150
+
+# --- Alarms in the store -------------------------------------------------------------------------------
+# A node that owns the alarm list says so with each commit and once a second; silent for this long it has lost it. Traps
+# wait that long when a node dies; informs are repeated by their senders for about as long.
+ALARM_LEASE_MS: Final = 5_000
+ALARM_LEASE_RENEWED_S: Final = 1.0
+ALARM_LEASE_ASKED_S: Final = 0.25
+# Alarms, changes, sources and purges of one commit together: some milliseconds of the store's time.
+ALARM_ITEMS_PER_COMMIT_MAX: Final = 20_000
+# Entries of the list read at a time while it is loaded: half a mebioctet, a millisecond of the store's time.
+ALARMS_PER_PAGE: Final = 1_000
+# Changes read at a time by who follows them, and how long a look waits for the next: shorter than the store's timeout.
+ALARM_CHANGES_PER_READ: Final = 500
+ALARM_FOLLOW_WAIT_MS: Final = 1_000
+# How often the owner of the list looks for what operators did; and how many of their deeds are kept for it: one who
+# missed more loads the list again.
+ALARM_DESK_INTERVAL_S: Final = 0.1
+ALARM_DESK_CHANGES_MAX: Final = 10_000
+# How soon a new maintenance window counts; people plan them hours ahead.
+WINDOWS_LOOK_INTERVAL_S: Final = 1.0
+# An operator's deed that lost a race so often is refused.
+ALARM_DESK_ATTEMPTS_MAX: Final = 20
+# Changes are kept for this long after everybody has acknowledged them, for views that are behind; and so many, about
+# 1 KiB each, for readers that do not acknowledge. What a reader then misses is counted.
+ALARM_CHANGES_KEPT_S: Final = 60
+ALARM_CHANGES_MAX: Final = 500_000
+ALARM_TRIM_INTERVAL_S: Final = 5.0
+# Views of the list: rows of one page; changes that wait for one who watches, before it is told to load again.
+ALARM_ROWS_PER_PAGE_MAX: Final = 1_000
+ALARM_WATCH_CHANGES_MAX: Final = 1_000
+# Over HTTP: alarms of one task (acknowledge all of a pattern), each a commit of half a millisecond and more, within
+# HTTP_REQUEST_TIMEOUT_S; tasks that are remembered of each kind; how long an answer waits for the owner of the list to do
+# what it was asked for: a commit and the way back take some milliseconds.
+ALARM_TASK_ALARMS_MAX: Final = 1_000
+ALARM_TASKS_KEPT: Final = 1_000
+ALARM_ORDER_WAIT_S: Final = 2.0
+
+# --- Notices of alarms ---------------------------------------------------------------------------------
+# Changes read from the stream at a time, and how often it is looked at; notices that wait for one recipient, about 1 KiB
+# each, and those that it never took, which people look at.
+NOTICES_PER_READ: Final = 500
+NOTICE_INTERVAL_S: Final = 0.5
+NOTICES_WAITING_MAX: Final = 10_000
+NOTICES_DEAD_MAX: Final = 1_000
+# A recipient that fails is tried again within the delay; what it did not take for a day is given up.
+NOTICE_RETRY_DELAY_S: Final = 1.0
+NOTICE_RETRY_DELAY_MAX_S: Final = 300.0
+NOTICE_GIVEN_UP_S: Final = 86_400.0
+# Notices in one mail, which somebody reads, or in one post; a subject that phones show; how long a mail server has.
+MAIL_NOTICES_MAX: Final = 500
+WEBHOOK_NOTICES_MAX: Final = 100
+MAIL_SUBJECT_CHARACTERS_MAX: Final = 200
+MAIL_TIMEOUT_S: Final = 30.0
+# Managers above us: one notification at a time, each acknowledged before the next when it is an inform.
+MANAGER_NOTICES_MAX: Final = 50
+MANAGER_TIMEOUT_S: Final = 2.0
+MANAGER_RETRIES: Final = 2
+
+# --- Alarm history and SQL -----------------------------------------------------------------------------
+# Changes put into the history in one transaction; rows forgotten in one; how often it is looked at.
+HISTORY_BATCH: Final = 500
+HISTORY_FORGET_BATCH: Final = 5_000
+HISTORY_INTERVAL_S: Final = 1.0
+HISTORY_FORGET_INTERVAL_S: Final = 3_600.0
+HISTORY_ROWS_PER_PAGE_MAX: Final = 1_000
+# Episodes that one report reads: a year of a busy network; a longer one is asked for in parts.
+HISTORY_REPORT_EPISODES_MAX: Final = 1_000_000
+# How long a unit of work waits for SQLite's one writer or for a connection of the pool, and how long a migration waits
+# for the one that runs.
+SQL_LOCK_TIMEOUT_S: Final = 10.0
+SQL_MIGRATION_TIMEOUT_S: Final = 120.0
+SQL_CONNECTIONS_MAX: Final = 5
+
+# --- The alarm list ------------------------------------------------------------------------------------
+# Entries of the list, active and cleared: 100,000 active ones are an operator's worst day. Beyond it cleared ones
+# leave, the oldest first; when all are active, new ones are counted and not taken.
+ALARMS_MAX: Final = 200_000
+# Entries of status-change and of operator-state-change that an alarm keeps (RFC 8632 max-alarm-status-changes);
+# history in SQL has the rest. Comments of one alarm; texts and names of people in characters.
+STATUS_CHANGES_MAX: Final = 32
+OPERATOR_CHANGES_MAX: Final = 32
+ALARM_COMMENTS_MAX: Final = 50
+OPERATOR_TEXT_CHARACTERS_MAX: Final = 1_000
+OPERATOR_NAME_CHARACTERS_MAX: Final = 100
+# Longest shelf: what is to be silent for longer is no alarm, and its rule should say so.
+SHELVE_MAX_MS: Final = 90 * 86_400_000
+# A clear that overtook its raise is remembered so long: informs are repeated for a minute at most. So many at a time,
+# about 40 octets each in every batch that adds one: half of a fibre cut's 5,000 would be many.
+TOMBSTONE_MEMORY_MS: Final = 120_000
+TOMBSTONES_MAX: Final = 8_192
+# A signal from further ahead of our clock than this is taken as of now: the next one must be able to follow it.
+SIGNAL_AHEAD_MAX_MS: Final = 60_000
+# Planned windows that are known at a time.
+MAINTENANCE_WINDOWS_MAX: Final = 1_000
+# Alarms that are looked at in one go when they become due, or purged in one step: each is a line or two of one commit.
+ALARMS_DUE_PER_TICK: Final = 2_000
+# Services named on one alarm; the number of subscribers counts them all.
+AFFECTED_SERVICES_MAX: Final = 32
+# Sources whose clocks are followed, about 500 octets each.
+CLOCK_SOURCES_MAX: Final = 65_536
+
+# --- Topology ------------------------------------------------------------------------------------------
+# What a resource depends on, all the way up: an access router behind ten others has some hundred.
+UPSTREAM_RESOURCES_MAX: Final = 2_048
+# Resources whose way up is remembered, some kilobytes each: a network of 10,000 elements has a few for each.
+UPSTREAM_REMEMBERED: Final = 32_768
+# One file of topology, in octets: 100,000 interfaces.
+TOPOLOGY_FILE_OCTETS_MAX: Final = 33_554_432
+
+# --- Supervision and resynchronisation of elements -----------------------------------------------------
+# How often an element may be expected to send something, at most, and to be asked without an occasion.
+HEARTBEAT_MIN_S: Final = 1
+RESYNC_INTERVAL_MIN_S: Final = 60
+# A source is silent after so many of its intervals: one lost datagram is no silence.
+HEARTBEATS_MISSED: Final = 2
+# Silences are looked at so often, and kept so often: what a restart forgets of them.
+SUPERVISION_INTERVAL_S: Final = 1.0
+SILENCES_KEPT_INTERVAL_S: Final = 30.0
+# Elements that are asked at a time: each is some milliseconds of work for each answer, beside the traps.
+RESYNCS_AT_ONCE: Final = 8
+# An element that restarted is asked when it has had time to bring up its interfaces; all of them at our own start
+# within so long; one of them not sooner than this after the time before.
+RESYNC_AFTER_RESTART_MS: Final = 5_000
+RESYNC_START_SPREAD_MS: Final = 30_000
+RESYNC_PAUSE_MS: Final = 10_000
+# After a failure it is asked again so soon, twice as long after each further one, at most so late.
+RESYNC_RETRY_MS: Final = 30_000
+RESYNC_RETRY_MAX_MS: Final = 3_600_000
+# One look at an element: how long it may take, one question of it, and how often that is asked again.
+RESYNC_TIMEOUT_S: Final = 60.0
+SNMP_POLL_TIMEOUT_S: Final = 2.0
+SNMP_POLL_RETRIES: Final = 2
+# Rows asked for in one question: some kilobytes, which one datagram carries.
+SNMP_POLL_REPETITIONS: Final = 25
+# What one table may have: a router with 10,000 interfaces has as many rows, ten columns of some octets each.
+SNMP_WALK_VALUES_MAX: Final = 200_000
+SNMP_WALK_OCTETS_MAX: Final = 16_777_216
+# The table of alarms is read again when it changed meanwhile, so often.
+ALARM_TABLE_READINGS_MAX: Final = 3
+# Tables that are described in all files, and columns of one.
+WALKS_MAX: Final = 1_000
+WALK_COLUMNS_MAX: Final = 32

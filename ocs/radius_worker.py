@@ -19,8 +19,7 @@ from ocs.diameter_gy.session_demand import DemandKind, SessionDemand
 from ocs.limits import EXPIRIES_PER_SWEEP, RADIUS_RESTARTS_WAITING_MAX, SWEEP_INTERVAL_S
 from ocs.radius.server import RadiusServer, RadiusSockets
 from ocs.radius.session_name import ORIGIN_PREFIX, sessions_pattern
-from ocs.settings import Settings
-from ocs.settings_file import resolve_path
+from ocs.settings import Settings, resolve_path
 from ocs.store_setup import PreparedStore
 
 log = structlog.get_logger()

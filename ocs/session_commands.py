@@ -21,7 +21,8 @@ from ocs.subscribers.office import AccountChange
 from ocs.subscribers.operations import OperationError
 
 # With --all: a worker serves some thousands of requests a second, and the gateways' own come besides.
-_PER_SECOND: Final = 500
+PER_SECOND: Final = 500
+PickDemands = Callable[[list[Session]], list[SessionDemand]]
 _VERBS: Final = {DemandKind.REAUTHORISE: "asked to re-authorise", DemandKind.ABORT: "asked to end"}
 
 
@@ -49,11 +50,15 @@ def _add_session_options(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--account", dest="account_id", help="all open sessions of this account")
     which.add_argument("--all", action="store_true", help="all open sessions, as after a change of prices")
     parser.add_argument(
-        "--per-second", type=_rate, default=_PER_SECOND, help=f"with --all: no faster (default {_PER_SECOND})"
+        "--per-second",
+        type=rate_a_second,
+        default=PER_SECOND,
+        help=f"with --all: no faster (default {PER_SECOND})",
     )
 
 
-def _rate(text: str) -> int:
+def rate_a_second(text: str) -> int:
+    """A number of demands a second, as an option of the command line."""
     rate = int(text)
     if rate < 1:
         raise ValueError
@@ -115,10 +120,8 @@ def _demand(options: argparse.Namespace) -> None:
     settings, launch = options.open(options)
     client = open_client(settings, launch.data_dir)
     if options.all:
-        per_s, groups = options.per_second, tuple(options.rating_group)
-        told = _with_workers(
-            settings, launch.data_dir, client, partial(_demand_all, client, options.kind, groups, per_s)
-        )
+        pick = partial(demands_on, kind=options.kind, rating_groups=tuple(options.rating_group))
+        told = demand_open_sessions(settings, launch.data_dir, client, pick, options.per_second)
     else:
         demands = demands_on(_sessions(client, options), options.kind, tuple(options.rating_group))
         if not demands:
@@ -131,27 +134,36 @@ def _demand(options: argparse.Namespace) -> None:
     print(f"{told.passed_on} session{'' if told.passed_on == 1 else 's'}: gateway {_VERBS[options.kind]}")
 
 
-async def _demand_all(
-    client: BalanceClient,
-    kind: DemandKind,
-    rating_groups: tuple[int, ...],
-    per_s: int,
-    reauthoriser: Reauthoriser,
+def demand_open_sessions(
+    settings: Settings, data_dir: Path, client: BalanceClient, pick: PickDemands, per_s: int = PER_SECOND
 ) -> Told:
-    """Go through all open sessions, by the page and no faster than the gateways shall come back."""
-    passed_on, unreachable, cursor, is_first = 0, set[str](), 0, True
-    while cursor or is_first:
-        is_first = False
-        cursor, page = await trio.to_thread.run_sync(client.scan_sessions, cursor, per_s)
-        demands = demands_on(
-            [session for session in page if session.state is SessionState.OPEN], kind, rating_groups
-        )
-        if demands:
-            told = await reauthoriser.demand(demands)
-            passed_on += told.passed_on
-            unreachable.update(told.unreachable)
-            await trio.sleep(len(demands) / per_s)
-    return Told(passed_on, tuple(sorted(unreachable)))
+    """Go through all open sessions and have workers take on what is picked.
+
+    Args:
+        pick: what the gateways of some sessions are asked; it may read the store.
+        per_s: demands a second: no faster shall the gateways come back.
+
+    Raises:
+        NoticesUnavailableError: the store takes no notices.
+    """
+
+    def look(cursor: int) -> tuple[int, list[SessionDemand]]:
+        cursor, page = client.scan_sessions(cursor, per_s)
+        return cursor, pick([session for session in page if session.state is SessionState.OPEN])
+
+    async def deliver(reauthoriser: Reauthoriser) -> Told:
+        passed_on, unreachable, cursor, is_first = 0, set[str](), 0, True
+        while cursor or is_first:
+            is_first = False
+            cursor, demands = await trio.to_thread.run_sync(look, cursor)
+            if demands:
+                told = await reauthoriser.demand(demands)
+                passed_on += told.passed_on
+                unreachable.update(told.unreachable)
+                await trio.sleep(len(demands) / per_s)
+        return Told(passed_on, tuple(sorted(unreachable)))
+
+    return _with_workers(settings, data_dir, client, deliver)
 
 
 def _sessions(client: BalanceClient, options: argparse.Namespace) -> list[Session]:

@@ -196,6 +196,7 @@ class SnmpSettings(_Section, frozen=True, kw_only=True):
         communities_file: one community of v1 and v2c a line; empty accepts every community while we listen on a
             loopback address, and none otherwise.
         trusted_proxies: addresses or networks whose word on the agent's address is believed (RFC 3584 section 3.1).
+        traps_per_source_per_s: one source's ration; what clears an alarm passes above it. 0: no ration.
         engine_id: of ours, hexadecimal (RFC 3411 section 5); empty: made once and kept in the store.
     """
 
@@ -204,6 +205,7 @@ class SnmpSettings(_Section, frozen=True, kw_only=True):
     communities_file: str = ""
     users: tuple[SnmpUserSettings, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    traps_per_source_per_s: int = 1_000
     engine_id: str = ""
 
 
@@ -212,12 +214,66 @@ class FaultsSettings(_Section, frozen=True, kw_only=True):
 
     Attributes:
         rules: folder of alarm rules, by the configuration file. topology: folder of elements, links and services.
-        mibs: folder of the operator's own compiled MIBs; relative to the data folder.
+        walks: folder of tables that elements are asked for. mibs: folder of the operator's own compiled MIBs; relative
+            to the data folder.
+        history_days: how long the history of alarms is kept.
     """
 
     rules: str = "alarms"
     topology: str = "topology"
+    walks: str = "walks"
     mibs: str = "mibs"
+    history_days: int = 365
+
+
+class RecipientSettings(_Section, frozen=True, kw_only=True):
+    """One entry of ``[[notices.recipients]]``: who is told of alarms, by exactly one of mail, webhook and snmp.
+
+    Attributes:
+        name: do not change it while something waits for the recipient.
+        mail: addresses. webhook: an https address, or one that ``[http] hub_callbacks`` names. snmp: ``ADDRESS:PORT``
+            of a manager above us.
+        severity: alarms at least so severe. resource: of this one and what is within it; empty: of all.
+        events: what must have happened.
+        digest_s: after a mail or a post, what follows is collected for so long.
+        secret_file: signs what is posted; for a manager its community of v2c.
+        user: of ``[[snmp.users]]``, for a manager that speaks v3. informs: whether the manager acknowledges.
+    """
+
+    name: str
+    mail: tuple[str, ...] = ()
+    webhook: str = ""
+    snmp: str = ""
+    severity: Literal["indeterminate", "warning", "minor", "major", "critical"] = "major"
+    resource: str = ""
+    events: tuple[Literal["raised", "changed", "cleared", "regrouped", "escalated", "operated"], ...] = (
+        "raised",
+        "changed",
+        "cleared",
+        "regrouped",
+        "escalated",
+    )
+    digest_s: int = 0
+    secret_file: str = ""
+    user: str = ""
+    informs: bool = True
+
+
+class NoticesSettings(_Section, frozen=True, kw_only=True):
+    """``[notices]``: the mail server, and who is told of alarms.
+
+    Attributes:
+        mail_host: empty: no mail is sent. mail_sender: the address that mails come from.
+        mail_tls: ``starttls`` after the greeting, ``tls`` from the first octet, or ``none`` on a trusted way.
+    """
+
+    mail_host: str = ""
+    mail_port: int = 587
+    mail_sender: str = ""
+    mail_tls: Literal["starttls", "tls", "none"] = "starttls"
+    mail_user: str = ""
+    mail_password_file: str = ""
+    recipients: tuple[RecipientSettings, ...] = ()
 
 
 class RadiusClientSettings(_Section, frozen=True, kw_only=True):
@@ -254,9 +310,15 @@ class RadiusSettings(_Section, frozen=True, kw_only=True):
 
 
 class SqlSettings(_Section, frozen=True, kw_only=True):
-    """``[sql]``: the database of history, inventory and the business side; empty is SQLite in the data folder."""
+    """``[sql]``: the database of history, inventory and the business side.
+
+    Attributes:
+        url: ``sqlite:///PATH`` or ``postgresql://USER@HOST:PORT/DATABASE``; empty is SQLite in the data folder.
+        password_file: of PostgreSQL's user.
+    """
 
     url: str = ""
+    password_file: str = ""
 
 
 class LogSettings(_Section, frozen=True, kw_only=True):
@@ -283,7 +345,13 @@ class Settings(_Section, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings()
     snmp: SnmpSettings = SnmpSettings()
     faults: FaultsSettings = FaultsSettings()
+    notices: NoticesSettings = NoticesSettings()
     radius: RadiusSettings = RadiusSettings()
     sql: SqlSettings = SqlSettings()
     log: LogSettings = LogSettings()
     directory: Path = Path()
+
+
+def resolve_path(settings: Settings, path: str) -> Path:
+    """Where a path of the configuration leads: relative ones start at the configuration file's folder."""
+    return settings.directory / Path(path).expanduser()

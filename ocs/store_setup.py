@@ -37,7 +37,10 @@ from ocs.settings import Settings
 
 log = structlog.get_logger()
 
-LIBRARY: Final = resources.files("ocs.balance").joinpath("commit.lua")
+LIBRARY: Final = (
+    resources.files("ocs.balance").joinpath("commit.lua"),
+    resources.files("ocs.faults.store").joinpath("alarms.lua"),
+)
 
 
 class PreparedStore(msgspec.Struct, frozen=True):
@@ -233,5 +236,5 @@ def published_tariffs(settings: Settings, url: str) -> Tariffs | None:
 
 
 def library_text() -> str:
-    """The functions that commit, as they are loaded into the store."""
-    return LIBRARY.read_text(encoding="utf-8")
+    """The functions that commit, as they are loaded into the store: one library, so that one digest names it."""
+    return "\n".join(part.read_text(encoding="utf-8") for part in LIBRARY)

@@ -31,7 +31,7 @@ Errands = Mapping[str, Callable[[], Awaitable[Any]]]
 _LENGTH: Final = struct.Struct(">I")
 _OK: Final = b"\0"
 _REFUSED: Final = b"\1"
-_QUESTION_OCTETS_MAX: Final = 64
+_QUESTION_OCTETS_MAX: Final = 256
 _SOCKET_PATH_OCTETS_MAX: Final = 103  # sockaddr_un on every system we run on
 _encode: Final = msgspec.msgpack.Encoder(enc_hook=str).encode
 

@@ -23,9 +23,26 @@ FILE_LINES_MAX = 600
 # The ratchet: "file:function" -> its length when the rule came. The list only shrinks; nothing is added to it.
 LONG_FUNCTIONS: dict[str, int] = {}
 # Tables of data may be longer than a file should be; each says which table it is.
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {"ocs/limits.py": "the one table of bounds, each with its reason"}
 # Sources without a test file of their own -> the test file that covers them (and imports or names them).
 TESTED_IN: dict[str, str] = {
+    "ocs/faults/receiver/receiver.py": "tests/faults/test_alarm_owner.py",
+    "bench/trap_receivers.py": "tests/bench/test_traps.py",
+    "bench/trap_sender.py": "tests/bench/test_traps.py",
+    "ocs/secret_file.py": "tests/test_settings_file.py",
+    "ocs/alarm_listing.py": "tests/test_alarm_commands.py",
+    "ocs/alarm_report_commands.py": "tests/test_alarm_commands.py",
+    "ocs/alarm_terminal.py": "tests/test_alarm_commands.py",
+    "ocs/api/alarms/conditions.py": "tests/api/alarms/test_native.py",
+    "ocs/api/alarms/deeds.py": "tests/api/alarms/test_routes.py",
+    "ocs/api/alarms/examples.py": "tests/api/alarms/test_routes.py",
+    "ocs/api/alarms/office.py": "tests/api/alarms/test_routes.py",
+    "ocs/api/alarms/resources.py": "tests/api/alarms/test_routes.py",
+    "ocs/api/alarms/tasks.py": "tests/api/alarms/test_routes.py",
+    "ocs/api/alarms/views.py": "tests/api/alarms/test_routes.py",
+    "ocs/api/tmf/slow_listeners.py": "tests/api/test_announcer.py",
+    "ocs/faults/notices/sender.py": "tests/faults/notices/test_service.py",
+    "ocs/settings_checks.py": "tests/test_settings_file.py",
     "ocs/event_listing.py": "tests/test_account_commands.py",
     "ocs/voucher_commands.py": "tests/test_account_commands.py",
     "ocs/subscribers/agenda.py": "tests/subscribers/test_sweep.py",
@@ -36,10 +53,21 @@ TESTED_IN: dict[str, str] = {
     "ocs/subscribers/redemptions.py": "tests/subscribers/test_voucher_service.py",
     "ocs/subscribers/states.py": "tests/subscribers/test_administration.py",
     "ocs/charging/work.py": "tests/charging/test_engine.py",
+    "ocs/faults/book/outcome.py": "tests/faults/book/test_book.py",
+    "ocs/faults/book/outlook.py": "tests/faults/book/test_book.py",
+    "ocs/faults/topology/port.py": "tests/faults/topology/test_toml_topology.py",
+    "ocs/faults/topology/schema.py": "tests/faults/topology/test_toml_topology.py",
+    "ocs/faults/resync/looked_up.py": "tests/faults/resync/test_walks.py",
+    "ocs/faults/resync/report.py": "tests/faults/resync/test_resynchroniser.py",
+    "ocs/faults/supervision/supervised.py": "tests/faults/supervision/test_supervisor.py",
     "ocs/http_process.py": "tests/test_app.py",
     "ocs/rating/places.py": "tests/rating/test_catalogue_check.py",
     "ocs/rating/shapes.py": "tests/rating/test_catalogue_check.py",
+    "ocs/rating/stand_ins.py": "tests/rating/test_catalogue_check.py",
     "ocs/api/operations.py": "tests/api/test_native_routes.py",
+    "ocs/api/examples.py": "tests/api/test_description.py",
+    "ocs/api/prepay_balance/examples.py": "tests/api/test_description.py",
+    "ocs/api/tmf/api.py": "tests/api/tmf/test_resource_routes.py",
     "ocs/api/parts.py": "tests/api/test_server_tmf.py",
     "ocs/api/movements.py": "tests/api/test_movement_routes.py",
     "ocs/api/terms.py": "tests/api/test_term_routes.py",
@@ -55,8 +83,21 @@ TESTED_IN: dict[str, str] = {
     "ocs/charging/sessions.py": "tests/charging/test_decide.py",
     "ocs/charging/tariffs.py": "tests/charging/test_usage.py",
     "ocs/diameter_gy/survey.py": "tests/diameter_gy/test_familiar.py",
+    "ocs/faults/snmp/discard.py": "tests/faults/snmp/test_engine.py",
+    "ocs/network_process.py": "tests/endtoend/test_traps.py",
     "ocs/radius_worker.py": "tests/radius/test_server_pyrad.py",
     "ocs/session_commands.py": "tests/endtoend/test_demands.py",
+    "ocs/faults/history/tables.py": "tests/test_sql.py",
+    "ocs/faults/store/change_group.py": "tests/faults/history/test_writer.py",
+    "ocs/faults/store/loading.py": "tests/faults/store/test_reader.py",
+    "ocs/faults/store/memory.py": "tests/faults/store/test_alarm_store.py",
+    "ocs/faults/store/port.py": "tests/faults/store/test_alarm_store.py",
+    "ocs/migrations/env.py": "tests/test_sql.py",
+    "ocs/migrations/versions/v0001_alarm_history.py": "tests/test_sql.py",
+    "ocs/sql_error.py": "tests/test_sql.py",
+    "ocs/faults/mibs/errors.py": "tests/faults/mibs/test_compiler.py",
+    "ocs/faults/rules/errors.py": "tests/faults/rules/test_rules_file.py",
+    "ocs/faults/rules/schema.py": "tests/faults/rules/test_rules_file.py",
 }
 # Sources in which there is nothing to test.
 NOTHING_TO_TEST = {
@@ -67,6 +108,11 @@ NOTHING_TO_TEST = {
     "ocs/diameter_gy/codes.py": "constants",
     "ocs/diameter_gy/credit_control_request.py": "types only",
     "ocs/rating/rate.py": "types only",
+    "ocs/faults/store/keys.py": "constants",
+    "ocs/faults/mibs/model.py": "types only",
+    "ocs/faults/alarm_change.py": "types only",
+    "ocs/faults/notification.py": "types only",
+    "ocs/faults/operator_axis.py": "types only",
 }
 TEXT_SUFFIXES = {
     ".py",

@@ -6,16 +6,9 @@ import msgspec
 import pytest
 import trustme
 
-from ocs.settings import Settings
-from ocs.settings_file import (
-    SecretFileError,
-    SettingsError,
-    load_settings,
-    read_secret_file,
-    resolve_path,
-    restore_settings,
-    snapshot_settings,
-)
+from ocs.secret_file import SecretFileError, read_secret_file
+from ocs.settings import Settings, resolve_path
+from ocs.settings_file import SettingsError, load_settings, restore_settings, snapshot_settings
 
 LAB = Path(__file__).parent.parent / "config" / "ocs.toml"
 
@@ -423,3 +416,33 @@ def test_radius_without_clients_or_with_two_of_one_name_is_refused(write, tmp_pa
     assert "at least one client" in refusal(write("[radius]\nauth_port = 0\nacct_port = 0\n"))
     twice = radius(tmp_path) + "[[radius.clients]]" + radius(tmp_path).partition("[[radius.clients]]")[2]
     assert "radius.clients[1].name" in refusal(write(twice))
+
+
+# --- SNMP ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ('trusted_proxies = ["10.1"]', r"snmp.trusted_proxies\[0\]: expected an IP address or a network"),
+        ('engine_id = "80"', "snmp.engine_id: expected 5 to 32 octets in hexadecimal"),
+        ("port = -2", "snmp.port: expected an integer from -1 to 65535"),
+        ('users = [{name = ""}]', r"snmp.users\[0\].name: expected 1 to 32 octets"),
+        ('users = [{name = "a"}, {name = "a"}]', r"snmp.users\[1\].name: expected .* that no other user has"),
+        ('users = [{name = "a", privacy = "des", privacy_file = "x"}]', "privacy needs it too"),
+        ('users = [{name = "a", authentication = "md5"}]', r"authentication_file: goes with authentication"),
+        ('users = [{name = "a", authentication = "sha2"}]', "one of md5, none"),
+        ('communities_file = "nowhere"', "snmp.communities_file: .*cannot read this secret"),
+    ],
+)
+def test_snmp_keys_that_cannot_work_are_refused(write, lines: str, wanted: str):
+    with pytest.raises(SettingsError, match=wanted):
+        load_settings(write(f"[snmp]\n{lines}\n"), {})
+
+
+def test_snmp_password_has_eight_characters(write, tmp_path: Path):
+    (tmp_path / "short").write_text("seven77\n")
+    (tmp_path / "short").chmod(0o600)
+    user = 'users = [{name = "a", authentication = "sha256", authentication_file = "short"}]'
+    with pytest.raises(SettingsError, match="fewer than 8 characters"):
+        load_settings(write(f"[snmp]\n{user}\n"), {})

@@ -72,8 +72,8 @@ REMEDIES: Final = {
     FindingKind.SUBSCRIBER_WITHOUT_ACCOUNT: "open the account, or remove the subscriber's key",
     FindingKind.IDENTITY_UNREACHABLE: "requests that name it alone find nobody: enter it again (`ocs account create`"
     " of the same account does)",
-    FindingKind.DIRECTORY_ASTRAY: "harmless, requests check it: its subscriber was closed, the identity moved, or"
-    " the opening of an account was not finished",
+    FindingKind.DIRECTORY_ASTRAY: "harmless, requests check it: the identity was taken from its subscriber, or the"
+    " opening of an account was not finished",
     FindingKind.CLOSED_SESSION_STAYS: "harmless, but its memory is never freed: give it a time to live (PEXPIRE)",
     FindingKind.COUNTER: "tiers, caps and limits of this subscriber are judged wrongly until the counter's next period"
     " begins: somebody wrote to it past the commit function",

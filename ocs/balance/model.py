@@ -41,6 +41,8 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
         priority: lower is drawn first; among equals the one that expires first.
         valid_until_ms: epoch milliseconds from which it can no longer pay; 0 is for ever.
         initial: what an allowance was granted with, for notices at parts of it; 0 where nobody asks.
+        origins: of money that was set aside, what it was drawn from, in that order: each bucket that gave some, with
+            what it gave. Empty where the main bucket gave all of it.
     """
 
     bucket_id: str
@@ -52,6 +54,7 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
     valid_from_ms: int = 0
     valid_until_ms: int = 0
     initial: int = 0
+    origins: "tuple[Bucket, ...]" = ()
 
 
 class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -140,6 +143,20 @@ class SubscriptionState(IntEnum):
     SUSPENDED = 2  # its charge could not be paid; it comes back with the next one that can
 
 
+class PaidCharge(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The latest payment of a charge that may come back in part.
+
+    Attributes:
+        due_ms: when it was due, epoch milliseconds: where what it pays for begins.
+        origins: what it was drawn from, as those of a :class:`Bucket`.
+    """
+
+    charge_id: str
+    due_ms: int
+    amount_micro: int
+    origins: tuple[Bucket, ...] = ()
+
+
 class Subscription(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One offer that a subscriber bought, and how far it is paid. Times are epoch milliseconds.
 
@@ -148,6 +165,7 @@ class Subscription(msgspec.Struct, frozen=True, array_like=True, gc=False):
         renews_ms: when its recurring charge is due next; 0 when it has none.
         renewals: how many periods have begun, the first included: part of its events' ids.
         retry_ms: when a charge that could not be paid is tried again; 0 when nothing is owed.
+        paid: of charges that come back in part for days that are left.
     """
 
     offer_id: str
@@ -157,6 +175,7 @@ class Subscription(msgspec.Struct, frozen=True, array_like=True, gc=False):
     renews_ms: int = 0
     renewals: int = 0
     retry_ms: int = 0
+    paid: tuple[PaidCharge, ...] = ()
 
 
 class Subscriber(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -258,6 +277,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
             ones do it).
         earlier_answers: of the lives that this Session-Id had before, for late copies.
         reported: what a gateway that counts from the session's beginning has reported so far; None of all others.
+        pools_ended: reports with which a credit pool had no service left: the next pool has an identifier of its own.
     """
 
     session_id: str
@@ -279,6 +299,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True, gc=False):
     opening_fingerprint: bytes = b""
     earlier_answers: tuple[RememberedAnswer, ...] = ()
     reported: ServiceUnit | None = None
+    pools_ended: int = 0
 
 
 class LedgerInvariantError(AssertionError):

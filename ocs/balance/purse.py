@@ -148,6 +148,7 @@ class Purse:
                     bucket.valid_from_ms,
                     bucket.valid_until_ms,
                     bucket.initial,
+                    bucket.origins,
                 )
             buckets.append(bucket)
         return tuple(buckets)
@@ -306,7 +307,9 @@ class Purse:
         self._count(bucket.unit_type, bucket.value, 0, 0)
         if bucket.unit_type is _MONEY:
             self.money_balance += bucket.value
-        places[bucket.bucket_id] = _Place(bucket, bucket.value, 0, is_valid(bucket, self.now_ms))
+        can_pay = is_valid(bucket, self.now_ms)
+        self._has_invalid_buckets |= not can_pay
+        places[bucket.bucket_id] = _Place(bucket, bucket.value, 0, can_pay)
         ordered = in_drawing_order(place.bucket for place in places.values())
         self._places = [places[each.bucket_id] for each in ordered]
         self._is_changed = True

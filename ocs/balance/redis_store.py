@@ -13,10 +13,10 @@ import trio
 
 from ocs import limits
 from ocs.balance.barrier import Barrier
+from ocs.balance.commit_packing import pack_commit
 from ocs.balance.detours import Detour, Detours, nobody
 from ocs.balance.keys import CLOCK, META, deadlines_key, events_key
 from ocs.balance.redis_commands import (
-    commit_command,
     decode_commit_reply,
     decode_heartbeat,
     decode_hint,
@@ -26,7 +26,7 @@ from ocs.balance.redis_commands import (
     slot_of,
 )
 from ocs.balance.redis_connection import Reply, StoreError
-from ocs.balance.redis_stream import StoreServers, pack_command
+from ocs.balance.redis_stream import Command, StoreServers, pack_command
 from ocs.balance.slot_owners import SlotOwners
 from ocs.balance.store import Commit, CommitResult, Heartbeat, Stored, Unavailable
 from ocs.balance.store_guard import StoreGuard, home_question
@@ -102,7 +102,7 @@ class RedisStore:
 
     def commit(self, commit: Commit, done: Callable[[CommitResult], None]) -> None:
         """Write a decision if everything it read still stands."""
-        packed = pack_command(tuple(commit_command(commit)))
+        packed = pack_commit(commit)
         self._send(self._slots[commit.partition], packed, decode_commit_reply, done, is_commit=True)
 
     def load(self, keys: Sequence[str], done: Callable[[tuple[Stored, ...] | Unavailable], None]) -> None:
@@ -139,6 +139,12 @@ class RedisStore:
             return
         packed = pack_command(("FCALL", "ocs_heartbeat", 1, CLOCK, limits.OUTAGE_THRESHOLD_MS))
         self._send(slot_of(CLOCK), packed, decode_heartbeat, done)
+
+    def call(
+        self, key: str, command: Command, done: Callable[[Reply], None], *, is_commit: bool = False
+    ) -> None:
+        """Send a command of another room to the server of ``key``; as a commit, its reply waits for the barrier."""
+        self._send(slot_of(key), pack_command(command), _as_it_is, done, is_commit=is_commit)
 
     # --- Routes -----------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from ocs.settings import Settings
-from ocs.settings_file import SecretFileError, read_secret_file, resolve_path
+from ocs.secret_file import SecretFileError, read_secret_file
+from ocs.settings import Settings, resolve_path
 from ocs.store_url import Endpoint, StoreKind, StoreUrl, StoreUrlError, parse_store_url
 
 

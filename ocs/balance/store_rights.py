@@ -51,6 +51,17 @@ NEEDED: Final = (
     f"HGET {TOKENS} x",
     f"HSET {HUBS} x x",
     "RPUSH hub:x:queue x",
+    # Alarms.
+    "HMGET {alarms}owner x",
+    "HSCAN {alarms}list 0",
+    "HSET {alarms}list x x",
+    "HDEL {alarms}list x",
+    "HINCRBY {alarms}engine x 1",
+    "XINFO STREAM {alarms}changes",
+    "XREVRANGE {alarms}desk + -",
+    "XREAD STREAMS {alarms}changes 0",
+    "XREADGROUP GROUP x x STREAMS {alarms}changes >",
+    "XACK {alarms}changes x 0",
     "PUBLISH ocs:x x",
     "SUBSCRIBE ocs:x",
 )

@@ -27,7 +27,14 @@ from ocs.balance.books import (
 from ocs.balance.checkpoints import NOTHING_TRIMMED, Checkpoint
 from ocs.balance.findings import WARNINGS, Finding, FindingKind
 from ocs.balance.key_spool import KeySpool
-from ocs.balance.model import Account, SessionState, Subscriber, decode_account, decode_subscriber
+from ocs.balance.model import (
+    Account,
+    LifecycleState,
+    SessionState,
+    Subscriber,
+    decode_account,
+    decode_subscriber,
+)
 from ocs.balance.partition_reader import Entry, PartitionReader, is_before
 from ocs.balance.redis_commands import decode_stored
 from ocs.balance.store import ABSENT
@@ -380,18 +387,21 @@ def _directory_findings(
         ]
         values = _read(connection, names)
         for (identity, owner), value in zip(entries, values, strict=True):
-            if not _has(value, identity, owner[0]):
+            if not _may_lead_to(value, identity, owner[0]):
                 yield Finding(FindingKind.DIRECTORY_ASTRAY, identity, f"leads to {owner}")
 
 
-def _has(value: bytes | None, identity: str, account_id: str) -> bool:
+def _may_lead_to(value: bytes | None, identity: str, account_id: str) -> bool:
+    """Whether it is where the entry should lead; a closed subscriber's stand until somebody claims the identity."""
     if value is None:
         return False
     try:
         subscriber = decode_subscriber(decode_stored(value).content)
     except msgspec.MsgspecError:
         return True  # told where it stands
-    return subscriber.account_id == account_id and identity in subscriber.identities
+    if subscriber.account_id != account_id:
+        return False
+    return identity in subscriber.identities or subscriber.state is LifecycleState.CLOSED
 
 
 def _read(client: StoreClient, names: Sequence[str | bytes]) -> list[bytes | None]:

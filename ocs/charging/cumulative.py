@@ -11,6 +11,7 @@ import msgspec
 from ocs.balance.model import Session
 from ocs.messages import CCRequestType, ChargingRequest, ServiceUnit
 
+_INITIAL: Final = CCRequestType.INITIAL
 _TERMINATION: Final = CCRequestType.TERMINATION
 _NOTHING: Final = ServiceUnit(0, 0, 0, 0)
 _WORD: Final = 1 << 32
@@ -20,11 +21,22 @@ _with = msgspec.structs.replace
 def is_outrun(session: Session | None, request: ChargingRequest) -> bool:
     """Whether a report is older than one that was charged: it says nothing new. What ends a session never is."""
     before, now = None if session is None else session.reported, _told(request)
-    if before is None or now is None or request.request_type is _TERMINATION:
+    if session is None or before is None or request.request_type is _TERMINATION:
         return False
+    if now is None:
+        return _began_before(session, request)
     if now.time_s is None or before.time_s is None:
         return False
     return now.time_s < before.time_s or (now.time_s == before.time_s and _is_below(now, before))
+
+
+def _began_before(session: Session, request: ChargingRequest) -> bool:
+    """Whether what begins a session comes behind the reports by which it was opened.
+
+    Taken for another session of the same name it would have the next report count from nothing, and charge all again.
+    """
+    began_s = request.event_time_s
+    return request.request_type is _INITIAL and began_s is not None and began_s * 1000 <= session.opened_ms
 
 
 def since_last_report(

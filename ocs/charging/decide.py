@@ -53,7 +53,9 @@ def decide(
     if kind is _UPDATE or kind is _TERMINATION:
         if session is None:
             return _refused(state, Outcome.UNKNOWN_SESSION)
-        decision = SessionDecision(state, merged(request), tariffs, moment, policy)
+        if len(request.services) > 1:
+            request = merged(request)
+        decision = SessionDecision(state, request, tariffs, moment, policy)
         if kind is _TERMINATION:
             return decision.terminate(session)
         return decision.interrogate(session) if session.state is _OPEN else decision.report_late(session)

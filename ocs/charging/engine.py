@@ -50,6 +50,8 @@ _SHARE_FOR_NEW: Final = 0.75
 # How long a request waits for a store that is away before the gateway is told to try another node.
 _PATIENCE_S: Final = 1.0
 _STALL_TICK_S: Final = 0.05
+# So many requests take milliseconds to decide: answers that are ready leave first.
+_LARGE_GROUP: Final = 32
 _QUIET: Final = AccountsSettings()
 
 
@@ -144,6 +146,8 @@ class Engine:
             nursery.start_soon(self._retry_stalled)
             while True:
                 await self._wake.wait()
+                if len(self._pending) >= _LARGE_GROUP:
+                    await trio.lowlevel.checkpoint()
                 self._wake = trio.Event()
                 self.run_group()
 

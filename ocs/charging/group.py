@@ -65,6 +65,7 @@ class Group:
         "_entry",
         "_events",
         "_faults",
+        "_has_closed",
         "_not_before_ms",
         "_reads",
         "_replies",
@@ -85,6 +86,7 @@ class Group:
         self._replies: list[tuple[Work, ChargingAnswer]] = []
         self._faults: list[tuple[Work, Exception]] = []
         self._not_before_ms: int | None = None
+        self._has_closed = False
         self._token = b""
 
     def commit(self) -> None:
@@ -105,7 +107,8 @@ class Group:
             expected.append(copy.token)
             value = copy.decided
             if value is not copy.value:
-                writes.append(Write(copy.place, encode_value(value), self._ttl_ms(value)))
+                ttl_ms = self._ttl_ms(value) if self._has_closed else 0
+                writes.append(Write(copy.place, encode_value(value), ttl_ms))
         commit = Commit(
             entry.partition,
             tuple(names),
@@ -194,8 +197,10 @@ class Group:
             if not was_open:
                 session = _replace(session, scheduled_ms=session.deadline_ms)
                 self._schedule(session, session.deadline_ms)
-        elif was_open:
-            self._schedule(session, None)
+        else:
+            self._has_closed = True
+            if was_open:
+                self._schedule(session, None)
         copy.decided = session
 
     def _locate(self, session: Session) -> None:

@@ -4,12 +4,19 @@ A pool unit is a micro-unit of money: the multiplier of a service is the price o
 pooled service reserves its quota in pool units and one billing block, so whatever mix the gateway makes of the pool, it
 has been paid for. While other services of a pool stay open, what one of them reports is taken out of the pool and
 nothing else: the rest of its quota may be used by the others, and what it used of theirs is gone for them.
+
+When all of them have reported, the pool has ended, and what it had left is given back. A gateway may read the section
+so that this rest stays ("the value that needs to be removed is the consumed one"): the next grants make a pool with
+another identifier, so that no quota can draw on it. A service that is still alone in its session when it reports gets
+quotas of its own from then on.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
+from ocs import limits
 from ocs.balance.model import Hold, SessionService
 from ocs.charging.draft import Draft
 from ocs.charging.quota import granted_unit
@@ -20,6 +27,9 @@ from ocs.units import divide_down, divide_up
 
 # Multipliers have so many decimals at most: a price per octet is far below a micro-unit.
 _DECIMALS_MAX: Final = 9
+# A G-S-U-Pool-Identifier is the catalogue's number, and above it how many pools of the session had ended before.
+_NUMBERS: Final = limits.POOL_NUMBER_MAX + 1
+_IDENTIFIERS: Final = 1 << 32
 _with = msgspec.structs.replace
 
 
@@ -32,19 +42,35 @@ def multiplier(rate: Rate) -> tuple[int, int]:
     return divide_up(rate.price_micro * 10**_DECIMALS_MAX, rate.price_units), -_DECIMALS_MAX
 
 
+def pool_to_join(services: Iterable[SessionService], number: int, pools_ended: int) -> tuple[int, int]:
+    """Find the pool that a new grant joins: the one that other grants of the session share, or a new one.
+
+    Args:
+        services: of the session; none that reports has a grant any more.
+        number: of the pool in the catalogue.
+
+    Returns:
+        Its identifier, and the money that it has of services that have reported, in micro-units.
+    """
+    pool_id, carried = (number + pools_ended * _NUMBERS) % _IDENTIFIERS, 0
+    for other in services:
+        if other.pool_id is not None and other.pool_id % _NUMBERS == number:
+            pool_id = other.pool_id
+            carried += other.pool_carried_micro
+    return pool_id, carried
+
+
 def join_pool(
-    draft: Draft, service: SessionService, rate: Rate, answer: ServiceAnswer
+    draft: Draft, service: SessionService, rate: Rate, answer: ServiceAnswer, pool_id: int
 ) -> tuple[SessionService, ServiceAnswer]:
-    """Make a grant that has just been reserved a part of its pool.
+    """Make a grant that has just been reserved a part of a pool.
 
     Returns:
         The same as it was given where the grant cannot be shared: it is the last one, an allowance pays for it, it
         costs nothing, its price depends on counters, or what a pool needs beyond it cannot be paid.
     """
-    pool_id = rate.quota.pool_id
     if (
-        pool_id is None
-        or not rate.price_micro
+        not rate.price_micro
         or rate.counters
         or draft.limits
         or (rate.allowances and draft.has_allowances)

@@ -127,8 +127,10 @@ def _size(
     if share_percent != _WHOLE:
         enough = -(-need * _WHOLE // share_percent)
     payable = payable_units(draft, rate, enough, money_units, fee_paid)
+    if payable >= enough:
+        return granted, need, payable - need, False
     is_small = False
-    if payable < enough and enough != need:
+    if enough != need:
         granted = _fair_units(rate, counted, wanted, payable * share_percent // _WHOLE)
         if granted < wanted:
             is_small, wanted = True, granted

@@ -15,20 +15,15 @@ class RateFinder:
         now_s: the moment of the decision, epoch seconds: whose tariff a new grant gets.
     """
 
-    __slots__ = ("_context", "_currency", "_offers", "_profile", "_service", "_tariffs", "now_s")
+    __slots__ = ("_context", "_service", "_state", "_tariffs", "now_s")
 
     def __init__(
         self, state: State, tariffs: Tariffs, service: Service, context: UsageContext, now_s: int
     ) -> None:
-        subscriber = state.subscriber
+        self._state = state
         self._tariffs = tariffs
-        self._currency = state.account.currency
         self._service = service
         self._context = context
-        if subscriber is None:
-            self._offers, self._profile = (), NO_PROFILE
-        else:
-            self._offers, self._profile = subscriber.offers, subscriber.profile
         self.now_s = now_s
 
     def at(self, asked: MultipleServicesCreditControl, unit: ServiceUnit, at_s: int) -> Rate | None:
@@ -41,19 +36,20 @@ class RateFinder:
             None when no price applies, or none in the account's currency (DIAMETER_RATING_FAILED): money is never
             converted on the way.
         """
-        money = unit.money
+        currency, money = self._state.account.currency, unit.money
         if money is not None and counts_nothing(unit):
-            return self._tariffs.money(money.currency) if money.currency == self._currency else None
+            return self._tariffs.money(currency) if money.currency == currency else None
+        subscriber = self._state.subscriber
         rate = self._tariffs.rate(
-            self._offers,
+            () if subscriber is None else subscriber.offers,
             self._service,
             asked.rating_group,
             asked.service_identifiers,
             self._context,
             at_s,
-            self._profile,
+            NO_PROFILE if subscriber is None else subscriber.profile,
         )
-        return rate if rate is None or rate.currency == self._currency else None
+        return rate if rate is None or rate.currency == currency else None
 
     def held(self, service: SessionService) -> Rate | None:
         """The rate under which a service's grant was made; None when it has none, or its catalogue is not known."""

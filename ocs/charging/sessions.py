@@ -20,7 +20,7 @@ from ocs.charging.circumstances import updated_context
 from ocs.charging.decision import Decision, Moment, Policy, State
 from ocs.charging.draft import Draft, operation_of
 from ocs.charging.memory import earlier_lives, opening_of, remember
-from ocs.charging.pools import join_pool, reduced_request, settle_in_pool
+from ocs.charging.pools import join_pool, pool_to_join, reduced_request, settle_in_pool
 from ocs.charging.quota import reserve_grant
 from ocs.charging.rates import RateFinder
 from ocs.charging.reports import at_rate, debit_report, released
@@ -58,7 +58,7 @@ class SessionDecision:
     reserved, so that a report pays before a grant takes what is left.
     """
 
-    __slots__ = ("_moment", "_policy", "_request", "_state", "_tariffs")
+    __slots__ = ("_moment", "_policy", "_pools_ended", "_request", "_state", "_tariffs")
 
     def __init__(
         self, state: State, request: ChargingRequest, tariffs: Tariffs, moment: Moment, policy: Policy
@@ -141,6 +141,7 @@ class SessionDecision:
             charged_micro=charged,
             answers=remembered,
             forgotten_number=forgotten,
+            pools_ended=self._pools_ended,
         )
         return self._decision(draft, session, answer, is_used=True)
 
@@ -184,6 +185,7 @@ class SessionDecision:
         """
         services = list(session.services)
         charged = session.charged_micro
+        self._pools_ended = session.pools_ended
         debited: list[tuple[MultipleServicesCreditControl, int, Outcome | None]] = []
         for asked in self._request.services:
             rating_group, identifiers = asked.rating_group, asked.service_identifiers
@@ -213,7 +215,9 @@ class SessionDecision:
             if other.pool_id == before.pool_id
             and (other.rating_group, other.service_identifiers) not in reporting
         ]
-        if places and self._request.request_type is not _TERMINATION:
+        if not places:
+            self._pools_ended += 1
+        elif self._request.request_type is not _TERMINATION:
             settled = settle_in_pool(draft, before, charged_micro, [services[place] for place in places])
             for place, service in zip(places, settled, strict=True):
                 services[place] = service
@@ -254,14 +258,16 @@ class SessionDecision:
             crossing = after and reserve_across_switch(draft, service, rate, after, requested, share_percent)
             if crossing:
                 return crossing
-        pool_id = rate.quota.pool_id
-        if pool_id is None:
+        number = rate.quota.pool_id
+        if number is None or (len(services) == 1 and self._request.request_type is not _INITIAL):
             return reserve_grant(draft, service, rate, requested, share_percent)
-        carried = sum([other.pool_carried_micro for other in services if other.pool_id == pool_id])
+        pool_id, carried = pool_to_join(services, number, self._pools_ended)
         if carried and rate.price_micro:
             requested = reduced_request(rate, requested, carried)
         service, answer = reserve_grant(draft, service, rate, requested, share_percent)
-        return join_pool(draft, service, rate, answer) if service.granted_units else (service, answer)
+        return (
+            join_pool(draft, service, rate, answer, pool_id) if service.granted_units else (service, answer)
+        )
 
     def _without_quota(
         self, rates: RateFinder, service: SessionService, asked: MultipleServicesCreditControl

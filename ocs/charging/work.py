@@ -6,8 +6,7 @@ from typing import Final
 from ocs.charging.cache import Copy
 from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest
 
-_INITIAL: Final = CCRequestType.INITIAL
-_EVENT: Final = CCRequestType.EVENT
+_BEGINNINGS: Final = (CCRequestType.INITIAL, CCRequestType.EVENT)
 
 _NOWHERE: Final = Copy("", "")
 
@@ -45,9 +44,7 @@ class Work:
         self.request = request
         self.reply = reply
         self.session_id = session_id
-        self.is_new = request is not None and (
-            request.request_type == _INITIAL or request.request_type == _EVENT
-        )
+        self.is_new = request is not None and request.request_type in _BEGINNINGS
         self.account_id = self.subscriber_id = ""
         self.session = _NOWHERE
         self.attempts = 0

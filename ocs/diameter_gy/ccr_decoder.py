@@ -60,6 +60,7 @@ from ocs.limits import (
     REMEMBERED_OCTETS_MAX,
     SERVICES_PER_REQUEST_MAX,
     SESSION_ID_OCTETS_MAX,
+    UNITS_PER_REQUEST_MAX,
 )
 from ocs.messages import (
     CCRequestType,
@@ -466,7 +467,15 @@ class CreditControlRequestDecoder:
                 raise AvpOccursTooManyTimes(
                     f"more than {SERVICES_PER_REQUEST_MAX} services in a request", failed
                 )
-            return tuple([self._units.services(group, content.tolerated) for group in groups]), True
+            services = [self._units.services(group, content.tolerated) for group in groups]
+            room = UNITS_PER_REQUEST_MAX
+            for service, group in zip(services, groups, strict=True):
+                room -= len(service.used)
+                if room < 0:
+                    raise _too_many_units(codes.MULTIPLE_SERVICES_CREDIT_CONTROL, group)
+            return tuple(services), True
+        if len(content.used) > UNITS_PER_REQUEST_MAX:
+            raise _too_many_units(codes.USED_SERVICE_UNIT, content.used[UNITS_PER_REQUEST_MAX])
         places = content.places
         requested, identifier = places[_REQUESTED_UNIT], places[_SERVICE_IDENTIFIER]
         if requested is None and not content.used:
@@ -492,6 +501,12 @@ class CreditControlRequestDecoder:
         if self._check_routing is not None:
             self._check_routing(routing.destination_host, routing.destination_realm, routing.route_records)
         return routing
+
+
+def _too_many_units(code: int, data: bytes) -> AvpOccursTooManyTimes:
+    return AvpOccursTooManyTimes(
+        f"more than {UNITS_PER_REQUEST_MAX} reported units in a request", encode_avp(code, data)
+    )
 
 
 _Key = ParamSpec("_Key")

@@ -9,6 +9,7 @@ Fairness: what is refused is refused to peers that use more than their share, th
 requests in flight. Beside a peer that floods us a quiet one keeps its service.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final
 
@@ -155,13 +156,8 @@ class Overload:
     def measure(self, began_s: float, now_s: float) -> None:
         """Take in how long an answer took. Not for answers that tell nothing of it, such as a store's failure."""
         if began_s >= self._counts_from_s:
-            elapsed_s = now_s - began_s
-            self._answers += 1
-            self._elapsed_s += elapsed_s
-            if elapsed_s <= self._store_s + OVERLOAD_QUEUEING_S:
-                self._in_time += 1
-            self._fastest_s = min(self._fastest_s, elapsed_s)
-        if now_s >= self._ends_s and self._answers >= OVERLOAD_ANSWERS_MIN:
+            self._taken_s.append(now_s - began_s)
+        if now_s >= self._ends_s and len(self._taken_s) >= OVERLOAD_ANSWERS_MIN:
             self._judge(now_s)
 
     # --- reading ---
@@ -193,9 +189,7 @@ class Overload:
     def _begin_interval(self, now_s: float) -> None:
         self._ends_s = now_s + OVERLOAD_INTERVAL_S
         self._counts_from_s = -1e9
-        self._answers = self._in_time = 0
-        self._elapsed_s = 0.0
-        self._fastest_s = 1e9
+        self._taken_s: list[float] = []
         self._peak = self.in_flight
         for load in self._refused:
             load.refused = 0
@@ -203,13 +197,14 @@ class Overload:
 
     def _judge(self, now_s: float) -> None:
         """End an interval: cut the bound, or let it grow."""
-        peak, mean_s = self._peak, self._elapsed_s / self._answers
+        taken_s = sorted(self._taken_s)
+        peak, mean_s, fastest_s = self._peak, sum(taken_s) / len(taken_s), taken_s[0]
         bound_s = self._store_s + OVERLOAD_QUEUEING_S
-        is_late = self._in_time * _IN_TIME_SHARE < self._answers
+        is_late = bisect_right(taken_s, bound_s) * _IN_TIME_SHARE < len(taken_s)
         # So few cannot queue: what their answers take is the store's own time. Else that is at most what the fastest
         # took.
         few = peak <= _FEW
-        self._store_s = self._fastest_s if few else min(self._store_s, self._fastest_s)
+        self._store_s = fastest_s if few else min(self._store_s, fastest_s)
         self._begin_interval(now_s)
         if not is_late or few:
             self._late_intervals = 0

@@ -58,7 +58,9 @@ class AlarmKey(msgspec.Struct, frozen=True, array_like=True):
     @property
     def alarm_id(self) -> str:
         """The alarm's id, the same on every site and after every restart: 16 characters, lower case."""
-        text = f"{self.resource}\x1f{self.alarm_type}\x1f{self.qualifier}"
+        # Lengths first: whatever the parts hold, two keys never make one text.
+        resource, alarm_type = self.resource, self.alarm_type
+        text = f"{len(resource)} {len(alarm_type)} {resource}{alarm_type}{self.qualifier}"
         digest = hashlib.blake2b(text.encode(), digest_size=10).digest()
         return base64.b32encode(digest).decode().lower()
 
@@ -115,9 +117,11 @@ class Alarm(msgspec.Struct, frozen=True, array_like=True):
         changes: oldest first, bounded; compress keeps the last.
         root_cause: id of the alarm whose symptom this is; empty when it stands for itself.
         symptoms: how many alarms are grouped under this one now.
-        suppression: why no notice went out for it: ``symptom``, ``shelved``, ``flapping``, ``maintenance``; else empty.
+        suppression: why notices are held back: ``shelved``, ``maintenance``, ``symptom``, ``flapping``, ``settling`` (its
+            cause may still come); else empty.
         affected_services: names of services, from the topology. affected_subscribers: their number.
         escalation: how often it was escalated by age.
+        is_announced: people and partners were told that it stands, and not yet that it is over.
     """
 
     alarm_id: str
@@ -145,3 +149,4 @@ class Alarm(msgspec.Struct, frozen=True, array_like=True):
     affected_services: tuple[str, ...] = ()
     affected_subscribers: int = 0
     escalation: int = 0
+    is_announced: bool = False

@@ -14,6 +14,7 @@ class ChangeKind(enum.StrEnum):
     RAISED = "raised"  # from nothing, or from cleared
     CHANGED = "changed"  # severity or text
     CLEARED = "cleared"
+    PASSED = "passed"  # a signal older than the state came late: only the list of changes took it
     REPEATED = "repeated"  # only counters moved: nobody is told, views follow
     REGROUPED = "regrouped"  # root cause, symptoms, suppression, affected services
     OPERATED = "operated"  # the operator's axis

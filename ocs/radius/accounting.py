@@ -117,7 +117,8 @@ def _opening(packet: Packet, client: Client, request: ChargingRequest) -> Chargi
         request_number=0,
         services=asked,
         context=context_of(packet),
-        retransmitted=bool(packet.integer(codes.ACCT_DELAY_TIME)),
+        # A report is known again by its counters, whichever of its copies comes first.
+        retransmitted=bool(request.services or packet.integer(codes.ACCT_DELAY_TIME)),
         end_to_end_id=int.from_bytes(packet.authenticator[:4]),
     )
 

@@ -20,8 +20,8 @@ from ocs.radius.clients import Client, Clients, parse_network
 from ocs.radius.known_sessions import KnownSessions
 from ocs.radius.orders import OrderSender
 from ocs.radius.service import ChargingHandler, Door, RadiusService
+from ocs.secret_file import read_secret_file
 from ocs.settings import RadiusSettings
-from ocs.settings_file import read_secret_file
 
 log = get_logger("ocs.radius.server")
 

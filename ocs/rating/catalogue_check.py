@@ -18,9 +18,12 @@ from ocs.rating.errors import ExpectationError
 from ocs.rating.places import Finding, Places, name_of, path_of, readable_key, steps_of
 from ocs.rating.positions import Path
 from ocs.rating.schema import CatalogueFile, CatalogueSource, CatalogueTable
-from ocs.rating.shapes import UNKNOWN_KEY, shape_errors
+from ocs.rating.shapes import shape_errors, told_at
+from ocs.rating.stand_ins import mend, stand_in_quota
 
 _HEADER: Final = "catalogue"
+# Times that a key's value is put right before its entry is set aside.
+_ATTEMPTS: Final = 2
 _TOML_PLACE: Final = re.compile(r" \(at line ([0-9]+), column [0-9]+\)$")
 # In place of a header that cannot be used, so that the rest can be looked at.
 _ANY_HEADER: Final = {"name": "-", "currency": "EUR", "time_zone": "UTC", "effective": "1970-01-01"}
@@ -68,6 +71,9 @@ class _Checker:
         # Ids of what was set aside, by table: "zones" -> {"europe"}; and keys of entries that lost a part.
         self._set_aside: dict[str, set[str]] = {}
         self._diminished: set[str] = set()
+        # How many mistakes were taken out, and how often for each key: what is wrong there again is our doing.
+        self._mended = 0
+        self._seen: dict[str, int] = {}
         # What each place in the shrunken lists was in the files.
         self._origin: dict[int, Path] = {}
         for content in self._raw.values():
@@ -114,12 +120,23 @@ class _Checker:
         content = self._raw[file]
         found = list(shape_errors(content, CatalogueFile, ()))
         for path, text in found:
-            self._tell(file, path, readable_key(content, path), text)
-        # What cannot be read is set aside; an unknown key alone, since the rest of its entry can be looked at.
-        wrong = {path if text.startswith(UNKNOWN_KEY) else _entry_of(content, path) for path, text in found}
-        # From the last to the first, so that the places of those before stay what they are.
-        for path in sorted(wrong, reverse=True):
+            key = readable_key(content, told_at(path, text))
+            self._tell(file, path, key, text)
+            self._seen[key] = 1
+        for path, text in found:
+            self._mend(content, path, text)
+        # What is still none is set aside, from the last to the first, so that the places of those before stay.
+        left = {_entry_of(content, told_at(*each)) for each in shape_errors(content, CatalogueFile, ())}
+        for path in sorted(left, reverse=True):
             self._drop(content, path)
+
+    def _mend(self, content: dict[str, Any], path: Path, text: str) -> bool:
+        """Take a mistake out of its table; whether that could be done."""
+        if not path or len(path) == 1 or path[0] == _HEADER:
+            return False
+        table = _value_at(content, path[:-1])
+        self._mended += 1
+        return isinstance(table, dict) and mend(cast("dict[str, Any]", table), path, text, self._mended)
 
     def _origin_of(self, content: dict[str, Any], path: Path) -> Path:
         """The path that something had before entries were set aside."""
@@ -207,31 +224,43 @@ class _Checker:
         return None
 
     def _deal_with(self, error: ExpectationError) -> bool:
-        """Tell an error, and set aside the entry that has it; whether there was one."""
+        """Tell an error, and take it out; whether that could be done."""
         steps = steps_of(error.key)
         file, path = max(
             ((file, path_of(content, steps)) for file, content in self._raw.items()),
             key=lambda found: len(found[1]),
             default=("", ()),
         )
-        if not self._is_consequence(error.key, file, path):
+        # Of a list each wrong item is told.
+        seen = (
+            0 if path and isinstance(_value_at(self._raw[file], path), list) else self._seen.get(error.key, 0)
+        )
+        if not seen and not self._is_consequence(error.key, file, path):
             origin = self._origin_of(self._raw[file], path) if path else ()
             self._tell(file if path else "", origin, error.key, error.expectation)
+        self._seen[error.key] = seen + 1
         if not path or (path[0] != _HEADER and not any(isinstance(step, int) for step in path)):
             return False
-        self._amend(self._raw[file], path)
+        self._amend(self._raw[file], path, error, seen)
         return True
 
-    def _amend(self, content: dict[str, Any], path: Path) -> None:
-        """Take a mistake out: a key that may be left out, since its entry may have more of them; else the entry."""
+    def _amend(self, content: dict[str, Any], path: Path, error: ExpectationError, seen: int) -> None:
+        """Take a mistake out, since its entry may have more of them; where that does not help, the entry."""
         entry = _entry_of(content, path)
-        # Without a list of conditions a price would apply everywhere, and compete with others.
-        if len(path) > len(entry) and isinstance(_value_at(content, path), str | int):
-            *table, key = path
-            value = _value_at(content, tuple(table)).pop(key)
-            if not any(len(found) < len(path) for found, _ in shape_errors(content, CatalogueFile, ())):
+        if not seen and path == entry and error.key.endswith(".quota"):
+            self._mended += 1
+            unit = str(_value_at(content, path).get("unit"))
+            content.setdefault("quotas", []).append(stand_in_quota(unit, self._mended))
+            return
+        if seen < _ATTEMPTS and len(path) > len(entry) and isinstance(path[-1], str):
+            table: dict[str, Any] = _value_at(content, path[:-1])
+            before = dict(table)
+            if self._mend(content, path, error.expectation) and not any(
+                shape_errors(content, CatalogueFile, ())
+            ):
                 return
-            _value_at(content, tuple(table))[key] = value
+            table.clear()
+            table.update(before)
         self._drop(content, entry)
 
     def _is_consequence(self, key: str, file: str, path: Path) -> bool:

@@ -1,21 +1,17 @@
 """Reads a folder of ``*.toml`` files as one catalogue; the only file of this package that touches a disk."""
 
-import re
 import tomllib
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import Protocol
 
 import msgspec
-from msgspec import inspect
 
 from ocs.rating.catalogue import Catalogue
 from ocs.rating.catalogue_check import merged
 from ocs.rating.errors import CatalogueError, ExpectationError
+from ocs.rating.places import readable_key
 from ocs.rating.schema import CatalogueFile, CatalogueSource
-
-_LOCATION: Final = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
-_UNKNOWN_KEY: Final = re.compile(r"Object contains unknown field `(.*)`")
-_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+from ocs.rating.shapes import shape_errors, told_at
 
 
 class _Entry(Protocol):
@@ -90,54 +86,6 @@ def _read(path: Path) -> CatalogueFile:
         raise CatalogueError(path.name, "", "expected TOML: nested too deeply") from None
     try:
         return msgspec.convert(raw, CatalogueFile)
-    except msgspec.ValidationError as error:
-        raise _shape_error(path.name, raw, str(error)) from None
-
-
-def _shape_error(file: str, raw: dict[str, Any], message: str) -> CatalogueError:
-    """Turn msgspec's message into file, key and expectation; entries are named by id, not by place."""
-    match = _LOCATION.fullmatch(message)
-    problem, location = (match[1], match[2] or "") if match else (message, "")
-    steps = [step[1] or int(step[2]) for step in _STEP.finditer(location)]
-    key = _readable_key(raw, steps)
-    unknown = _UNKNOWN_KEY.fullmatch(problem)
-    if unknown:
-        key = f"{key}.{unknown[1]}" if key else unknown[1]
-        problem = f"unknown key, expected one of {', '.join(_known_keys(steps))}"
-    return CatalogueError(file, key, problem[:1].lower() + problem[1:].replace("`", ""))
-
-
-def _readable_key(raw: dict[str, Any], steps: list[str | int]) -> str:
-    """Write a path with the ids that the operator gave: ``offers[prepaid].prices[data].amount``."""
-    key, value = "", cast("Any", raw)
-    for step in steps:
-        if isinstance(step, str):
-            key += f".{step}" if key else step
-            value = value.get(step)
-        else:
-            value = value[step]
-            key += f"[{_id_of(value) or step}]"
-    return key
-
-
-def _id_of(value: object) -> str:
-    """The id of a table as read, empty when it has none."""
-    if not isinstance(value, dict):
-        return ""
-    name = cast("dict[str, object]", value).get("id")
-    return name if isinstance(name, str) else ""
-
-
-def _known_keys(steps: list[str | int]) -> list[str]:
-    """The keys of the table at a path of the schema."""
-    node = inspect.type_info(CatalogueFile)
-    for step in steps:
-        if isinstance(node, inspect.UnionType):
-            node = next(member for member in node.types if isinstance(member, inspect.StructType))
-        if isinstance(node, inspect.StructType) and isinstance(step, str):
-            node = next(field.type for field in node.fields if field.encode_name == step)
-        elif isinstance(node, inspect.VarTupleType):
-            node = node.item_type
-    if isinstance(node, inspect.UnionType):
-        node = next(member for member in node.types if isinstance(member, inspect.StructType))
-    return [field.encode_name for field in node.fields] if isinstance(node, inspect.StructType) else []
+    except msgspec.ValidationError:
+        where, text = next(shape_errors(raw, CatalogueFile, ()))
+        raise CatalogueError(path.name, readable_key(raw, told_at(where, text)), text) from None

@@ -4,6 +4,7 @@ Whether a price can apply is found by trying: the use that asks for nothing beyo
 most likely to get it, at every time at which its periods could make a difference.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice, product
@@ -239,12 +240,15 @@ def _unpriced(source: CatalogueSource) -> Iterator[tuple[str, str]]:
     known = sorted({price.service for offer in source.offers for price in offer.prices})
     for offer in source.offers:
         priced = {price.service for price in offer.prices}
-        missing = [service for service in known if service not in priced]
+        missing = [service for service in known if service not in priced and service not in offer.without]
         if priced and missing:
-            yield (
-                f"offers[{offer.id}]",
-                f"no price for {', '.join(missing)}: refused unless another of the subscriber's offers has one",
+            text = (
+                f"no price for {', '.join(missing)}: refused unless another of the subscriber's offers has one; where"
+                f" that is meant, write without = {json.dumps(missing)}"
             )
+            yield f"offers[{offer.id}]", text
+        for service in priced.intersection(offer.without):
+            yield f"offers[{offer.id}].without", f"it has a price for {service} all the same"
 
 
 # --- Charges that a new account cannot pay ----------------------------------------------------------------

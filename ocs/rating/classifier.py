@@ -37,6 +37,7 @@ class Networks:
                 self._home.add(table.id)
             for prefix in table.prefixes:
                 self._add(table.id, prefix)
+        self._presumed = next(iter(self._home)) if len(self._home) == 1 else None
         self._lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
 
     def _add(self, network_id: str, prefix: str) -> None:
@@ -55,7 +56,12 @@ class Networks:
         return bool(self._home)
 
     def group_of(self, serving_network: str) -> str | None:
-        """Name the group of a network by the longest prefix, None when it is in none."""
+        """Name the group of a network by the longest prefix, None when it is in none.
+
+        An unknown one is taken for home, as in :meth:`is_roaming`, where that is one group.
+        """
+        if not serving_network:
+            return self._presumed
         for length in self._lengths:
             group = self._prefixes.get(serving_network[:length])
             if group is not None:

@@ -9,7 +9,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from ocs import limits
+
 Unsigned32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+PoolNumber = Annotated[int, msgspec.Meta(ge=0, le=limits.POOL_NUMBER_MAX)]
 Days = Annotated[int, msgspec.Meta(ge=0, le=36_500)]
 
 Unit = Literal["octets", "input_octets", "output_octets", "seconds", "events"]
@@ -129,8 +132,8 @@ class QuotaTable(_Table, frozen=True, kw_only=True):
         holding_time: Quota-Holding-Time: idle time after which the gateway gives a grant back; 0 is never.
         consumption_time: Quota-Consumption-Time: idle time that still uses a time quota.
         triggers: changes at which the gateway reports at once.
-        pool: number of the credit pool that its grants share; one that an allowance pays for, whose price has tiers or
-            caps or whose subscriber has a limit of its own shares none.
+        pool: number of the credit pool that its grants share, 65,535 at most; one that an allowance pays for, whose
+            price has tiers or caps or whose subscriber has a limit of its own shares none.
         tariff_switch: whether a grant ends where another tariff begins, or crosses it and is reported in two parts.
     """
 
@@ -147,7 +150,7 @@ class QuotaTable(_Table, frozen=True, kw_only=True):
     holding_time: int | str | None = None
     consumption_time: int | str | None = None
     triggers: tuple[TriggerName, ...] = ()
-    pool: Unsigned32 | None = None
+    pool: PoolNumber | None = None
     tariff_switch: Literal["validity", "tariff_time_change"] = "validity"
 
 
@@ -214,7 +217,8 @@ class ConditionsTable(_Table, frozen=True, kw_only=True):
     Attributes:
         rating_groups: of the Multiple-Services-Credit-Control; service_identifiers likewise.
         zones: of the called number. calling_zones: of the calling one.
-        networks: groups of serving networks. roaming: true abroad, false in the home network or where it is unknown.
+        networks: groups of serving networks; an unknown network is the home one, where there is one group of these.
+        roaming: true abroad, false in the home network or where it is unknown.
         access_points: APN network identifiers, lower case. rat_types: radio access technologies, such as ``nr``.
         roles: on whose behalf the network charges a call or message.
         media: what a session carries; one with picture and sound is ``video``.
@@ -424,6 +428,7 @@ class OfferTable(_Table, frozen=True, kw_only=True):
         zero_balance_grace: how far it may for a last grant, where there is no credit limit.
         discounts: ids; they hold for all of the subscriber's offers.
         final_unit: of all its prices that name none; terminate when left out.
+        without: services that it means to have no price for: another offer has one, or their use is refused.
     """
 
     id: str
@@ -438,6 +443,7 @@ class OfferTable(_Table, frozen=True, kw_only=True):
     allowances: tuple[OfferAllowanceTable, ...] = ()
     charges: tuple[ChargeTable, ...] = ()
     prices: tuple[PriceTable, ...] = ()
+    without: tuple[ServiceName, ...] = ()
 
 
 class _Lists(_Table, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import msgspec
 from ocs.rating.positions import Path
 
 UNKNOWN_KEY: Final = "unknown key"
+MISSING_KEY: Final = "object missing required field"
 _CONVERSION_PLACE: Final = re.compile(r" - at `\$(.*)`$")
 
 
@@ -33,9 +34,16 @@ def shape_errors(value: Any, kind: Any, path: Path) -> Iterator[tuple[Path, str]
             msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
             text = _CONVERSION_PLACE.sub("", str(error)).replace("`", "")
-            if choices := _choices_of(kind):
+            if choices := choices_of(kind):
                 text = f"expected one of {', '.join(choices)}: {text}"
+            elif isinstance(value, int | float) and not isinstance(value, bool) and takes_text(kind):
+                text = f'expected a text in quotes, such as "{value}", got the number {value}'
             yield path, text[:1].lower() + text[1:]
+
+
+def told_at(path: Path, text: str) -> Path:
+    """Where a mistake is told: what is missing, at what misses it."""
+    return path[:-1] if text.startswith(MISSING_KEY) else path
 
 
 def _table_errors(
@@ -49,7 +57,7 @@ def _table_errors(
         if key in table:
             yield from shape_errors(table[key], field.type, (*path, key))
         elif field.required:
-            yield path, f"object missing required field {key}"
+            yield (*path, key), f"{MISSING_KEY} {key}"
 
 
 def _struct_of(kind: Any) -> type[msgspec.Struct] | None:
@@ -66,8 +74,26 @@ def _item_of(kind: Any) -> type[msgspec.Struct] | None:
     return _struct_of(arguments[0])
 
 
-def _choices_of(kind: Any) -> tuple[str, ...]:
+def table_at(kind: Any, path: Path) -> type[msgspec.Struct] | None:
+    """The table of the schema at a path from a type; None where there is none."""
+    struct = _struct_of(kind)
+    for step in path:
+        if isinstance(step, int):
+            kind = _item_of(kind)
+        else:
+            fields = {} if struct is None else {f.encode_name: f for f in msgspec.structs.fields(struct)}
+            kind = fields[step].type if step in fields else None
+        struct = _struct_of(kind)
+    return struct
+
+
+def takes_text(kind: Any) -> bool:
+    """Whether a value may be a text of any kind."""
+    return kind is str or str in get_args(kind)
+
+
+def choices_of(kind: Any) -> tuple[str, ...]:
     """The words that a value may be, where the schema names them."""
     if get_origin(kind) is Literal:
         return get_args(kind)
-    return next((found for part in get_args(kind) if (found := _choices_of(part))), ())
+    return next((found for part in get_args(kind) if (found := choices_of(part))), ())

@@ -9,8 +9,8 @@ from ocs.balance.model import Account, Bucket, Hold, LifecycleState
 from ocs.balance.notices import crossed, record_notices
 from ocs.balance.purse import Purse
 from ocs.events import EventKind
+from ocs.subscribers.grants import MAIN_BUCKET, free_id
 from ocs.subscribers.operations import (
-    MAIN_BUCKET,
     NO_RULES,
     AccountRules,
     Done,
@@ -18,6 +18,7 @@ from ocs.subscribers.operations import (
     check_currency,
     check_room,
 )
+from ocs.subscribers.origins import expired_again, origins_of, put_back
 from ocs.units import Money, UnitType, format_micro
 
 _REASON: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -108,10 +109,12 @@ def _drawn(purse: Purse, amount_micro: int) -> tuple[Hold, ...]:
 def send(
     account: Account, amount: Money, *, to: str, reference: str, now_ms: int, rules: AccountRules = NO_RULES
 ) -> Done:
-    """Take what is sent to another account; it must be the sender's own, not his credit.
+    """Take what is sent to another account: the sender's own money, not his credit, nor what expires.
+
+    A bonus that could be sent would be money without an end where it arrives.
 
     Raises:
-        OperationError: nothing to send, more than the account has of its own, or it is not active.
+        OperationError: nothing to send, more than the account can send, or it is not active.
         CurrencyMismatchError: another currency than the account's.
     """
     if amount.micro <= 0:
@@ -122,20 +125,51 @@ def send(
     if account.state is not LifecycleState.ACTIVE:
         raise OperationError(f"account {account.account_id} is {account.state.name.lower()}: it cannot send")
     purse = Purse(account, now_ms)
-    own = purse.available_money() - account.credit_limit_micro
+    lasting = _lasting_money(purse)
+    own = min(sum(lasting.values()), purse.available_money() - account.credit_limit_micro)
     if amount.micro > own:
         raise OperationError(
             f"account {account.account_id} can send {format_micro(max(0, own))}, not {format_micro(amount.micro)}"
         )
-    movements = purse.debit(purse.plan_money(amount.micro))
+    parts: list[Hold] = []
+    missing = amount.micro
+    for bucket_id, free in lasting.items():
+        if part := min(free, missing):
+            parts.append(Hold(bucket_id, part))
+            missing -= part
+    origins = origins_of(purse, tuple(parts))
+    movements = purse.debit(tuple(parts))
     event_id = f"transfer:{account.account_id}:{reference}"
     event = record_movement(purse, EventKind.TRANSFER, movements, event_id=event_id, reason=to)
     notices = tuple(record_notices(purse, crossed(purse, rules.notices), event_id=event_id))
-    return Done(purse.account(), (event, *notices))
+    return Done(purse.account(), (event, *notices), origins=origins)
 
 
-def receive(account: Account, amount: Money, *, sender: str, event_id: str, now_ms: int) -> Done:
+def _lasting_money(purse: Purse) -> dict[str, int]:
+    """What each bucket of money without an end has beyond what sessions hold, in drawing order."""
+    return {
+        bucket.bucket_id: bucket.value - bucket.reserved
+        for bucket in purse.buckets
+        if bucket.unit_type is UnitType.MONEY
+        and not bucket.valid_until_ms
+        and bucket.valid_from_ms <= purse.now_ms
+        and bucket.value > bucket.reserved
+    }
+
+
+def receive(
+    account: Account,
+    amount: Money,
+    *,
+    sender: str,
+    event_id: str,
+    now_ms: int,
+    origins: tuple[Bucket, ...] = (),
+) -> Done:
     """Put what was sent on an account; also back on its sender's, which takes it in any state.
+
+    Args:
+        origins: where it was drawn from, when it comes back.
 
     Raises:
         OperationError: it cannot be taken: too much, or the account is closed.
@@ -144,9 +178,10 @@ def receive(account: Account, amount: Money, *, sender: str, event_id: str, now_
     if sender != account.account_id:
         check_room(account, amount)
     purse = Purse(account, now_ms)
-    movements = purse.credit((Hold(MAIN_BUCKET, amount.micro),))
+    movements = put_back(purse, origins, amount.micro)
     event = record_movement(purse, EventKind.TRANSFER, movements, event_id=event_id, reason=sender)
-    return Done(purse.account(), (event,))
+    expired = expired_again(purse, after=event_id) if origins else ()
+    return Done(purse.account(), (event, *expired))
 
 
 def set_aside(account: Account, amount: Money, *, reference: str, now_ms: int) -> Done:
@@ -167,15 +202,36 @@ def set_aside(account: Account, amount: Money, *, reference: str, now_ms: int) -
     if any(bucket.bucket_id == bucket_id for bucket in account.buckets):
         raise OperationError(f"reference {reference!r} names a reservation that there is")
     purse = Purse(account, now_ms)
-    movements = purse.debit(_drawn(purse, amount.micro))
-    movements += (
-        purse.add_bucket(
-            Bucket(bucket_id, UnitType.MONEY, amount.micro, valid_from_ms=_NEVER_MS, priority=9999)
-        ),
+    parts = _drawn(purse, amount.micro)
+    origins = origins_of(purse, parts)
+    movements = purse.debit(parts)
+    aside = Bucket(
+        bucket_id, UnitType.MONEY, amount.micro, valid_from_ms=_NEVER_MS, priority=9999, origins=origins
     )
+    movements += (purse.add_bucket(aside),)
     event_id = f"reservation:{account.account_id}:{reference}"
     event = record_movement(purse, EventKind.RESERVATION, movements, event_id=event_id)
     return Done(purse.account(), (event,))
+
+
+def park(account: Account, amount: Money, *, reference: str, now_ms: int, why: str) -> Done:
+    """Keep money that has been paid and that the account refuses: it pays for nothing, and lies there to be decided on.
+
+    It is a reservation named ``payment:REFERENCE``: taken when the money has been paid back, given back to have the
+    account use it after all.
+
+    Raises:
+        CurrencyMismatchError: another currency than the account's.
+    """
+    check_currency(account, amount)
+    purse = Purse(account, now_ms)
+    bucket_id = free_id(f"{SET_ASIDE}payment:{reference}", account.buckets)
+    movement = purse.add_bucket(
+        Bucket(bucket_id, UnitType.MONEY, amount.micro, valid_from_ms=_NEVER_MS, priority=9999)
+    )
+    event_id = f"topup:{account.account_id}:{reference}"
+    event = record_movement(purse, EventKind.TOP_UP, (movement,), event_id=event_id, reason=f"parked: {why}")
+    return Done(purse.account(), (event,), parked=why)
 
 
 def amount_set_aside(account: Account, reference: str) -> int:
@@ -206,18 +262,20 @@ def take_set_aside(account: Account, amount: Money, *, reservation: str, referen
 
 
 def give_back(account: Account, *, reservation: str, reference: str, now_ms: int) -> Done:
-    """Put what is left of a reservation back among the money that pays.
+    """Put what is left of a reservation back where it was drawn from; what has expired there meanwhile is gone.
 
     Raises:
         OperationError: there is no such reservation.
     """
-    left = amount_set_aside(account, reservation)
-    if not left:
+    bucket_id = SET_ASIDE + reservation
+    aside = next((bucket for bucket in account.buckets if bucket.bucket_id == bucket_id), None)
+    if aside is None:
         raise OperationError(f"account {account.account_id} has no reservation {reservation!r}")
     purse = Purse(account, now_ms)
-    movements = purse.debit((Hold(SET_ASIDE + reservation, left),))
-    movements += purse.credit((Hold(MAIN_BUCKET, left),))
-    purse.remove_bucket(SET_ASIDE + reservation)
+    movements = purse.debit((Hold(bucket_id, aside.value),))
+    movements += put_back(purse, aside.origins, aside.value)
+    purse.remove_bucket(bucket_id)
     event_id = f"release:{account.account_id}:{reference}"
     event = record_movement(purse, EventKind.RESERVATION, movements, event_id=event_id)
-    return Done(purse.account(), (event,))
+    expired = expired_again(purse, after=event_id) if aside.origins else ()
+    return Done(purse.account(), (event, *expired))

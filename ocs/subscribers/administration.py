@@ -3,13 +3,25 @@
 import msgspec
 
 from ocs import limits
-from ocs.balance.model import Account, AutoTopUp, LifecycleState, MemberLimit, Subscriber
+from ocs.balance import keys
+from ocs.balance.client import Change
+from ocs.balance.model import (
+    Account,
+    AutoTopUp,
+    LifecycleState,
+    MemberLimit,
+    Subscriber,
+    decode_subscriber,
+)
+from ocs.balance.store import ABSENT, Stored
 from ocs.messages import Profile
 from ocs.subscribers.office import AccountChange, Office, Order, Receipt
 from ocs.subscribers.operations import Done, OperationError, check_identities, check_reference
+from ocs.subscribers.plans import Plans
 from ocs.subscribers.states import (
     change_account,
     change_subscriber,
+    closed,
     set_account_state,
     set_subscriber_state,
 )
@@ -51,6 +63,8 @@ class Administration:
         )
         if state is LifecycleState.CLOSED:
             self.give_numbers_back(account_id)
+        elif state not in ENDS_SERVICE:
+            Plans(office).money_came(account_id)
         return receipt
 
     def set_subscriber_state(
@@ -68,22 +82,38 @@ class Administration:
             return set_subscriber_state(account, subscriber, state, reference=reference, now_ms=now_ms)
 
         order = self._order("subscriber-state", account_id, reference, state.name, subscriber_id)
-        return self._office.once(order, act, _told_as(state))
+        receipt = self._office.once(order, act, _told_as(state))
+        if state not in ENDS_SERVICE:
+            Plans(self._office).money_came(account_id)
+        return receipt
 
     def give_numbers_back(self, account_id: str) -> None:
         """Close every subscriber of an account that is closed or recycled; repeating it changes nothing.
 
-        The directory's entries stay until somebody claims them: a hint that leads nowhere is no harm.
+        The account's own notice tells it. The directory's entries stay until somebody claims them: a hint that leads
+        nowhere is no harm.
         """
         after = ""
         while members := self._office.members(account_id, after=after):
             for member in members:
                 if member.state is not LifecycleState.CLOSED:
-                    name = member.subscriber_id
-                    self.set_subscriber_state(
-                        account_id, name, LifecycleState.CLOSED, reference=f"closed:{name}"
-                    )
+                    self._close(account_id, member.subscriber_id)
             after = members[-1].subscriber_id
+
+    def _close(self, account_id: str, subscriber_id: str) -> None:
+        office = self._office
+        key = keys.subscriber_key(office.client.partition_of(account_id), subscriber_id)
+
+        def decide(values: tuple[Stored, ...]) -> Change | None:
+            if values[0].token == ABSENT:
+                return None
+            subscriber = decode_subscriber(values[0].content)
+            if subscriber.account_id != account_id or subscriber.state is LifecycleState.CLOSED:
+                return None
+            after = closed(subscriber)
+            return Change({key: after}, agenda=office.agenda_of(None, after))
+
+        office.client.change(account_id, (key,), decide)
 
     def set_credit_limit(self, account_id: str, limit: Money, *, reference: str) -> Receipt:
         """Say how far an account's money may go below zero.

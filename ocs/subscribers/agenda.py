@@ -1,4 +1,4 @@
-"""What must be looked at outside of sessions, and when: a line per account, subscriber, transfer and voucher.
+"""What must be looked at outside of sessions, and when: a line per account, subscriber, transfer, voucher and payment.
 
 The lines of a partition stand in one sorted set and change in the commit of what they are about, so none is ever
 missing; one that is early costs a look.
@@ -11,6 +11,7 @@ import msgspec
 
 from ocs.balance.lifecycle import DAY_MS, LifecycleRules, due_ms
 from ocs.balance.model import Account, LifecycleState, Subscriber
+from ocs.units import Money
 
 # An expired bucket that a session still holds a part of is looked at again after this time.
 _LOOK_AGAIN_MS: Final = 3_600_000
@@ -25,10 +26,14 @@ class AgendaKind(StrEnum):
     SUBSCRIBER = "u"
     TRANSFER = "t"
     VOUCHER = "v"
+    PAYMENT = "p"
 
 
 class AgendaLine(msgspec.Struct, frozen=True):
-    """A line, read: ``names`` are account id, subscriber id, reference or serial number as the kind has them."""
+    """A line, read: ``names`` are account id, subscriber id, reference or serial number as the kind has them.
+
+    Of a payment they end in its amount, in micro-units, and its currency.
+    """
 
     kind: AgendaKind
     names: tuple[str, ...]
@@ -52,6 +57,11 @@ def transfer_member(account_id: str, reference: str) -> str:
 def voucher_member(serial: str) -> str:
     """The line of a voucher that is claimed and not yet credited."""
     return f"{AgendaKind.VOUCHER}\n{serial}"
+
+
+def payment_member(account_id: str, reference: str, amount: Money) -> str:
+    """The line of a payment that was taken and is not yet on its account."""
+    return f"{AgendaKind.PAYMENT}\n{account_id}\n{reference}\n{amount.micro}\n{amount.currency}"
 
 
 def parse_line(member: str) -> AgendaLine:

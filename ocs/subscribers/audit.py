@@ -233,13 +233,14 @@ def _transfer_of(event: ChargeEvent) -> tuple[str, str]:
 
 
 def _set_aside(account: Account) -> Iterator[Finding]:
-    """Money that is set aside pays for nothing, and is there."""
+    """Money that is set aside pays for nothing, is there, and came from somewhere."""
     for bucket in account.buckets:
         if bucket.bucket_id.startswith(SET_ASIDE) and (
             bucket.unit_type is not UnitType.MONEY
             or bucket.value <= 0
             or bucket.reserved
             or bucket.valid_until_ms
+            or (bucket.origins and sum(origin.value for origin in bucket.origins) < bucket.value)
         ):
             yield Finding(FindingKind.SET_ASIDE, account.account_id, f"reservation {bucket}")
 
@@ -255,6 +256,8 @@ def _key_of(partition: int, line: AgendaLine) -> str:
             return keys.operation_key(partition, f"transfer:{line.names[0]}:{line.names[1]}")
         case AgendaKind.VOUCHER:
             return keys.voucher_key(partition, line.names[0])
+        case AgendaKind.PAYMENT:
+            return keys.payment_key(partition, line.names[0], line.names[1])
 
 
 def _decoded(stored: Stored, decode: Callable[[bytes], _T]) -> _T | None:

@@ -42,7 +42,7 @@ class AutoTopUps:
         """Pay and top up for one event of the stream; None when it asks for nothing or the payment is refused.
 
         Raises:
-            OperationError: the account refuses the money, which has been paid: it must be given back.
+            OperationError: there is no such account any more: what has been paid must be given back.
             StoreBusyError: it is not known whether it was done; the event may be handled again.
         """
         notice = event.notice
@@ -52,4 +52,4 @@ class AutoTopUps:
         reference = payment_reference(event)
         if not self._payments.pay(event.account_id, amount, method=notice.subject, reference=reference):
             return None
-        return self._service.top_up(event.account_id, amount, reference=reference)
+        return self._service.take_payment(event.account_id, amount, reference=reference)

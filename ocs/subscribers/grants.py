@@ -1,14 +1,15 @@
 """Buckets that offers and bonuses bring. Pure."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from ocs.balance.lifecycle import DAY_MS
 from ocs.balance.model import Bucket
 from ocs.rating import AllowanceGrant, Bonus, Catalogue
 from ocs.units import UnitType
 
-# Where the money of a bonus without an end goes: to all other money (:data:`ocs.subscribers.operations.MAIN_BUCKET`).
-_MAIN = "main"
+# Where paid money goes, and that of a bonus without an end.
+MAIN_BUCKET: Final = "main"
 # A bonus is spent before what was paid, and after the bundles.
 _BONUS_PRIORITY = 500
 
@@ -76,7 +77,7 @@ def bonus_buckets(bonuses: Iterable[Bonus], now_ms: int) -> tuple[Bucket, ...]:
     for bonus in bonuses:
         until_ms = until_of(bonus.validity_days, now_ms)
         if bonus.money_micro:
-            name, priority = (f"bonus.{bonus.bonus_id}", _BONUS_PRIORITY) if until_ms else (_MAIN, 1000)
+            name, priority = (f"bonus.{bonus.bonus_id}", _BONUS_PRIORITY) if until_ms else (MAIN_BUCKET, 1000)
             buckets.append(
                 Bucket(name, UnitType.MONEY, bonus.money_micro, priority=priority, valid_until_ms=until_ms)
             )

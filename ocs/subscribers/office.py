@@ -10,7 +10,7 @@ import msgspec
 from ocs import limits
 from ocs.balance import keys
 from ocs.balance.client import BalanceClient, Change
-from ocs.balance.model import Account, Hold, Subscriber, decode_account, decode_subscriber
+from ocs.balance.model import Account, Bucket, Hold, Subscriber, decode_account, decode_subscriber
 from ocs.balance.purse import money_balance
 from ocs.balance.store import ABSENT, Stored
 from ocs.clock import Clock
@@ -48,6 +48,8 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
         repeated: this operation had been done before, and nothing changed; never set in what is kept.
         asked: what was asked for beside the amount. refusal: why it was refused for good; empty when it was done.
         bonus: what came with a top-up, by which it is taken back.
+        origins: where money that was sent was drawn from, by which it comes back.
+        parked: why the account refused money that had been paid and was set aside; empty when it did not.
     """
 
     account_id: str
@@ -59,6 +61,8 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
     asked: str = ""
     refusal: str = ""
     bonus: tuple[Hold, ...] = ()
+    origins: tuple[Bucket, ...] = ()
+    parked: str = ""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -254,6 +258,8 @@ class Office:
             done.account.sequence,
             asked=order.asked,
             bonus=done.bonus,
+            origins=done.origins,
+            parked=done.parked,
         )
         writes: dict[str, msgspec.Struct] = {receipt_key: receipt}
         agenda = dict(done.agenda)

@@ -13,10 +13,9 @@ from ocs.balance.purse import Purse
 from ocs.events import ChargeEvent, EventKind
 from ocs.messages import Profile
 from ocs.rating import Catalogue
-from ocs.subscribers.grants import granted
+from ocs.subscribers.grants import MAIN_BUCKET, granted
 from ocs.subscribers.operations import (
     BALANCE_MAX,
-    MAIN_BUCKET,
     NO_RULES,
     AccountRules,
     NewAccount,
@@ -29,7 +28,8 @@ from ocs.subscribers.subscriptions import Plan, is_charged
 from ocs.units import UnitType
 
 # What needs no care in a key, an event's id, a URL or a shell.
-_ID: Final = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
+# A path with nothing but dots in a segment leads elsewhere (RFC 3986 section 5.2.4).
+_ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._@+-]{1,64}")
 
 
 def open_account(

@@ -12,10 +12,9 @@ from ocs.balance.notices import NO_NOTICES, NoticeRules, notice_rules, record_no
 from ocs.balance.purse import Purse, money_balance
 from ocs.events import ChargeEvent, EventKind, Notice, NoticeKind
 from ocs.settings import AccountsSettings
-from ocs.subscribers.grants import free_id
+from ocs.subscribers.grants import MAIN_BUCKET, free_id
 from ocs.units import CurrencyMismatchError, Money, format_micro
 
-MAIN_BUCKET: Final = "main"
 _REFERENCE_CHARACTERS_MAX: Final = 128
 BALANCE_MAX: Final = format_micro(limits.BALANCE_MICRO_MAX)
 
@@ -88,6 +87,8 @@ class Done(msgspec.Struct, frozen=True):
         subscriber: as it is afterwards; None when the operation did not touch one.
         agenda: lines of the agenda that it sets (epoch milliseconds) or removes (None), beside the account's own.
         bonus: what came with a top-up.
+        origins: where money that leaves the account was drawn from (:mod:`ocs.subscribers.origins`).
+        parked: why the account refused money that had been paid and now lies set aside; empty when it did not.
     """
 
     account: Account
@@ -95,6 +96,8 @@ class Done(msgspec.Struct, frozen=True):
     subscriber: Subscriber | None = None
     agenda: dict[str, int | None] = {}
     bonus: tuple[Hold, ...] = ()
+    origins: tuple[Bucket, ...] = ()
+    parked: str = ""
 
 
 def check_identities(identities: tuple[str, ...]) -> None:

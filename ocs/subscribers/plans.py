@@ -52,7 +52,11 @@ class Plans:
         """
         return self._once(
             ("cancel", account_id, subscriber_id, f"{offer_id} {at_period_end}", reference),
-            lambda plan: plan.cancel(offer_id, at_period_end=at_period_end),
+            lambda plan: plan.cancel(
+                offer_id,
+                at_period_end=at_period_end,
+                others_have_it=self._others_have(account_id, subscriber_id, offer_id),
+            ),
         )
 
     def change(
@@ -65,7 +69,8 @@ class Plans:
         """
 
         def act(plan: Plan) -> None:
-            plan.cancel(offer_id)
+            others_have_it = self._others_have(account_id, subscriber_id, offer_id)
+            plan.cancel(offer_id, others_have_it=others_have_it)
             plan.buy(new_offer_id)
 
         return self._once(("change", account_id, subscriber_id, f"{offer_id} {new_offer_id}", reference), act)
@@ -82,6 +87,21 @@ class Plans:
             ("order", account_id, subscriber_id, f"{offer_id} {charge_id}", reference),
             lambda plan: plan.order(offer_id, charge_id, reference),
         )
+
+    def _others_have(self, account_id: str, subscriber_id: str, offer_id: str) -> bool:
+        """Whether an offer with an allowance for all is another member's too.
+
+        Asked after the account was read: who gets or ends an offer meanwhile changes it, and this is asked again.
+        """
+        offer = self._office.catalogue.offer(offer_id)
+        if offer is None or not any(grant.is_once for grant in offer.allowances):
+            return False
+        after = ""
+        while members := self._office.members(account_id, after=after):
+            after = members[-1].subscriber_id
+            if any(offer_id in each.offers and each.subscriber_id != subscriber_id for each in members):
+                return True
+        return False
 
     def _once(self, asked: tuple[str, str, str, str, str], act: Callable[[Plan], None]) -> Receipt:
         operation, account_id, subscriber_id, what, reference = asked
@@ -134,7 +154,7 @@ class Plans:
             office.on_change(account_id, AccountChange.OFFERS)
 
     def money_came(self, account_id: str) -> None:
-        """Try now what an account could not pay.
+        """Try now what an account could not pay, or was not charged while somebody was barred.
 
         The sweep does it within the hour for what is left: the store was busy, or more members share the account than
         are looked at here.

@@ -11,7 +11,6 @@ from ocs.balance.store import ABSENT, Stored
 from ocs.clock import Clock
 from ocs.rating import Catalogue
 from ocs.subscribers.adjustments import adjust, give_back, set_aside, take_back, take_set_aside
-from ocs.subscribers.grants import bonus_buckets
 from ocs.subscribers.history import Balances, HistoryPage, balances_of, read_history
 from ocs.subscribers.office import Office, OnChange, Order, Receipt, tell_nobody
 from ocs.subscribers.openings import add_subscriber, open_account
@@ -23,9 +22,9 @@ from ocs.subscribers.operations import (
     Opened,
     OperationError,
     check_reference,
-    top_up,
 )
 from ocs.subscribers.plans import Plans
+from ocs.subscribers.top_ups import TopUps
 from ocs.subscribers.transfers import Transfers
 from ocs.units import Money
 
@@ -167,24 +166,11 @@ class SubscriberService:
             CurrencyMismatchError: another currency than the account's.
             StoreBusyError: it is not known whether it was done; the same reference may be tried again.
         """
-        now_ms = self._clock.now_ms()
-        holder = self._client.subscriber(account_id, account_id)
-        offers = () if holder is None else holder.offers
-        bonuses = self._catalogue.bonus_for(amount, now_ms // 1000, offers)
-        receipt = self.office.once(
-            Order("topup", account_id, reference, amount),
-            lambda account, _: top_up(
-                account,
-                amount,
-                reference=reference,
-                now_ms=now_ms,
-                rules=self.office.rules,
-                bonus=bonus_buckets(bonuses, now_ms),
-            ),
-        )
-        if not receipt.repeated:
-            Plans(self.office).money_came(account_id)
-        return receipt
+        return TopUps(self.office).top_up(account_id, amount, reference=reference)
+
+    def take_payment(self, account_id: str, amount: Money, *, reference: str) -> Receipt:
+        """Put money on an account that has been paid already, see :meth:`TopUps.take_payment`."""
+        return TopUps(self.office).take_payment(account_id, amount, reference=reference)
 
     def adjust(self, account_id: str, amount: Money, *, reason: str, reference: str) -> Receipt:
         """Correct a balance, upwards or (negative) downwards, once per reference.

@@ -64,13 +64,16 @@ def set_subscriber_state(
     _check(f"subscriber {subscriber.subscriber_id}", subscriber.state, state)
     if subscriber.state is state:
         return Done(account, ())
-    changed = _replace(subscriber, state=state)
-    if state is LifecycleState.CLOSED:
-        changed = _replace(changed, identities=(), offers=(), subscriptions=())
+    changed = closed(subscriber) if state is LifecycleState.CLOSED else _replace(subscriber, state=state)
     notice = Notice(NoticeKind.SUBSCRIBER_STATE, state.name.lower())
     return _told(
         account, changed, notice, event_id=f"subscriber-state:{account.account_id}:{reference}", now_ms=now_ms
     )
+
+
+def closed(subscriber: Subscriber) -> Subscriber:
+    """The subscriber closed for good: it has no identities any more, and buys nothing."""
+    return _replace(subscriber, state=LifecycleState.CLOSED, identities=(), offers=(), subscriptions=())
 
 
 def change_subscriber(

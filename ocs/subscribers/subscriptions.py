@@ -2,7 +2,8 @@
 
 An offer's charges are due at its activation and then period by period (:mod:`ocs.rating.schedule`); all that is due at
 one moment is paid together or not at all. What cannot be paid within its grace makes the offer rest: it brings no price
-and no new allowance until a later look finds the money, and what it rested is not charged.
+and no new allowance until a later look finds the money, and what it rested is not charged. It rests, too, when a period
+would begin while account or subscriber are barred: who may not use it does not pay for it.
 """
 
 from collections.abc import Collection, Iterable
@@ -18,6 +19,7 @@ from ocs.balance.model import (
     Bucket,
     Hold,
     LifecycleState,
+    PaidCharge,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -27,12 +29,17 @@ from ocs.balance.purse import Purse
 from ocs.events import BucketMovement, ChargeEvent, EventKind, Notice, NoticeKind
 from ocs.rating import AllowanceGrant, Catalogue, ChargeKind, Offer, OfferCharge
 from ocs.subscribers.grants import bucket_of, free_id, until_of
-from ocs.subscribers.operations import MAIN_BUCKET, AccountRules, Done, OperationError
+from ocs.subscribers.operations import AccountRules, Done, OperationError
+from ocs.subscribers.origins import expired_again, origins_of, put_back
 from ocs.units import UnitType, divide_down, format_micro
 
 # What could not be paid is tried again so often, besides at every top-up.
 RETRY_MS: Final = 3_600_000
+# Who is let in again is looked at then; this is for what a crash cut off, and there may be many who stay barred.
+_BARRED_RETRY_MS: Final = DAY_MS
 _DEAD: Final = (LifecycleState.CLOSED, LifecycleState.RECYCLED)
+# Who is one-way barred is still reached, and pays on.
+_BARRED: Final = (LifecycleState.SUSPENDED, LifecycleState.EXPIRED)
 _replace = msgspec.structs.replace
 
 
@@ -131,11 +138,15 @@ class Plan:
             else:
                 self._rest(subscription, self._now_ms)
 
-    def cancel(self, offer_id: str, *, at_period_end: bool = False) -> None:
+    def cancel(self, offer_id: str, *, at_period_end: bool = False, others_have_it: bool = False) -> None:
         """End an offer, now or when the period that is paid ends.
 
         Now, what was paid in a charge that is prorated comes back for the days that are left, as far as the renewed
         allowances are unused, and with it go these; else they stay until they expire.
+
+        Args:
+            others_have_it: so do other subscribers of the account, to whom the allowances stay that it grants once for
+                all.
 
         Raises:
             OperationError: the subscriber has no such offer.
@@ -148,7 +159,7 @@ class Plan:
             self._tell(offer_id, "ends with its period", self._now_ms)
             return
         if subscription is not None and subscription.state is SubscriptionState.ACTIVE:
-            self._refund(subscription)
+            self._refund(subscription, others_have_it=others_have_it)
         self._end(offer_id, "cancelled", self._now_ms)
 
     def order(self, offer_id: str, charge_id: str, reference: str) -> None:
@@ -201,6 +212,9 @@ class Plan:
             self._end(offer_id, "ended", self._now_ms)
             return False
         is_resting = subscription.state is SubscriptionState.SUSPENDED
+        if self._account.state in _BARRED or self._subscriber.state in _BARRED:
+            self._rest(subscription, due_ms, "its subscriber is barred", again_ms=_BARRED_RETRY_MS)
+            return False
         # What it rested is not charged: it begins again today.
         begins_ms = self._now_ms if is_resting else due_ms
         if is_resting:
@@ -218,18 +232,25 @@ class Plan:
             self._subscriptions[offer_id] = _replace(subscription, retry_ms=self._now_ms + RETRY_MS)
         return False
 
-    def _rest(self, subscription: Subscription, due_ms: int) -> None:
+    def _rest(
+        self,
+        subscription: Subscription,
+        due_ms: int,
+        why: str = "it could not be paid",
+        *,
+        again_ms: int = RETRY_MS,
+    ) -> None:
         offer_id = subscription.offer_id
         self._subscriptions[offer_id] = _replace(
             subscription,
             state=SubscriptionState.SUSPENDED,
             renews_ms=due_ms,
-            retry_ms=self._now_ms + RETRY_MS,
+            retry_ms=self._now_ms + again_ms,
         )
         if subscription.state is SubscriptionState.ACTIVE:
             if offer_id in self._offers:
                 self._offers.remove(offer_id)
-            self._tell(offer_id, "rests: it could not be paid", due_ms)
+            self._tell(offer_id, f"rests: {why}", due_ms)
 
     def _end(self, offer_id: str, how: str, at_ms: int) -> None:
         self._subscriptions.pop(offer_id, None)
@@ -264,8 +285,11 @@ class Plan:
         if (total and total > self._purse.available_money()) or not self._has_room(grants):
             return False
         period = f"{subscription.from_ms}.{subscription.renewals}"
+        paid = {each.charge_id: each for each in subscription.paid}
         for charge, amount in due:
-            self._charge(offer.offer_id, charge, amount, period)
+            origins = self._charge(offer.offer_id, charge, amount, period)
+            if charge.is_prorated:
+                paid[charge.charge_id] = PaidCharge(charge.charge_id, due_ms, amount, origins)
         next_ms = self._next_due_ms(subscription, offer, due_ms)
         self._grant(offer, grants, due_ms, subscription.renewals, subscription)
         self._subscriptions[offer.offer_id] = _replace(
@@ -274,6 +298,7 @@ class Plan:
             renews_ms=next_ms,
             renewals=subscription.renewals + 1,
             retry_ms=0,
+            paid=tuple(paid.values()),
         )
         return True
 
@@ -288,11 +313,17 @@ class Plan:
         ]
         return min([moment for moment in moments if moment is not None], default=0)
 
-    def _charge(self, offer_id: str, charge: OfferCharge, amount_micro: int, period: str) -> None:
+    def _charge(
+        self, offer_id: str, charge: OfferCharge, amount_micro: int, period: str
+    ) -> tuple[Bucket, ...]:
+        """Take what a charge costs; say where it was drawn from (:func:`~ocs.subscribers.origins.origins_of`)."""
         if not amount_micro:
-            return
-        movements = self._purse.debit(self._purse.plan_money(amount_micro))
+            return ()
+        parts = self._purse.plan_money(amount_micro)
+        origins = origins_of(self._purse, parts)
+        movements = self._purse.debit(parts)
         self._record(EventKind.FEE, movements, f"fee:{offer_id}:{period}:{charge.charge_id}", charge)
+        return origins
 
     def _grant(
         self,
@@ -332,47 +363,67 @@ class Plan:
 
     def _bucket_id(self, offer: Offer, grant: AllowanceGrant, until_ms: int) -> str | None:
         """A free id for a new bucket; None when another subscriber of the account has brought it for all."""
-        base = f"{offer.offer_id}.{grant.allowance}"
+        base = self._base_of(offer, grant)
         buckets = self._purse.buckets
-        if grant.is_once:
-            # Another subscriber's period may begin on another day: what he brought for today is enough.
-            if any(b.bucket_id.partition("#")[0] == base and b.valid_until_ms >= until_ms for b in buckets):
-                return None
-        elif self._subscriber.subscriber_id != self._account.account_id:
-            base = f"{self._subscriber.subscriber_id}.{base}"
+        # Another subscriber's period may begin on another day: what he brought for today is enough.
+        if grant.is_once and any(
+            b.bucket_id.partition("#")[0] == base and b.valid_until_ms >= until_ms for b in buckets
+        ):
+            return None
         return free_id(base, buckets)
 
-    def _refund(self, subscription: Subscription) -> None:
+    def _refund(self, subscription: Subscription, *, others_have_it: bool) -> None:
         """Give back what was paid for days that will not come, where charges are prorated, as far as it is unused."""
         offer = self._catalogue.offer(subscription.offer_id)
         if offer is None or not subscription.renews_ms:
             return
+        bases = self._renewed_bases(offer, others_have_it=others_have_it)
+        paid = {each.charge_id: each for each in subscription.paid}
         refunded = False
         for charge in offer.charges:
             if charge.kind is not ChargeKind.RECURRING or not charge.is_prorated:
                 continue
-            end_ms = self._catalogue.next_due_ms(charge, subscription.from_ms, self._now_ms)
-            if end_ms is None:
+            payment = paid.get(charge.charge_id)
+            left = self._unused(bases, self._left_of(charge, subscription, payment))
+            if left <= 0:
                 continue
-            # Days that have not begun: today is used.
-            left = self._unused(offer, self._catalogue.prorated_micro(charge, self._now_ms + DAY_MS, end_ms))
-            if end_ms - self._now_ms <= DAY_MS or left <= 0:
-                continue
-            movements = self._purse.credit((Hold(MAIN_BUCKET, left),))
+            origins = () if payment is None else payment.origins
+            movements = put_back(self._purse, origins, left)
             period = f"{subscription.from_ms}.{subscription.renewals}"
             name = f"refund:{subscription.offer_id}:{period}:{charge.charge_id}"
             self._record(EventKind.FEE, movements, name, charge)
+            if origins:
+                event_id, zone = self._events[-1].event_id, self._catalogue.time_zone
+                self._events += expired_again(self._purse, after=event_id, time_zone=zone)
             refunded = True
         if refunded:
-            self._take_back(offer, subscription)
+            self._take_back(bases, subscription)
 
-    def _unused(self, offer: Offer, amount_micro: int) -> int:
+    def _left_of(self, charge: OfferCharge, subscription: Subscription, payment: PaidCharge | None) -> int:
+        """The part of what was paid that is for days that have not begun: today is used.
+
+        Args:
+            payment: None of what an earlier release took: then it is the price of today that comes back.
+        """
+        next_due_ms = self._catalogue.next_due_ms
+        end_ms = next_due_ms(charge, subscription.from_ms, self._now_ms)
+        unpaid_ms = next_due_ms(charge, subscription.from_ms, subscription.renews_ms - 1)
+        is_owed = unpaid_ms is not None and unpaid_ms <= self._now_ms
+        if end_ms is None or is_owed or end_ms - self._now_ms <= DAY_MS:
+            return 0
+        left = self._catalogue.prorated_micro(charge, self._now_ms + DAY_MS, end_ms)
+        if payment is None:
+            return left
+        whole = self._catalogue.prorated_micro(charge, payment.due_ms, end_ms)
+        return min(payment.amount_micro, divide_down(payment.amount_micro * left, whole)) if whole else 0
+
+    def _unused(self, bases: set[str], amount_micro: int) -> int:
         """The part of a price that can come back: as much as is left of the period's allowance that was used most.
 
         What a session holds may be used yet. Else a month's allowance would be had for the price of a day.
         """
         newest: dict[str, Bucket] = {}
-        for bucket in self._renewed_buckets(offer):
+        for bucket in self._buckets_named(bases):
             base = bucket.bucket_id.partition("#")[0]
             newest[base] = max(newest.get(base, bucket), bucket, key=_newer)
         return min(
@@ -384,26 +435,38 @@ class Plan:
             default=amount_micro,
         )
 
-    def _renewed_buckets(self, offer: Offer) -> list[Bucket]:
-        bases = {f"{offer.offer_id}.{grant.allowance}" for grant in offer.allowances if grant.is_renewed}
-        own = f"{self._subscriber.subscriber_id}."
+    def _renewed_bases(self, offer: Offer, *, others_have_it: bool) -> set[str]:
+        """What the ids of the allowances begin with that the subscriber's own periods bring."""
+        return {
+            self._base_of(offer, grant)
+            for grant in offer.allowances
+            if grant.is_renewed and not (grant.is_once and others_have_it)
+        }
+
+    def _base_of(self, offer: Offer, grant: AllowanceGrant) -> str:
+        base = f"{offer.offer_id}.{grant.allowance}"
+        if grant.is_once or self._subscriber.subscriber_id == self._account.account_id:
+            return base
+        return f"{self._subscriber.subscriber_id}.{base}"
+
+    def _buckets_named(self, bases: set[str]) -> list[Bucket]:
         return [
             bucket
             for bucket in self._purse.buckets
-            if bucket.unit_type != UnitType.MONEY
-            and bucket.bucket_id.partition("#")[0].removeprefix(own) in bases
+            if bucket.unit_type != UnitType.MONEY and bucket.bucket_id.partition("#")[0] in bases
         ]
 
-    def _take_back(self, offer: Offer, subscription: Subscription) -> None:
+    def _take_back(self, bases: set[str], subscription: Subscription) -> None:
         parts = [
             Hold(bucket.bucket_id, bucket.value - bucket.reserved)
-            for bucket in self._renewed_buckets(offer)
+            for bucket in self._buckets_named(bases)
             if bucket.value > bucket.reserved
         ]
         if parts:
-            name = f"allowance-back:{offer.offer_id}:{subscription.from_ms}.{subscription.renewals}"
+            period = f"{subscription.from_ms}.{subscription.renewals}"
+            name = f"allowance-back:{subscription.offer_id}:{period}"
             self._record(EventKind.ALLOWANCE, self._purse.debit(tuple(parts)), name)
-        for bucket in self._renewed_buckets(offer):
+        for bucket in self._buckets_named(bases):
             if not bucket.value and not bucket.reserved:
                 self._purse.remove_bucket(bucket.bucket_id)
 

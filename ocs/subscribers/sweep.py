@@ -25,7 +25,9 @@ from ocs.subscribers.office import AccountChange, Office
 from ocs.subscribers.operations import state_notice
 from ocs.subscribers.plans import Plans
 from ocs.subscribers.redemptions import Redemptions
+from ocs.subscribers.top_ups import TopUps
 from ocs.subscribers.transfers import Transfers
+from ocs.units import Money
 
 log = structlog.get_logger()
 
@@ -84,6 +86,10 @@ class Sweeper:
                 Transfers(self._office).complete(*line.names)
             case AgendaKind.VOUCHER:
                 Redemptions(self._office).complete(*line.names)
+            case AgendaKind.PAYMENT:
+                account_id, reference, micro, currency = line.names
+                amount = Money(int(micro), currency)
+                TopUps(self._office).complete(account_id, amount, reference=reference)
 
     def _tend_account(self, account_id: str) -> None:
         """Take out what has expired, and take the steps of its life that are due."""

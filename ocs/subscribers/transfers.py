@@ -41,7 +41,7 @@ class Transfers:
         if self._office.client.account(to_account_id) is None:
             raise OperationError(f"there is no account {to_account_id!r}")
         receipt = self._claim(account_id, to_account_id, amount, reference)
-        self._complete(account_id, to_account_id, amount, reference)
+        self._complete(receipt)
         return receipt
 
     def complete(self, account_id: str, reference: str) -> None:
@@ -55,7 +55,7 @@ class Transfers:
             self._finish(account_id, reference)
             return
         try:
-            self._complete(account_id, claimed.asked, claimed.amount, reference)
+            self._complete(claimed)
         except OperationError:
             return  # refused: the sender has it back
 
@@ -70,8 +70,14 @@ class Transfers:
 
         return office.once(Order(_OUT, account_id, reference, amount, asked=to), act)
 
-    def _complete(self, account_id: str, to: str, amount: Money, reference: str) -> None:
+    def _complete(self, claimed: Receipt) -> None:
         office = self._office
+        account_id, to, amount, reference = (
+            claimed.account_id,
+            claimed.asked,
+            claimed.amount,
+            claimed.reference,
+        )
         incoming = f"{account_id}:{reference}"
         try:
             office.once(
@@ -85,18 +91,24 @@ class Transfers:
                 ),
             )
         except RefusedForGoodError:
-            self._give_back(account_id, amount, reference)
+            self._give_back(claimed)
             raise
         self._finish(account_id, reference)
 
-    def _give_back(self, account_id: str, amount: Money, reference: str) -> None:
+    def _give_back(self, claimed: Receipt) -> None:
         office = self._office
+        account_id, amount, reference = claimed.account_id, claimed.amount, claimed.reference
         member = transfer_member(account_id, reference)
 
         def act(account: Account, _: object) -> Done:
             event_id = f"transfer-back:{account_id}:{reference}"
             done = receive(
-                account, amount, sender=account_id, event_id=event_id, now_ms=office.clock.now_ms()
+                account,
+                amount,
+                sender=account_id,
+                event_id=event_id,
+                now_ms=office.clock.now_ms(),
+                origins=claimed.origins,
             )
             return replace(done, agenda={member: None})
 

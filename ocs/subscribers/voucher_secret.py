@@ -4,8 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
-from ocs.settings import Settings
-from ocs.settings_file import read_secret_file, resolve_path
+from ocs.secret_file import read_secret_file
+from ocs.settings import Settings, resolve_path
 from ocs.subscribers.operations import OperationError
 
 

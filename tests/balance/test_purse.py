@@ -232,3 +232,11 @@ class PurseMachine(RuleBasedStateMachine):
 
 TestPurseMachine = PurseMachine.TestCase
 TestPurseMachine.settings = settings(max_examples=150, stateful_step_count=40)
+
+
+def test_bucket_that_comes_too_late_expires_like_those_that_were_there():
+    account = Account("a", "EUR", LifecycleState.ACTIVE, 0, (Bucket("main", UnitType.MONEY, 0),), ())
+    purse = Purse(account, 1_000)
+    purse.add_bucket(Bucket("late", UnitType.MONEY, 5, valid_until_ms=999))
+    assert [(movement.bucket_id, movement.amount) for movement in purse.expire()] == [("late", -5)]
+    check_invariants(purse.account())

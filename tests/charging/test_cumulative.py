@@ -121,6 +121,18 @@ def test_a_session_id_that_is_used_again_counts_from_zero(ledger):
     assert spent(ledger) == 40 * KIB
 
 
+def test_a_start_that_comes_behind_its_session_s_reports_begins_no_other_session(ledger):
+    ledger.ask(opens(counters(3 * KIB, 180)))
+    ledger.expire()
+    ledger.now_s += 600
+    start = msgspec.structs.replace(opens(), event_time_s=ledger.now_s - 800, end_to_end_id=7)
+    assert ledger.ask(start).answer.outcome is Outcome.REPEATED_WITH_OTHER_CONTENT
+    ledger.ask(reports(5 * KIB, 800))
+    assert spent(ledger) == 5 * KIB, "what was charged before is not charged again"
+    another = msgspec.structs.replace(start, event_time_s=ledger.now_s, end_to_end_id=8)
+    assert ledger.ask(another).answer.outcome is Outcome.SUCCESS
+
+
 def test_a_late_interim_does_not_open_an_ended_session_again(ledger):
     ledger.ask(opens())
     ledger.ask(ends(30 * KIB, 180))

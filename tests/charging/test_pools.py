@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ocs.balance.model import SessionState
+from ocs.charging.decision import Decision
 from ocs.charging.pools import multiplier
 from ocs.charging.tariffs import money_rate
-from ocs.messages import PoolReference
+from ocs.messages import MultipleServicesCreditControl, PoolReference
 from tests.support.ledger import Ledger, money, only, pack
 from tests.support.requests import initial, mscc, octets, termination, update
 from tests.support.rich_catalogue import rich_catalogue
@@ -105,41 +106,80 @@ def test_closing_gives_everything_back():
 
 def test_last_grant_and_what_an_allowance_pays_stand_alone():
     ledger = rich(50_000)
-    last = only(ledger.ask(initial(mscc(5, requested=octets(1000)))))
-    assert last.final_unit is not None and not last.pools
+    both = ledger.ask(initial(mscc(6, requested=octets(10)), mscc(5, requested=octets(1000)))).answer.services
+    assert both[0].pools
+    assert both[1].final_unit is not None and not both[1].pools
     packed = Ledger(money(EUR), pack(5000))
     assert not only(packed.ask(initial(mscc(10)))).pools
 
 
+def test_service_that_stays_alone_in_its_session_has_no_pool_from_its_first_report_on():
+    ledger = rich()
+    asks = mscc(5, requested=octets(100), used=octets(100))
+    assert identifiers(ledger.ask(initial(mscc(5, requested=octets(100))))) == [7]
+    assert identifiers(ledger.ask(update(1, asks))) == []
+    assert identifiers(ledger.ask(update(2, mscc(6, requested=octets(100))))) == [7 + (1 << 16)]
+    assert identifiers(ledger.ask(update(3, asks))) == [7 + (1 << 16)]
+
+
+def identifiers(decision: Decision) -> list[int]:
+    return [pool.pool_id for service in decision.answer.services for pool in service.pools]
+
+
+def test_pool_goes_on_under_its_identifier_while_a_grant_of_it_is_open():
+    ledger = opened()
+    assert identifiers(ledger.ask(update(1, mscc(5, requested=octets(10), used=octets(1))))) == [7]
+    assert identifiers(ledger.ask(update(2, mscc(6, requested=octets(10), used=octets(1))))) == [7]
+
+
+def test_pool_that_all_have_reported_is_followed_by_one_with_another_identifier():
+    ledger = opened()
+    both = [mscc(group, requested=octets(1000), used=octets(10)) for group in (5, 6)]
+    assert identifiers(ledger.ask(update(1, *both))) == [7 + (2 << 16)] * 2
+    assert identifiers(ledger.ask(update(2, *both))) == [7 + (4 << 16)] * 2
+    assert ledger.reserved == 130_400
+    ledger.ask(update(3, mscc(5, used=octets(0))))
+    ledger.ask(update(4, mscc(6, used=octets(0))))
+    assert ledger.reserved == 0
+    assert identifiers(ledger.ask(update(5, mscc(5, requested=octets(1000))))) == [7 + (5 << 16)]
+
+
 @given(
     st.lists(
-        st.tuples(st.sampled_from([5, 6]), st.integers(0, 100), st.booleans(), st.integers(10, 2000)),
+        st.tuples(
+            st.sampled_from([(5,), (6,), (5, 6)]), st.integers(0, 100), st.booleans(), st.integers(10, 2000)
+        ),
         max_size=12,
     )
 )
 def test_gateway_that_follows_the_standard_never_uses_what_is_not_reserved(
-    steps: list[tuple[int, int, bool, int]],
+    steps: list[tuple[tuple[int, ...], int, bool, int]],
 ):
-    """A gateway's own account of the pool: quotas in, what is reported out (section 5.1.2)."""
+    """A gateway's own account of its pools: quotas in, what is used out, and nothing else (section 5.1.2)."""
     ledger = opened(300_000)
-    pool = 130_000
-    is_in = {5: True, 6: True}
-    for number, (group, percent, asks, wanted) in enumerate(steps, start=1):
-        use = pool * percent // 100 // PRICE[group] if is_in[group] else 0
-        report = mscc(group, requested=octets(wanted) if asks else None, used=octets(use))
-        decision = ledger.ask(update(number, report))
+    credit = {7: 130_000}
+    member_of = {5: 7, 6: 7}
+    for number, (groups, percent, asks, wanted) in enumerate(steps, start=1):
+        reports: list[MultipleServicesCreditControl] = []
+        for group in groups:
+            use = 0
+            if group in member_of:
+                use = credit[member_of[group]] * percent // 100 // PRICE[group]
+                credit[member_of.pop(group)] -= use * PRICE[group]
+            reports.append(mscc(group, requested=octets(wanted) if asks else None, used=octets(use)))
+        decision = ledger.ask(update(number, *reports))
+        assert ledger.balance >= 0
         if ledger.session().state != SessionState.OPEN:
             break
-        pool -= use * PRICE[group]
-        is_in[group] = False
-        if not any(is_in.values()):
-            pool = 0
-        answer = decision.answer.services[0]
-        if answer.pools and answer.granted is not None:
-            assert answer.granted.total_octets is not None
-            pool += answer.granted.total_octets * PRICE[group]
-            is_in[group] = True
-        elif answer.granted is not None:
-            break  # the last units, a quota apart
-        assert ledger.reserved >= pool
-        assert ledger.balance >= 0
+        for answer in decision.answer.services:
+            if answer.granted is None:
+                continue
+            if not answer.pools:
+                return  # the last units, a quota apart
+            (pool,) = answer.pools
+            assert answer.granted.total_octets is not None and answer.rating_group is not None
+            credit[pool.pool_id] = (
+                credit.get(pool.pool_id, 0) + answer.granted.total_octets * PRICE[answer.rating_group]
+            )
+            member_of[answer.rating_group] = pool.pool_id
+        assert ledger.reserved >= sum(credit[pool_id] for pool_id in set(member_of.values()))

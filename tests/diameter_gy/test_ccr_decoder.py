@@ -40,6 +40,7 @@ from ocs.limits import (
     AVPS_PER_SERVICE_MAX,
     SERVICES_PER_REQUEST_MAX,
     SESSION_ID_OCTETS_MAX,
+    UNITS_PER_REQUEST_MAX,
 )
 from ocs.messages import CCRequestType, RequestedAction, Service, ServiceUnit
 from ocs.units import Money
@@ -435,6 +436,24 @@ def test_too_many_services_are_5009_with_the_first_too_many():
     with pytest.raises(AvpOccursTooManyTimes) as caught:
         charging(*services)
     assert caught.value.failed_avp == services[-1]
+
+
+def test_too_many_units_in_all_services_are_5009_with_the_first_service_too_many():
+    unit, each = grouped(446, unsigned32(420, 1)), UNITS_PER_REQUEST_MAX // 4
+    services = [grouped(SERVICES, unsigned32(432, number) + unit * each) for number in range(4)]
+    assert sum(len(service.used) for service in charging(*services).services) == UNITS_PER_REQUEST_MAX
+    services.append(grouped(SERVICES, unsigned32(432, 4) + unit))
+    with pytest.raises(AvpOccursTooManyTimes) as caught:
+        charging(*services)
+    assert caught.value.failed_avp == services[-1]
+
+
+def test_too_many_units_without_services_are_5009_with_the_first_too_many():
+    units = [grouped(446, unsigned32(420, number)) for number in range(UNITS_PER_REQUEST_MAX + 1)]
+    assert len(charging(*units[:-1]).services[0].used) == UNITS_PER_REQUEST_MAX
+    with pytest.raises(AvpOccursTooManyTimes) as caught:
+        charging(*units)
+    assert caught.value.failed_avp == units[-1]
 
 
 def test_usage_inside_and_outside_of_services_contradicts_itself():

@@ -58,12 +58,19 @@ def test_a_copy_has_the_same_content_whatever_its_identifier_and_delay(nas, clie
     copy = report(nas, client, Acct_Session_Time=60, Acct_Input_Octets=5, Acct_Delay_Time=9)
     assert first.request.fingerprint == copy.request.fingerprint
     assert first.request.request_number == copy.request.request_number
-    assert copy.opening is not None
-    assert first.opening is not None
-    assert copy.opening.retransmitted
-    assert not first.opening.retransmitted
     other = report(nas, client, Acct_Session_Time=60, Acct_Input_Octets=6)
     assert other.request.fingerprint != first.request.fingerprint
+
+
+def test_a_start_is_a_copy_when_it_says_so_and_a_report_is_known_by_its_counters(nas, client):
+    def is_copy(status, **attributes):
+        opening = report(nas, client, status, **attributes).opening
+        assert opening is not None
+        return opening.retransmitted
+
+    assert not is_copy("Start")
+    assert is_copy("Start", Acct_Delay_Time=9)
+    assert is_copy("Interim-Update", Acct_Session_Time=60)
 
 
 def test_a_session_of_ours_is_never_opened_again(nas, client):

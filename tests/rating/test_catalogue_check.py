@@ -97,7 +97,7 @@ def test_every_mistake_is_told_with_its_line_in_one_look() -> None:
     [
         ('service = "data"', 'service = "date"', "b:6: offers[basic].prices[data].service: expected one of data, "),
         ('unit = "octets"', "unit = 3", "b:7: offers[basic].prices[data].unit: expected one of octets, "),
-        ('amount = "0.01"', "amount = 0.01", "b:8: offers[basic].prices[data].amount: expected str, got float"),
+        ('amount = "0.01"', "amount = 0.01", 'b:8: offers[basic].prices[data].amount: expected a text in quotes, such as "0.01", got'),
         ('id = "basic"', 'id = "Basic"', "b:2: offers[Basic].id: expected lower-case letters"),
         ('id = "local"', 'id = "data"', "b:11: offers[basic].prices[data].id: expected an id that no other entry has"),
         ('zones = ["home"]', "zones = []", "b:10: offers[basic].prices[local]: expected no use to which data applies too"),
@@ -122,6 +122,61 @@ def test_what_is_wrong_only_because_of_another_mistake_is_not_told() -> None:
         "default = 1000", 'default = "x"'
     )
     assert [line.partition(" ")[0] for line in told(a=header, b=OFFER)] == ["a:11:", "a:18:"]
+
+
+def test_entry_with_one_mistake_is_looked_at_for_others() -> None:
+    offer = """\
+[[offers]]
+id = "basic"
+opening_balance = 1.99
+credit_limit = "-"
+
+[[offers.charges]]
+id = "month"
+kind = "recuring"
+amount = 9.99
+period = "moth"
+
+[[offers.prices]]
+id = "data"
+service = "data"
+unit = "octets"
+amount = 0.01
+per = "1 MX"
+rounding = "1"
+zones = ["hom", "home", "hem"]
+periods = ["night"]
+connection_fee = "x"
+colour = 1
+
+[[offers.prices]]
+id = "voice"
+service = "voise"
+unit = "second"
+amount = "abc"
+networks = ["home"]
+"""
+    keys = [
+        line.split(": ")[0] + " " + line.split(": ")[1].rpartition(".")[2] for line in told(a=HEADER, b=offer)
+    ]
+    assert keys == [
+        "b:3 opening_balance", "b:4 credit_limit", "b:8 kind", "b:9 amount", "b:10 period", "b:16 amount", "b:17 per",
+        "b:18 rounding", "b:19 zones", "b:19 zones", "b:20 periods", "b:21 connection_fee", "b:22 colour",
+        "b:24 quota", "b:26 service", "b:27 unit", "b:28 amount", "b:29 networks",
+    ]  # fmt: skip
+
+
+def test_number_in_place_of_an_amount_is_told_how_it_is_written() -> None:
+    (line,) = told(a=HEADER, b=OFFER.replace('"0.01"', "1.99"))
+    assert line.endswith('amount: expected a text in quotes, such as "1.99", got the number 1.99')
+
+
+def test_quota_that_is_missing_is_one_mistake_however_many_prices_need_it() -> None:
+    calls = "".join(
+        f'[[offers.prices]]\nid = "v{n}"\nservice = "voice"\nunit = "seconds"\nrating_groups = [{n}]\n'
+        for n in range(3)
+    )
+    assert len(told(a=HEADER, b=OFFER + calls)) == 1
 
 
 def test_offer_whose_only_price_is_wrong_is_not_called_empty() -> None:

@@ -88,15 +88,18 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
         ),
         (
             {"a": OFFER.format(id="x").replace('"0.09"', "0.09")},
-            "a.toml: offers[x].prices[sms].amount: expected str, got float",
+            'a.toml: offers[x].prices[sms].amount: expected a text in quotes, such as "0.09", got the number 0.09',
         ),
         (
             {"a": OFFER.format(id="x").replace('"sms"\nunit', '"fax"\nunit')},
-            "a.toml: offers[x].prices[sms].service: invalid enum value 'fax'",
+            "a.toml: offers[x].prices[sms].service: expected one of data, voice, sms, mms: Invalid enum value 'fax'",
         ),
         ({"a": "zones = 1"}, "a.toml: zones: expected array, got int"),
         ({"a": "zones = [1]"}, "a.toml: zones[0]: expected object, got int"),
-        ({"a": "[[zones]]\nid = 7\n"}, "a.toml: zones[0].id: expected str, got int"),
+        (
+            {"a": "[[zones]]\nid = 7\n"},
+            'a.toml: zones[0].id: expected a text in quotes, such as "7", got the number 7',
+        ),
     ],
 )
 def test_each_mistake_is_one_line_naming_file_key_and_expectation(

@@ -136,9 +136,21 @@ def test_zone_that_others_cover_is_named() -> None:
 
 def test_service_that_an_offer_does_not_price_is_named() -> None:
     other = '[[offers]]\nid = "texts"\n[[offers.prices]]\nid = "sms"\nservice = "sms"\nunit = "events"\n'
+    hint = "refused unless another of the subscriber's offers has one; where that is meant, write without ="
     assert told(DATA + other) == [
-        "offers[basic]: no price for sms: refused unless another of the subscriber's offers has one",
-        "offers[texts]: no price for data: refused unless another of the subscriber's offers has one",
+        f'offers[basic]: no price for sms: {hint} ["sms"]',
+        f'offers[texts]: no price for data: {hint} ["data"]',
+    ]
+
+
+def test_service_that_an_offer_says_it_is_without_is_not_missed_unless_it_has_a_price() -> None:
+    other = (
+        '[[offers]]\nid = "texts"\nWITHOUT\n[[offers.prices]]\nid = "sms"\nservice = "sms"\nunit = "events"\n'
+    )
+    data = DATA.replace('id = "basic"\n', 'id = "basic"\nwithout = ["sms"]\n', 1)
+    assert told(data + other.replace("WITHOUT", 'without = ["data"]')) == []
+    assert told(data + other.replace("WITHOUT", 'without = ["data", "sms"]')) == [
+        "offers[texts].without: it has a price for sms all the same"
     ]
 
 

@@ -158,6 +158,15 @@ def test_session_with_components_that_nobody_ranked_has_one_class_in_any_order()
         assert asked.classify(UsageContext(media=media), NO_PROFILE).media == "a"
 
 
+def test_network_that_nobody_names_is_the_home_one_where_there_is_one_group_of_these() -> None:
+    asked = classifier(Conditions(networks=frozenset({"home"})))
+    assert asked.classify(NO_CONTEXT, NO_PROFILE) == Circumstances(network="home")
+    assert asked.classify(UsageContext(serving_network="310410"), NO_PROFILE) == Circumstances()
+    two = Networks((*NETWORKS, NetworkTable(id="other", prefixes=("901",), home=True)))
+    assert two.group_of("") is None
+    assert Networks(NETWORKS[1:]).group_of("") is None
+
+
 def test_without_a_home_network_nobody_roams() -> None:
     networks = Networks([NetworkTable(id="eu", prefixes=("262",))])
     assert not networks.has_home

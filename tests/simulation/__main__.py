@@ -29,9 +29,9 @@ def main() -> None:
     seed = int(time.time()) << 8 if arguments.seed is None else arguments.seed
     if arguments.minutes is None:
         world = _play(seed, arguments.steps)
-        print("\n".join(world.trace))
+        print("\n".join(world.scene.trace))
         _tell(world.auditor.counts)
-        print(f"seed {seed}, {arguments.steps} steps: digest {world.digest}")
+        print(f"seed {seed}, {arguments.steps} steps: digest {world.scene.digest}")
     else:
         _explore(seed, arguments.steps, arguments.minutes)
 
@@ -62,10 +62,10 @@ def _tell(counts: Counter[str]) -> None:
 
 
 def _report_bugs() -> None:
-    for plant in BUGS:
+    for plant, theme in BUGS:
         with pytest.MonkeyPatch.context() as patch:
             plant(patch)
-            seeds, error = seeds_until_found()
+            seeds, error = seeds_until_found(theme)
         print(f"{seeds or 'none':>5} {plant.__name__}: {str(error)[:120]}", flush=True)
 
 

@@ -8,7 +8,6 @@ bring to its end what was begun.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from random import Random
 from typing import Any
 
 import redis
@@ -16,13 +15,13 @@ import redis
 from ocs.balance.client import BalanceClient, StoreBusyError
 from ocs.balance.memory_store import MemoryStore
 from ocs.balance.store import Commit, CommitResult, NotYourTurn, Stored, TokenSource, Unavailable
-from ocs.clock import Clock
 from ocs.subscribers.operations import OperationError
 from ocs.subscribers.service import SubscriberService
 from tests.simulation.operators import PARTITIONS
 from tests.simulation.replicated_store import StoreConnection
-from tests.simulation.sites import Sites
+from tests.simulation.scene import Scene
 from tests.simulation.story_catalogue import story_catalogue
+from tests.simulation.terms import RULES
 from tests.support.books import check
 
 
@@ -34,7 +33,7 @@ class Errand:
     """What somebody asks of clerks until he hears how it ended.
 
     Attributes:
-        is_told: he has heard. is_given_up: he asks no more.
+        is_told: he has heard. is_given_up: he asks no more. may_give_up: whether that is allowed.
     """
 
     def __init__(
@@ -48,6 +47,7 @@ class Errand:
         self.is_told = False
         self.is_given_up = False
         self.is_asked = False
+        self.may_give_up = True
         self._told = told
 
     def end(self, *, is_done: bool) -> None:
@@ -179,12 +179,12 @@ class _Desk(BalanceClient):
 class Clerk:
     """One process of an operator: it carries out what it is asked, several things at a time."""
 
-    def __init__(
-        self, random: Random, name: int, clock: Clock, sites: Sites, members: Sequence[tuple[str, str]]
-    ) -> None:
+    def __init__(self, scene: Scene, name: int, members: Sequence[tuple[str, str]]) -> None:
+        random, sites = scene.random, scene.sites
         self._name = name
-        self._clock = clock
+        self._clock = scene.clock
         self._sites = sites
+        self._changed = scene.account_changed
         self._members = members
         self._lives = 0
         self.connection = StoreConnection(random, sites, is_watched=False)
@@ -204,7 +204,7 @@ class Clerk:
                 self.connection, turns, self._tokens, self._members, has_barrier=durability == "replicated"
             )
             try:
-                errand.ask(SubscriberService(desk, story_catalogue(), self._clock))
+                errand.ask(self._service(desk))
             except (StoreBusyError, redis.RedisError):
                 errand.is_asked = False
                 return
@@ -218,6 +218,15 @@ class Clerk:
         self._under_way = [(one, of) for one, of in self._under_way if not one.is_over]
         self._under_way.append((turns, errand))
         turns.go_on()
+
+    def _service(self, desk: "_Desk") -> SubscriberService:
+        return SubscriberService(
+            desk,
+            story_catalogue(),
+            self._clock,
+            rules=RULES,
+            on_change=lambda account_id, _: self._changed(account_id),
+        )
 
     def die(self) -> None:
         """The process is killed; what it has sent may still be carried out."""
@@ -239,20 +248,17 @@ class Errands:
 
     def __init__(
         self,
-        random: Random,
-        clock: Clock,
-        sites: Sites,
+        scene: Scene,
         members: Sequence[tuple[str, str]],
-        note: Callable[..., None],
         invent: Callable[[], Iterator[Errand]],
         sweep: Callable[[int], Errand],
     ) -> None:
-        self._random = random
-        self._sites = sites
-        self._note = note
+        self._random = scene.random
+        self._sites = scene.sites
+        self._note = scene.note
         self._invent = invent
         self._sweep = sweep
-        self.clerks = [Clerk(random, name, clock, sites, members) for name in (1, 2)]
+        self.clerks = [Clerk(scene, name, members) for name in (1, 2)]
         self._errands: list[Errand] = []
 
     @property
@@ -267,6 +273,16 @@ class Errands:
             self._errands.append(errand)
             self._random.choice(self.clerks).ask(errand)
 
+    def take_on(self, errand: Errand) -> None:
+        """Somebody wants something for as long as it takes."""
+        errand.may_give_up = False
+        self._note("wants:", errand.name)
+        self._errands.append(errand)
+        clerk = self._random.choice(self.clerks)
+        clerk.ask(errand)
+        if self._random.random() < 0.4:
+            self._trip(clerk)
+
     def sweep(self, partition: int | None = None) -> None:
         """A clerk looks at what is due, in some partition."""
         errand = self._sweep(self._random.randrange(PARTITIONS) if partition is None else partition)
@@ -280,14 +296,16 @@ class Errands:
         for errand in self._errands:
             if errand.is_asked or errand.is_given_up:
                 continue
-            if self._random.random() < 0.15:
+            if errand.may_give_up and self._random.random() < 0.15:
                 errand.is_given_up = True
             elif self._random.random() < 0.5:
                 self._random.choice(self.clerks).ask(errand)
 
     def trip(self) -> None:
         """A clerk gets some steps further, and there loses his connection, or his life."""
-        clerk = self._random.choice(self.clerks)
+        self._trip(self._random.choice(self.clerks))
+
+    def _trip(self, clerk: Clerk) -> None:
         for _ in range(self._random.randint(0, 30)):
             if not clerk.connection.step():
                 self._sites.keep_up()

@@ -1,4 +1,4 @@
-"""What people want of an operator's clerks: top-ups, corrections, transfers, vouchers, offers, bars."""
+"""What people want of an operator's clerks: top-ups, corrections, reservations, transfers, vouchers, offers, bars."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
@@ -16,11 +16,12 @@ from ocs.subscribers.vouchers import Voucher, VoucherState
 from ocs.units import Money
 from tests.simulation.clerks import Errand
 from tests.simulation.operators import PARTITIONS
-from tests.support.history import Evidence
+from tests.support.evidence import Evidence
 
 VOUCHERS = tuple(f"story-{number}" for number in range(4))
 VOUCHER_MICRO = 300_000
-OFFER = "daily"
+OFFERS = ("daily", "daily-big")
+ONE_OFF = "daily-big", "extra"
 
 
 def voucher_commits() -> Iterator[Commit]:
@@ -52,6 +53,8 @@ class Wishes:
         self._accounts = sorted({account_id for account_id, _ in members})
         self._evidence = evidence
         self._numbers = count(1)
+        self._holds: dict[tuple[str, str], str] = {}  # who is known to have which offer
+        self._reservations: list[tuple[str, str, int]] = []  # account, reference, amount
 
     def invent(self) -> Iterator[Errand]:
         """One errand, or two of the same voucher."""
@@ -63,8 +66,15 @@ class Wishes:
             self._redeem,
             self._plan,
             self._plan,
+            self._change_plan,
+            self._change_plan,
+            self._order,
             self._bar,
             self._bar,
+            self._set_aside,
+            self._set_aside,
+            self._end_reservation,
+            self._end_reservation,
         )
         yield from self._random.choice(kinds)(f"w{next(self._numbers)}")
 
@@ -117,19 +127,81 @@ class Wishes:
 
             yield Errand(f"{serial} for {name}, {reference}", redeem, told)
 
+    def _set_aside(self, reference: str) -> Iterator[Errand]:
+        name, micro = self._random.choice(self._accounts), self._random.randint(1, 150_000)
+        self._reservations.append((name, reference, micro))
+        yield Errand(
+            f"set {micro} aside of {name}, {reference}",
+            lambda s: s.set_aside(name, _eur(micro), reference=reference),
+            self._told(f"reservation:{name}:{reference}"),
+        )
+
+    def _end_reservation(self, reference: str) -> Iterator[Errand]:
+        """A part of a reservation, or all of it, is taken; or what is left is given back."""
+        if not self._reservations:
+            return
+        name, reservation, micro = self._random.choice(self._reservations[-3:])
+        if self._random.random() < 0.5:
+            yield Errand(
+                f"give {reservation} of {name} back, {reference}",
+                lambda s: s.give_back(name, reservation=reservation, reference=reference),
+                self._told(f"release:{name}:{reference}"),
+            )
+            return
+        part = self._random.choice((micro, self._random.randint(1, micro)))
+        yield Errand(
+            f"take {part} of {reservation} of {name}, {reference}",
+            lambda s: s.take_set_aside(name, _eur(part), reservation=reservation, reference=reference),
+            self._told(f"deduction:{name}:{reference}"),
+        )
+
     def _plan(self, reference: str) -> Iterator[Errand]:
-        owner = self._random.choice(self._members)
+        owner, offer = self._random.choice(self._members), self._random.choice(OFFERS)
         if self._random.random() < 0.7:
             yield Errand(
-                f"{OFFER} for {owner}, {reference}",
-                lambda s: Plans(s.office).buy(*owner, OFFER, reference=reference),
+                f"{offer} for {owner}, {reference}",
+                lambda s: Plans(s.office).buy(*owner, offer, reference=reference),
+                self._has(owner, offer),
             )
         else:
             at_end = self._random.random() < 0.5
             yield Errand(
-                f"no {OFFER} for {owner}, {reference}",
-                lambda s: Plans(s.office).cancel(*owner, OFFER, reference=reference, at_period_end=at_end),
+                f"no {offer} for {owner}, {reference}",
+                lambda s: Plans(s.office).cancel(*owner, offer, reference=reference, at_period_end=at_end),
             )
+
+    def _has(self, owner: tuple[str, str], offer: str) -> Callable[[bool], None]:
+        def told(is_done: bool) -> None:
+            if is_done:
+                self._holds[owner] = offer
+
+        return told
+
+    def _holder(self) -> tuple[tuple[str, str], str]:
+        """A member with an offer that it may have."""
+        if self._holds and self._random.random() < 0.9:
+            return self._random.choice(list(self._holds.items()))
+        return self._random.choice(self._members), self._random.choice(OFFERS)
+
+    def _change_plan(self, reference: str) -> Iterator[Errand]:
+        owner, old = self._holder()
+        (new,) = set(OFFERS) - {old}
+        yield Errand(
+            f"{new} instead of {old} for {owner}, {reference}",
+            lambda s: Plans(s.office).change(*owner, old, new, reference=reference),
+            self._has(owner, new),
+        )
+
+    def _order(self, reference: str) -> Iterator[Errand]:
+        owner, _ = self._holder()
+        account_id, subscriber_id = owner
+        yield Errand(
+            f"{ONE_OFF} for {owner}, {reference}",
+            lambda s: Plans(s.office).order(*owner, *ONE_OFF, reference=reference),
+            self._told(
+                f"fee:{ONE_OFF[0]}:order:{reference}:{ONE_OFF[1]}:{account_id}:{subscriber_id}:order:{reference}"
+            ),
+        )
 
     def _bar(self, reference: str) -> Iterator[Errand]:
         owner = self._random.choice(self._members)

@@ -23,7 +23,7 @@ from ocs.messages import (
 from tests.support.requests import ASK_US, events, mscc, octets, request, seconds
 
 TRANSIENT = {Outcome.TOO_BUSY, Outcome.UNABLE_TO_DELIVER}
-DATA_GROUPS = (1, 10, 11, 15, 20, 91, 91, 92, 93, 94, 95)
+DATA_GROUPS = (1, 10, 11, 15, 20, 50, 50, 60, 91, 91, 92, 93, 94, 95)
 POOLED = frozenset({94, 95})
 NUMBERS = ("491711", "331", "12025550")
 ACTIONS = tuple(RequestedAction)
@@ -58,6 +58,7 @@ class Caller:
         self._is_open = False
         self._was_granted = False
         self.is_over = False
+        self.is_asked_again = False
         self.kind = random.choice((Service.DATA, Service.DATA, Service.VOICE, Service.SMS))
         self._context = NO_CONTEXT
         if self.kind == Service.VOICE:
@@ -89,7 +90,8 @@ class Caller:
             self.pending = self._event()
         elif not self._is_open and self._number == 0:
             self.pending = self._request(CCRequestType.INITIAL)
-        elif random.random() < 0.7:
+        elif self.is_asked_again or random.random() < 0.7:
+            self.is_asked_again = False
             self.pending = self._request(CCRequestType.UPDATE)
         else:
             self.pending = self._request(CCRequestType.TERMINATION)

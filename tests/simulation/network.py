@@ -3,21 +3,18 @@
 Both ends are compared: what the server reads with what the gateway meant, and each repeat's answer with the first.
 """
 
-from collections.abc import Callable
 from itertools import count
-from random import Random
 
 import msgspec
 
-from ocs.clock import ManualClock
 from ocs.limits import ANSWERS_REMEMBERED
 from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
 from tests.simulation import wire
 from tests.simulation.gateways import Caller
 from tests.simulation.operators import Operators
-from tests.simulation.sites import Sites
+from tests.simulation.scene import Scene
 from tests.simulation.worker import Reply, Worker
-from tests.support.auditor import BUSY, Auditor
+from tests.support.auditor import BUSY
 from tests.support.books import check, key_of
 from tests.support.requests import copy_of
 
@@ -27,27 +24,15 @@ OPENINGS = {CCRequestType.INITIAL, CCRequestType.EVENT}
 
 
 class Network:
-    """Messages on their way, in no order.
+    """Messages on their way, in no order."""
 
-    Args:
-        note: tells the story.
-    """
-
-    def __init__(
-        self,
-        random: Random,
-        clock: ManualClock,
-        auditor: Auditor,
-        sites: Sites,
-        operators: Operators,
-        note: Callable[..., None],
-    ) -> None:
-        self.random = random
-        self.clock = clock
-        self.auditor = auditor
-        self.sites = sites
+    def __init__(self, scene: Scene, operators: Operators) -> None:
+        self.random = scene.random
+        self.clock = scene.clock
+        self.auditor = scene.auditor
+        self.sites = scene.sites
         self._operators = operators
-        self._note = note
+        self._note = scene.note
         self._hops = count(1)
         self._meant: dict[int, ChargingRequest] = {}
         self._via: dict[int, tuple[Caller, ChargingRequest]] = {}
@@ -111,6 +96,10 @@ class Network:
             meant, fingerprint=decoded.fingerprint, retransmitted=decoded.retransmitted
         )
         check(_without_empty(decoded) == _without_empty(meant), "read", decoded, "meant", meant)
+        worker.engine.submit(decoded, self.watched(meant, reply))
+
+    def watched(self, meant: ChargingRequest, reply: Reply) -> Reply:
+        """Charging is asked something, by whatever protocol: judge its answer before it leaves."""
         self.auditor.sent[key_of(meant)] = meant
         watch = self.auditor.arrived(meant)
 
@@ -125,7 +114,7 @@ class Network:
                 self.sites.check_durable(key_of(meant))
             reply(answer)
 
-        worker.engine.submit(decoded, answered)
+        return answered
 
     def hear(self, host: str, octets: bytes) -> None:
         """An answer leaves a worker; what is between may lose it, delay it, and bring it twice."""

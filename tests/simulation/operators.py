@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from itertools import count
-from random import Random
 
 import msgspec
 
@@ -14,6 +13,7 @@ from ocs.balance.store import (
     CommitResult,
     Committed,
     Conflict,
+    DeadlineChange,
     Stored,
     TokenSource,
     Unavailable,
@@ -22,11 +22,12 @@ from ocs.balance.store import (
 from ocs.clock import Clock
 from ocs.events import encode_event
 from ocs.messages import ChargingRequest
+from ocs.subscribers.agenda import account_due_ms, account_member
 from ocs.subscribers.operations import top_up
 from ocs.units import Money
 from tests.simulation.replicated_store import StoreConnection
-from tests.simulation.sites import Sites
-from tests.support.auditor import Auditor
+from tests.simulation.scene import Scene
+from tests.simulation.terms import RULES
 
 PARTITIONS = 2
 # A number that moved is known everywhere by then: what was asked of a store before it has come to its end.
@@ -64,18 +65,23 @@ class TopUp:
         account, receipt = values
         writes: tuple[Write, ...] = ()
         events: tuple[bytes, ...] = ()
+        agenda: tuple[DeadlineChange, ...] = ()
         if receipt.token == ABSENT:
             done = top_up(
                 decode_account(account.content),
                 self._amount,
                 reference=self.reference,
                 now_ms=self._clock.now_ms(),
+                rules=RULES,
             )
             writes = Write(0, encode_value(done.account)), Write(1, b"receipt")
             events = tuple(encode_event(event) for event in done.events)
+            due_ms = account_due_ms(done.account, RULES.lifecycle, self._clock.now_ms())
+            agenda = (DeadlineChange(account_member(done.account.account_id), due_ms),)
         commit = Commit(
-            self._partition, self._keys, (account.token, receipt.token), self._new_token(), writes, events
-        )
+            self._partition, self._keys, (account.token, receipt.token), self._new_token(), writes, events,
+            agenda=agenda,
+        )  # fmt: skip
         # Also what is found done is confirmed by a commit: it must be as durable as what is done now.
         self._connection.commit(commit, self._committed)
 
@@ -181,23 +187,20 @@ class Operators:
 
     def __init__(
         self,
-        random: Random,
-        clock: Clock,
-        sites: Sites,
-        auditor: Auditor,
+        scene: Scene,
         owners: dict[str, tuple[str, str]],
-        note: Callable[..., None],
+        *,
         is_split: Callable[[], bool],
         is_in_use: Callable[[str], bool],
     ) -> None:
-        self.random = random
-        self.clock = clock
+        self.random = scene.random
+        self.clock = scene.clock
         self._is_split = is_split
         self._is_in_use = is_in_use
-        self.auditor = auditor
+        self.auditor = scene.auditor
         self.owners = owners
-        self._note = note
-        self.connection = StoreConnection(random, sites, is_watched=False)
+        self._note = scene.note
+        self.connection = StoreConnection(scene.random, scene.sites, is_watched=False)
         self._tokens = TokenSource(b"operate")
         self._references = count(1)
         self._subscribers = sorted(set(owners.values()))
@@ -273,7 +276,7 @@ class Operators:
         It was refused at its beginning, so that only the number led to it; or the request names no number, and a late
         copy of what a worker wrote for the former account leads there (docs/failure-model.md).
         """
-        session = self.auditor.history.session(request.session_id)
+        session = self.auditor.history.values.session(request.session_id)
         if session is None:
             return False
         if not session.located_until_ms:

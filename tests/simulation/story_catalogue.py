@@ -126,6 +126,26 @@ allowance = "pack"
 amount = 400
 renewed = true
 
+[[offers]]
+id = "daily-big"
+[[offers.charges]]
+id = "set-up"
+kind = "setup"
+amount = "0.02"
+[[offers.charges]]
+id = "day-big"
+kind = "recurring"
+period = "day"
+amount = "0.08"
+[[offers.charges]]
+id = "extra"
+kind = "one_off"
+amount = "0.03"
+[[offers.allowances]]
+allowance = "pack"
+amount = 900
+renewed = true
+
 [[bonuses]]
 id = "extra"
 at_least = "0.2"

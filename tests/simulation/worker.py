@@ -1,8 +1,10 @@
 """A charging worker: its clock, its connection to a store, its engine and its Diameter side; killed and started again."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from random import Random
+from typing import Protocol
 
 from ocs.balance.store import Commit, CommitResult, TokenSource
 from ocs.charging.engine import Engine
@@ -10,8 +12,14 @@ from ocs.charging.supervisor import Supervisor
 from ocs.charging.tariffs import Tariffs
 from ocs.clock import ManualClock
 from ocs.diameter_gy.request_service import CreditControlHandler
+from ocs.log import RepeatLimiter
 from ocs.messages import ChargingAnswer, ChargingRequest
+from ocs.radius.clients import Clients
+from ocs.radius.codes import Code
+from ocs.radius.known_sessions import KnownSessions, Place
+from ocs.radius.service import RadiusService
 from ocs.settings import ChargingSettings
+from tests.simulation.access_servers import SERVERS
 from tests.simulation.operators import PARTITIONS
 from tests.simulation.peers import Node
 from tests.simulation.replicated_store import StoreConnection
@@ -19,6 +27,22 @@ from tests.simulation.sites import Sites
 from tests.simulation.story_catalogue import story_catalogue
 
 Reply = Callable[[ChargingAnswer], None]
+
+
+class RadiusSide(Protocol):
+    """What is outside of a worker's RADIUS."""
+
+    def submit(self, worker: "Worker", decoded: ChargingRequest, reply: Reply) -> None:
+        """Charging is asked."""
+        ...
+
+    def hear_order(self, code: Code, session_id: str, attributes: bytes) -> bool:
+        """An access server is ordered something."""
+        ...
+
+    def end_sessions(self, worker: "Worker", origin_host: str, before_ms: int) -> None:
+        """An access server has begun anew."""
+        ...
 
 
 class WorkerClock:
@@ -47,6 +71,7 @@ class Worker:
         settings: ChargingSettings,
         submit: Callable[["Worker", ChargingRequest, Reply], None],
         hear: Callable[[str, bytes], None],
+        radius: RadiusSide,
     ) -> None:
         self._random = random
         self.name = name
@@ -54,6 +79,7 @@ class Worker:
         self._sites = sites
         self._submit = submit
         self._hear = hear
+        self._radius_side = radius
         self._lives = count(1)
         self.clock = WorkerClock(true)
         self.start()
@@ -69,8 +95,22 @@ class Worker:
             tokens=self.new_tokens(),
         )
         self.node = Node(self._random, _Handler(self, self._submit), self._hear)
+        self.radius = self._radius_service(self._radius_side)
         self.supervisor = Supervisor(self.engine, self.connection, self.clock, partitions=PARTITIONS)
         self.supervisor.sweep()  # as the real worker does: supervision time is known before anything is loaded
+
+    def _radius_service(self, side: RadiusSide) -> RadiusService:
+        clients = Clients(server.client for server in SERVERS)
+        return RadiusService(
+            clients,
+            _Handler(self, side.submit),
+            _Orders(side),
+            KnownSessions(clients),
+            self.clock,
+            RepeatLimiter(ManualClock(0)),
+            on_nas_restarted=partial(side.end_sessions, self),
+            interim_interval_s=600,
+        )
 
     def new_tokens(self) -> TokenSource:
         """Tokens that no other life of this worker makes."""
@@ -105,6 +145,17 @@ class _Handler(CreditControlHandler):
 
     def submit(self, request: ChargingRequest, reply: Reply) -> None:
         self._submit(self._worker, request, reply)
+
+
+class _Orders:
+    """Orders to access servers, without datagrams."""
+
+    def __init__(self, side: RadiusSide) -> None:
+        self._side = side
+
+    def submit(self, code: Code, session_id: str, place: Place, attributes: tuple[bytes, ...] = ()) -> bool:
+        del place
+        return self._side.hear_order(code, session_id, b"".join(attributes))
 
 
 class _Excusing(StoreConnection):

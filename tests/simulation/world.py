@@ -4,34 +4,30 @@ Everything happens in one thread, one step after the other, chosen by one seeded
 seed is the same story.
 """
 
-import hashlib
 from collections.abc import Callable
-from itertools import count
 from random import Random
+from typing import Literal
 
 import structlog
 import trio
 import trio.testing
 
-from ocs.balance import keys
-from ocs.balance.model import LifecycleState, MemberLimit, SessionState, encode_value
-from ocs.balance.store import ABSENT, Commit, DeadlineChange, Write
 from ocs.clock import ManualClock
-from ocs.events import encode_event
 from ocs.settings import ChargingSettings
-from ocs.subscribers.agenda import UNDER_WAY_MS, account_member
-from ocs.subscribers.openings import open_account
-from ocs.subscribers.operations import NewAccount
-from ocs.units import Money, UnitType
+from ocs.subscribers.agenda import UNDER_WAY_MS
 from tests.simulation.clerks import Errands
-from tests.simulation.errands import Wishes, sweep, voucher_commits
-from tests.simulation.gateways import Caller
+from tests.simulation.crowd import Crowd
+from tests.simulation.errands import Wishes, sweep
+from tests.simulation.faults import CLOCK_OFF_MS_MAX, Faults
 from tests.simulation.network import Network
 from tests.simulation.operators import PARTITIONS, Operators
+from tests.simulation.payments import Payments
+from tests.simulation.population import create_accounts, login_of
+from tests.simulation.radius_network import RadiusNetwork
 from tests.simulation.reader import Reader
-from tests.simulation.replicated_store import StoreConnection
-from tests.simulation.sites import Durability, Site, Sites
-from tests.simulation.story_catalogue import story_catalogue
+from tests.simulation.replicated_store import CALL_TIMEOUT_MS, StoreConnection
+from tests.simulation.scene import START_MS, Scene
+from tests.simulation.sites import Durability, Sites
 from tests.simulation.worker import Worker
 from tests.support.auditor import Auditor
 from tests.support.books import check
@@ -41,147 +37,130 @@ SETTINGS = ChargingSettings(
 )
 # Steps of a story: enough that something happens, few enough that somebody can read it.
 STEPS = 500
-START_MS = 1_800_000_000_000  # nine in the morning in Berlin
-UNTIL_MIDNIGHT_MS = 53_400_000  # until ten minutes before it
-CLOCK_OFF_MS_MAX = 900_000
-# What members of the shared account may take from it in a day.
-LIMITS = {
-    "shared.1": (MemberLimit("limit.spending", UnitType.MONEY, "day", 400_000),),
-    "shared.2": (MemberLimit("limit.volume", UnitType.TOTAL_OCTETS, "day", 6_000),),
-}
-_CREATED = b"created....."
+# What a story is about: sessions over Diameter, those of access servers, or what is done to accounts.
+Theme = Literal["calls", "access", "accounts"]
+UNTIL_MIDNIGHT_MS = 53_850_000  # from the start until shortly before it
 
 
 class World:
-    """Seeded; raises as soon as the auditor finds something.
+    """Seeded; raises as soon as the auditor finds something."""
 
-    Attributes:
-        trace: what was done, in words, to be printed when the story ends badly.
-    """
-
-    def __init__(self, random: Random, mock_clock: trio.testing.MockClock) -> None:
+    def __init__(
+        self, random: Random, mock_clock: trio.testing.MockClock, theme: Theme | None = None
+    ) -> None:
         self.random = random
         self._mock_clock = mock_clock
-        self.clock = ManualClock(START_MS + random.choice((0, 0, 0, UNTIL_MIDNIGHT_MS)))
+        self.clock = ManualClock(START_MS + random.choice((0, UNTIL_MIDNIGHT_MS)))
         self.auditor = Auditor(self.clock, supervision_time_s=SETTINGS.supervision_time_s)
         durability: Durability = random.choice(("fsync", "replicated", "replicated", "replicated"))
         self.sites = Sites(
             random, self.clock, self.auditor, durability=durability, replicas=random.randint(1, 2)
         )
-        self.trace: list[str] = []
+        self.scene = scene = Scene(random, self.clock, self.sites, self.auditor)
         self.outage_ms = 0
-        self._owners: dict[str, tuple[str, str]] = {}
-        self._create_accounts()
-        self.operators = Operators(
-            random, self.clock, self.sites, self.auditor, self._owners, self._note,
-            self._is_split, self._is_in_use,
-        )  # fmt: skip
-        members = sorted(set(self._owners.values()))
+        owners = create_accounts(self.sites, self.clock.now_ms())
+        self.operators = Operators(scene, owners, is_split=self._is_split, is_in_use=self._is_in_use)
+        members = sorted(set(owners.values()))
         wishes = Wishes(random, members, self.auditor.evidence)
-        self.errands = Errands(random, self.clock, self.sites, members, self._note, wishes.invent, sweep)
-        self.network = Network(random, self.clock, self.auditor, self.sites, self.operators, self._note)
+        self.errands = Errands(scene, members, wishes.invent, sweep)
+        self.network = Network(scene, self.operators)
+        self.radius = RadiusNetwork(scene, self.network, [login_of(name) for _, name in members])
         self.workers = [
-            Worker(random, name, self.clock, self.sites, SETTINGS, self.network.submit, self.network.hear)
+            Worker(
+                random, name, self.clock, self.sites, SETTINGS, self.network.submit, self.network.hear, self.radius
+            )
             for name in (1, 2)
-        ]
+        ]  # fmt: skip
         self.readers = [
             Reader(StoreConnection(random, self.sites, is_watched=False), has_barrier=has_barrier)
             for has_barrier in (True, False)
         ]
-        self._callers: list[Caller] = []
-        self._silent: list[Caller] = []
-        self._names = count(1)
-        self._numbers = count(1)
-        network, operators, errands = self.network, self.operators, self.errands
-        self._actions: tuple[tuple[Callable[[], None], float], ...] = (
-            (self._begin, 8),
-            (self._speak, 40),
+        self._payments = Payments(random, self.readers[0], self.errands, self.auditor.evidence)
+        self.crowd = Crowd(scene, self.network, self.operators, self._expire)
+        self._faults = Faults(scene, self.workers, self.operators, lambda: self._connections)
+        drawn: Theme = random.choice(("calls", "calls", "access", "accounts"))
+        self._actions = self._weighted_actions(theme or drawn)
+        self._choices = [action for action, _ in self._actions], [weight for _, weight in self._actions]
+
+    def _weighted_actions(self, theme: Theme) -> tuple[tuple[Callable[[], None], float], ...]:
+        """All that may happen, each with how often it does: most of what a story is about."""
+        calls = 0.4 if theme == "access" else 1.0
+        actions = tuple((action, weight * calls) for action, weight in self._calls())
+        if theme == "access":
+            actions += self._access()
+        # Sessions of access servers end in silence and go on; what is due to accounts comes with the days.
+        silence, days = (1.5 if theme == "access" else 0.5), (1.0 if theme == "accounts" else 0.2)
+        passing = (self._pass_a_while, silence), (self._pass_a_day, days)
+        return actions + self._trouble() + passing + self._business(2.0 if theme == "accounts" else 1.0)
+
+    def _calls(self) -> tuple[tuple[Callable[[], None], float], ...]:
+        network, crowd = self.network, self.crowd
+        return (
+            (crowd.begin, 8),
+            (crowd.speak, 40),
             (self._deliver_request, 45),
-            (self._work, 50),
-            (self._store_step, 110),
-            (self._replicate, 60),
             (network.deliver_answer, 40),
             (network.lose_request, 2),
             (network.lose_answer, 3),
             (network.double_request, 5),
             (network.double_answer, 2),
-            (self._break_connection, 4),
-            (self._carry_out_late, 4),
-            (self._kill_worker, 1),
-            (self._lose_store, 1),
-            (self._crash_store, 1),
-            (self._restart_store, 8),
-            (self._cut_link, 4),
-            (self._mend_link, 8),
-            (self._promote, 1.5),
-            (self._hear_of_promotion, 10),
-            (self._set_clock, 0.7),
+            (crowd.vanish, 1),
+            (crowd.speak_late, 2),
+            (crowd.deny, 1),
+            (crowd.come_again, 2),
+            (self._crowd, 2),
+        )
+
+    def _access(self) -> tuple[tuple[Callable[[], None], float], ...]:
+        radius = self.radius
+        return (
+            (radius.begin, 8),
+            (radius.speak, 50),
+            (self._deliver_datagram, 55),
+            (radius.deliver_reply, 50),
+            (radius.lose, 5),
+            (radius.double, 5),
+            (self._begin_server_anew, 0.5),
+        )
+
+    def _trouble(self) -> tuple[tuple[Callable[[], None], float], ...]:
+        faults = self._faults
+        return (
+            (self._work, 50),
+            (self._store_step, 110),
+            (faults.replicate, 60),
+            (faults.break_connection, 4),
+            (faults.carry_out_late, 4),
+            (faults.kill_worker, 1),
+            (faults.lose_store, 1),
+            (faults.crash_store, 1),
+            (faults.restart_store, 8),
+            (faults.cut_link, 4),
+            (faults.mend_link, 8),
+            (faults.promote, 1.5),
+            (faults.hear_of_promotion, 10),
+            (faults.set_clock, 0.7),
             (self._leap, 1),
-            (self._vanish, 1),
-            (self._speak_late, 2),
             (self._sweep, 4),
             (self._tick_peers, 1),
+            (self._pass_a_moment, 8),
+            (self._pass_seconds, 2),
+        )
+
+    def _business(self, much: float) -> tuple[tuple[Callable[[], None], float], ...]:
+        """What is done to accounts, and who reads of it."""
+        operators, errands = self.operators, self.errands
+        return (
             (operators.top_up, 2),
             (operators.move_number, 3),
             (operators.try_again, 6),
-            (errands.begin, 8),
-            (errands.try_again, 5),
+            (errands.begin, 8 * much),
+            (errands.try_again, 5 * much),
             (errands.sweep, 3),
-            (errands.trip, 3),
-            (self._deny, 1),
+            (errands.trip, 3 * much),
+            (self._payments.look, 3 * much),
             (self._read_events, 8),
-            (self._crowd, 2),
-            (self._pass_a_moment, 8),
-            (self._pass_seconds, 2),
-            (self._pass_a_while, 0.5),
-            (self._pass_a_day, 0.2),
         )
-        self._choices = [action for action, _ in self._actions], [weight for _, weight in self._actions]
-
-    def _create_accounts(self) -> None:
-        """Three accounts, one of them shared by three subscribers, one with a credit limit, one nearly empty."""
-        openings = (("shared", 3, 2_000_000, 0), ("postpaid", 1, 0, 3_000_000), ("poor", 1, 100_000, 0))
-        number = 491710000000
-        for account_id, subscribers, opening, limit in openings:
-            names = [f"{account_id}.{index}" for index in range(subscribers)]
-            number += len(names)
-            identities = [f"e164:{number + index}" for index in range(subscribers)]
-            number += subscribers
-            new = NewAccount(
-                account_id,
-                names[0],
-                (identities[0],),
-                ("packs", "stories", "basic"),
-                Money(opening, "EUR"),
-                limit,
-            )
-            opened = open_account(new, story_catalogue(), self.clock.now_ms())
-            partition = keys.partition_of(account_id, PARTITIONS)
-            values = {keys.account_key(partition, account_id): encode_value(opened.account)}
-            for name, identity in zip(names, identities, strict=True):
-                member = opened.subscriber
-                member = type(member)(
-                    name, account_id, LifecycleState.ACTIVE, (identity,), member.offers,
-                    limits=LIMITS.get(name, ()),
-                )  # fmt: skip
-                values[keys.subscriber_key(partition, name)] = encode_value(member)
-                self._owners[identity] = account_id, name
-                self._enter(identity, account_id, name)
-            self.sites.primary.commit(
-                Commit(
-                    partition, tuple(values), (ABSENT,) * len(values), _CREATED + account_id.encode(),
-                    tuple(Write(index, value) for index, value in enumerate(values.values())),
-                    tuple(encode_event(event) for event in opened.events),
-                    agenda=(DeadlineChange(account_member(account_id), START_MS + 86_400_000),),
-                )
-            )  # fmt: skip
-        for commit in voucher_commits():
-            self.sites.primary.commit(commit)
-        self.sites.heal()
-
-    def _enter(self, identity: str, account_id: str, name: str) -> None:
-        key, location = keys.identity_key(identity), keys.encode_location(account_id, name)
-        self.sites.primary.write(lambda data, tell: data.write_hint(key, location, 0))
 
     # --- Steps ------------------------------------------------------------------------------------------
 
@@ -191,24 +170,12 @@ class World:
         (action,) = self.random.choices(actions, weights)
         action()
 
-    def _note(self, *what: object) -> None:
-        self.trace.append(f"{self.clock.now_ms() - START_MS:>8} " + " ".join(str(part) for part in what))
-
-    @property
-    def digest(self) -> str:
-        """Of the whole story: two runs of one seed have the same."""
-        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()[:16]
-
     def _is_split(self) -> bool:
         """Whether a worker talks to a site that is the primary no more."""
         return any(worker.connection.site is not self.sites.primary for worker in self.workers)
 
     def _is_in_use(self, identity: str) -> bool:
-        """Whether a number is just opening something, at a gateway or on the way."""
-        callers = (*self._callers, *self._silent)
-        return self.network.may_open_something(identity) or any(
-            caller.may_open_something(identity) for caller in callers
-        )
+        return self.crowd.is_in_use(identity)  # there is nobody yet when operators begin
 
     def _any_worker(self) -> Worker:
         return self.random.choice(self.workers)
@@ -224,35 +191,14 @@ class World:
 
     # --- Gateways and what is between -------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        if len(self._callers) < 8:
-            gateway = f"gw{self.random.randint(1, 3)}"
-            moved = self.operators.moved
-            identity = self.random.choice(
-                moved if moved and self.random.random() < 0.3 else list(self._owners)
-            )
-            self._callers.append(
-                Caller(
-                    self.random, f"{gateway}.example", f"{gateway};{next(self._names)}", identity,
-                    self.clock.now_ms() // 1000, self._numbers,
-                )
-            )  # fmt: skip
-
-    def _speak(self) -> None:
-        callers = [caller for caller in self._callers if not caller.is_over]
-        if callers:
-            self.network.say(self.random.choice(callers))
-        self._callers = callers
-
     def _deliver_request(self) -> None:
         self.network.deliver_request(self._any_worker())
 
-    def _speak_all(self) -> None:
-        for caller in self._callers:
-            if not caller.is_over:
-                self.network.say(caller)
-        while self.network.has_requests:
-            self._deliver_request()
+    def _deliver_datagram(self) -> None:
+        self.radius.deliver_request(self._any_worker())
+
+    def _begin_server_anew(self) -> None:
+        self.radius.begin_anew(self._any_worker())
 
     def _crowd(self) -> None:
         """Everybody speaks at once, and the workers race for the accounts, one of them faster than the other."""
@@ -261,35 +207,20 @@ class World:
             if step % 20 == 0:
                 while self.network.has_answers:
                     self.network.deliver_answer()
-                self._speak_all()
+                self._let_all_speak()
             worker = slow if self.random.random() < 0.2 else fast
             worker.engine.retry_stalled()
             worker.engine.run_group()
             worker.connection.step()
             self.sites.keep_up()
 
-    def _vanish(self) -> None:
-        if self._callers:
-            caller = self._callers.pop(self.random.randrange(len(self._callers)))
-            self._note("vanishes", caller.session_id)
-            self._silent.append(caller)
+    def _let_all_speak(self) -> None:
+        self.crowd.speak_all()
+        while self.network.has_requests:
+            self._deliver_request()
 
-    def _deny(self) -> None:
-        """A gateway that is asked to come again has no such session: it is closed at once (RFC 8506 section 5.5)."""
-        if self._callers:
-            caller = self._callers.pop(self.random.randrange(len(self._callers)))
-            session = self.auditor.history.session(caller.session_id)
-            if session is not None and session.state == SessionState.OPEN:
-                self._note("is denied:", caller.session_id)
-                self.auditor.evidence.gone.add(session.session_id)
-                self._any_worker().engine.expire(session.account_id, session.session_id, is_gone=True)
-
-    def _speak_late(self) -> None:
-        silent = [caller for caller in self._silent if not caller.is_over]
-        if silent:
-            caller = self.random.choice(silent)
-            self._note("comes back", caller.session_id)
-            self.network.say(caller)
+    def _expire(self, account_id: str, session_id: str) -> None:
+        self._any_worker().engine.expire(account_id, session_id, is_gone=True)
 
     def _tick_peers(self) -> None:
         self._any_worker().node.tick()
@@ -308,56 +239,8 @@ class World:
             if not connection.step():
                 self.sites.fsync(connection.site)
 
-    def _replicate(self) -> None:
-        if self.sites.replicas:
-            replica = self.random.choice(self.sites.replicas)
-            if self.random.random() < 0.7:
-                self.sites.replicate(replica, self.random.choice((1, 3, None)))
-            if self.random.random() < 0.7:
-                self.sites.acknowledge(replica)
-
-    def _break_connection(self) -> None:
-        busy = [connection for connection in self._connections if connection.unanswered]
-        connection = self.random.choice(busy or self._connections)
-        self._note("connection breaks with", connection.unanswered, "calls")
-        connection.lose()
-
-    def _carry_out_late(self) -> None:
-        self.random.choice(self._connections).carry_out_late()
-
-    def _kill_worker(self) -> None:
-        worker = self._any_worker()
-        self._note("worker killed:", worker.name)
-        worker.kill()
-
-    def _lose_store(self) -> None:
-        """A worker cannot reach the store, for as long as others do their steps."""
-        away = [worker for worker in self.workers if worker.connection.is_down]
-        if not away and self.random.random() < 0.7:
-            return
-        worker = self.random.choice(away) if away else self._any_worker()
-        connection = worker.connection
-        if connection.is_down:
-            connection.lead_to(self.sites.primary)
-            connection.is_down = False
-        else:
-            connection.is_down = True
-            connection.lose()
-        self._note("store", "away" if connection.is_down else "back", "for", worker.name)
-
     def _sweep(self) -> None:
         self._any_worker().supervisor.sweep()
-
-    def _set_clock(self) -> None:
-        """Somebody sets a clock, a worker's or a store's."""
-        if self.random.random() < 0.7:
-            worker = self._any_worker()
-            worker.clock.off_ms = self.random.choice((0, 2000, -2000, 60_000, -60_000, CLOCK_OFF_MS_MAX))
-            self._note("clock of worker", worker.name, "is off by", worker.clock.off_ms)
-        else:
-            site = self.random.choice(self.sites.all)
-            site.clock.skew_ms = self.random.randint(-3000, 3000)
-            self._note("clock of site", site.name, "is off by", site.clock.skew_ms)
 
     def _leap(self) -> None:
         """A worker's clock leaps just after it has asked what is due, and before it deals with it."""
@@ -369,7 +252,9 @@ class World:
         if scores:
             wait_ms = min(scores) - self.clock.now_ms()
             if 0 < wait_ms < CLOCK_OFF_MS_MAX:
-                self._note("waits until a session is looked at, and clock of worker", worker.name, "leaps")
+                self.scene.note(
+                    "waits until a session is looked at, and clock of worker", worker.name, "leaps"
+                )
                 self._pass_with_beats(wait_ms // 1000 + 1, sweeping=False)
         worker.supervisor.sweep()
         self._run_connections()
@@ -380,64 +265,6 @@ class World:
         worker.clock.off_ms = 0
         worker.supervisor.sweep()
 
-    # --- Sites ------------------------------------------------------------------------------------------
-
-    def _crash_store(self) -> None:
-        site = self.random.choice(self.sites.all)
-        if site.is_up and all(other.is_up for other in self.sites.all):
-            self._note("store crashes:", site.name)
-            self.sites.crash(site)
-            self.operators.unsettle_moves()
-            for connection in self._connections:
-                if connection.site is site:
-                    connection.lose()
-
-    def _restart_store(self) -> None:
-        for site in self.sites.all:
-            if not site.is_up:
-                self._note("store back:", site.name)
-                self.sites.restart(site)
-
-    def _cut_link(self) -> None:
-        linked = [site for site in self.sites.replicas if site.is_linked]
-        if linked:
-            replica = self.random.choice(linked)
-            self._note("link cut to", replica.name)
-            replica.is_linked = False
-
-    def _mend_link(self) -> None:
-        for replica in self.sites.replicas:
-            replica.is_linked = True
-
-    def _promote(self) -> None:
-        """A replica is promoted; the old primary may be dead, or go on and know nothing of it."""
-        primary = self.sites.primary
-        candidates = [site for site in self.sites.promotable if site.is_up]
-        if not candidates or (primary.is_up and self.random.random() < 0.3):
-            return
-        site = self.random.choice(candidates)
-        self._note("promoted:", site.name, "with", len(site.log), "of", len(primary.log))
-        self.sites.promote(site)
-        self.operators.unsettle_moves()
-
-    def _hear_of_promotion(self) -> None:
-        """Somebody who does not know yet hears who the primary is: a client, or a site."""
-        primary = self.sites.primary
-        connections = [one for one in self._connections if one.site is not primary]
-        if connections and self.random.random() < 0.7:
-            self.random.choice(connections).lead_to(primary)
-            return
-        sites = [site for site in self.sites.all if site is not primary and site.follows is not primary]
-        if sites:
-            self._demote(self.random.choice(sites))
-
-    def _demote(self, site: Site) -> None:
-        self._note("follows the primary:", site.name)
-        for connection in self._connections:
-            if connection.site is site:
-                connection.lead_to(self.sites.primary)
-        self.sites.demote(site)
-
     # --- Operators and readers --------------------------------------------------------------------------
 
     def _read_events(self) -> None:
@@ -446,6 +273,10 @@ class World:
     # --- Time -------------------------------------------------------------------------------------------
 
     def _pass_ms(self, elapsed_ms: int) -> None:
+        if elapsed_ms > CALL_TIMEOUT_MS:
+            for connection in self._connections:
+                if connection.unanswered:
+                    connection.lose()  # nobody waits for so long
         self.clock.advance_ms(elapsed_ms)
         self.outage_ms += elapsed_ms  # at most: whether anybody was heard meanwhile, the store knows
         self._mock_clock.jump(elapsed_ms / 1000)
@@ -460,7 +291,7 @@ class World:
         """What is under way comes to its end; gateways are silent for a while, then speak again."""
         self._run(rounds=5)
         self._pass_with_beats(self.random.choice((10, 30, 90)))
-        self._speak_all()
+        self._let_all_speak()
         self._run(rounds=5)
         while self.network.has_answers:
             self.network.deliver_answer()
@@ -469,7 +300,7 @@ class World:
         """Minutes or hours go by: with somebody beating it is silence of gateways, else it was our outage."""
         is_outage = self.random.random() < 0.3
         seconds = self.random.choice((10, 60, 400, 800))
-        self._note(seconds, "s of", "outage" if is_outage else "silence")
+        self.scene.note(seconds, "s of", "outage" if is_outage else "silence")
         if is_outage:
             for worker in self.workers:
                 worker.come_to_rest_without_store()
@@ -491,8 +322,9 @@ class World:
 
     def _pass_a_day(self) -> None:
         """Nobody is there, neither gateways nor we; allowances end, those that sessions hold as well."""
-        self._note("a day goes by")
-        self._callers, self._silent = [], []
+        self.scene.note("a day goes by")
+        self.crowd.leave()
+        self.radius.leave()
         self.network.forget()
         for worker in self.workers:
             worker.kill()
@@ -526,9 +358,19 @@ class World:
                 return
         check(rounds < 10_000, "the engines do not come to rest")
 
+    def _rest_until_something_is_due(self) -> None:
+        """Nothing is under way: time goes by up to shortly before the next deadline, and workers are heard."""
+        primary = self.sites.primary
+        scores = [score for members in primary.data.deadlines.values() for score in members.values()]
+        wait_ms = min(scores) + primary.data._outage_ms - primary.clock.now_ms() - 60_000
+        for _ in range(0, wait_ms, 4000):
+            self.clock.advance_ms(4000)
+            self._mock_clock.jump(4)
+            primary.write(lambda data, tell: data.heartbeat(tell), is_beat=True)
+
     def settle(self) -> None:
         """Repair everything, let what is on its way arrive, and wait until supervision has closed the rest."""
-        self._note("settles")
+        self.scene.note("settles")
         for connection in self._connections:
             while connection.carry_out_late():
                 pass
@@ -539,13 +381,15 @@ class World:
         for worker in self.workers:
             worker.clock.off_ms = 0
         self._run()
-        while self.network.has_requests:
+        while self.network.has_requests or self.radius.has_requests:
             self._deliver_request()
+            self._deliver_datagram()
             self._run()
         # Validity-Time and Tcc; outages move deadlines, and so does a clock that was set forward.
         longest_ms = 1000 * (SETTINGS.supervision_time_s + 600) + 2 * CLOCK_OFF_MS_MAX + 2 * self.outage_ms
         give_up_ms = self.clock.now_ms() + longest_ms
         while any(self.sites.primary.data.deadlines.values()) and self.clock.now_ms() < give_up_ms:
+            self._rest_until_something_is_due()
             self._pass_with_beats(80)
         self._run()
         while not (self.operators.is_done and self.errands.is_done):
@@ -566,13 +410,20 @@ class World:
         for reader in self.readers:
             reader.check_against(self.auditor.history)
         self.auditor.close_the_books()
-        self._note("ends with", [self.auditor.account(name) for name in sorted(self.auditor.books)])
+        self.scene.note("ends with", [self.auditor.account(name) for name in sorted(self.auditor.books)])
 
 
-def simulate(random: Random, steps: int = STEPS, *, tell: Callable[[str], None] = print) -> World:
+def simulate(
+    random: Random,
+    steps: int = STEPS,
+    *,
+    theme: Theme | None = None,
+    tell: Callable[[str], None] = print,
+) -> World:
     """Play one story to its end.
 
     Args:
+        theme: what it is about; by default its chance decides.
         tell: takes the story so far, should it end badly.
 
     Raises:
@@ -581,13 +432,13 @@ def simulate(random: Random, steps: int = STEPS, *, tell: Callable[[str], None] 
     mock_clock = trio.testing.MockClock()
 
     async def play() -> World:
-        world = World(random, mock_clock)
+        world = World(random, mock_clock, theme)
         try:
             for _ in range(steps):
                 world.step()
             world.settle()
         except BaseException:
-            tell("\n".join(world.trace))
+            tell("\n".join(world.scene.trace))
             raise
         finally:
             world.errands.close()

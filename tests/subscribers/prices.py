@@ -84,6 +84,35 @@ amount = 700
 renewed = true
 sharing = "once"
 
+[[offers]]
+id = "graced"
+[[offers.charges]]
+id = "month"
+kind = "recurring"
+period = "billing"
+amount = "31"
+proration = true
+grace_days = 10
+[[offers.prices]]
+id = "sms"
+service = "sms"
+unit = "events"
+amount = "0.01"
+
+[[offers]]
+id = "shared"
+[[offers.charges]]
+id = "month"
+kind = "recurring"
+period = "billing"
+amount = "3.10"
+proration = true
+[[offers.allowances]]
+allowance = "pack"
+amount = 310
+renewed = true
+sharing = "once"
+
 [[bonuses]]
 id = "ten-percent"
 at_least = "20"

@@ -4,6 +4,7 @@ import pytest
 
 from ocs.balance.client import BalanceClient
 from ocs.balance.model import AutoTopUp, LifecycleState, MemberLimit
+from ocs.balance.verify import verify_store
 from ocs.events import NoticeKind
 from ocs.messages import Profile
 from ocs.subscribers.administration import Administration, SubscriberChanges
@@ -69,6 +70,19 @@ def test_closed_account_is_closed_for_good_and_its_numbers_are_free(
     service.open_account(NewAccount("b", "b", ("e164:491", "e164:492"), ("basic",), Money(0, "EUR")))
     assert client.locate("e164:492") == ("b", "b")
     audited(client, "a")
+
+
+def test_closing_is_told_once_and_leaves_nothing_for_the_audit_to_find(
+    administration: Administration, client: BalanceClient
+):
+    before = len(list(client.events("a")))
+    administration.set_subscriber_state("a", "a-2", S.SUSPENDED, reference="closed:a-2")  # an operator's own
+    administration.set_account_state("a", S.CLOSED, reference="r1")
+    told = [event.notice.subject for event in list(client.events("a"))[before:] if event.notice]
+    assert told == ["suspended", "closed"]
+    account = client.account("a")
+    assert account is not None and account.sequence == before + 2
+    assert verify_store(client.connection, partitions=client.partitions).findings == []
 
 
 def test_closing_that_a_crash_cut_off_is_completed_by_its_repeat(

@@ -10,7 +10,7 @@ import pytest
 from ocs.balance import keys
 from ocs.balance.client import BalanceClient
 from ocs.balance.findings import FindingKind
-from ocs.balance.model import decode_account, encode_value
+from ocs.balance.model import Bucket, decode_account, encode_value
 from ocs.balance.store import TOKEN_OCTETS
 from ocs.balance.store_client import StoreClient
 from ocs.balance.verify import Report, verify_store
@@ -18,14 +18,20 @@ from ocs.clock import ManualClock
 from ocs.limits import BALANCE_MICRO_MAX
 from ocs.settings import VoucherSettings
 from ocs.subscribers import transfers as transfers_module
-from ocs.subscribers.agenda import account_member, subscriber_member, transfer_member, voucher_member
+from ocs.subscribers.agenda import (
+    account_member,
+    payment_member,
+    subscriber_member,
+    transfer_member,
+    voucher_member,
+)
 from ocs.subscribers.audit import OperationsAudit
 from ocs.subscribers.operations import NewAccount, NewSubscriber
 from ocs.subscribers.plans import Plans
 from ocs.subscribers.service import SubscriberService
 from ocs.subscribers.sweep import Sweeper
 from ocs.subscribers.voucher_service import VoucherService
-from ocs.units import Money
+from ocs.units import Money, UnitType
 from tests.subscribers.conftest import PARTITIONS
 from tests.subscribers.crashes import CrashAfter
 from tests.subscribers.prices import charged_catalogue
@@ -192,6 +198,10 @@ def line_of_an_unclaimed_voucher(shop: Shop, _: pytest.MonkeyPatch) -> None:
     shop.redis.zadd(shop.agenda(shop.serial), {voucher_member(shop.serial): 1})
 
 
+def line_of_a_payment_that_nobody_noted(shop: Shop, _: pytest.MonkeyPatch) -> None:
+    shop.redis.zadd(shop.agenda("a"), {payment_member("a", "p", eur(1)): 1})
+
+
 def line_of_another_release(shop: Shop, _: pytest.MonkeyPatch) -> None:
     shop.redis.zadd(shop.agenda("x"), {"z\nx": 1})
 
@@ -206,7 +216,9 @@ def transfer_finished_without_its_credit(shop: Shop, monkeypatch: pytest.MonkeyP
 
 
 def transfer_given_back_though_it_came(shop: Shop, _: pytest.MonkeyPatch) -> None:
-    transfers_module.Transfers(shop.service.office)._give_back("a", eur(1), "t1")
+    claimed = shop.service.office.receipt("transfer", "a", "t1")
+    assert claimed is not None
+    transfers_module.Transfers(shop.service.office)._give_back(claimed)
 
 
 def transfer_given_back_after_its_events_were_trimmed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +237,12 @@ def reservation_of_nothing(shop: Shop, _: pytest.MonkeyPatch) -> None:
     shop.change_account("a", lambda account: _with_reservation(account, value=0))
 
 
-def _with_reservation(account: Any, **changes: int) -> Any:
+def reservation_of_more_than_was_drawn(shop: Shop, _: pytest.MonkeyPatch) -> None:
+    gift = Bucket("gift", UnitType.MONEY, 1)
+    shop.change_account("a", lambda account: _with_reservation(account, origins=(gift,)))
+
+
+def _with_reservation(account: Any, **changes: Any) -> Any:
     buckets = tuple(
         msgspec.structs.replace(bucket, **changes) if bucket.bucket_id.startswith("set-aside.") else bucket
         for bucket in account.buckets
@@ -242,6 +259,7 @@ PLANTS: list[tuple[FindingKind, Plant]] = [
     (FindingKind.AGENDA_ASTRAY, line_to_nobody),
     (FindingKind.AGENDA_ASTRAY, transfer_line_without_transfer),
     (FindingKind.AGENDA_ASTRAY, line_of_an_unclaimed_voucher),
+    (FindingKind.AGENDA_ASTRAY, line_of_a_payment_that_nobody_noted),
     (FindingKind.AGENDA_ASTRAY, line_of_another_release),
     (FindingKind.AGENDA_ASTRAY, line_of_half_a_name),
     (FindingKind.TRANSFER_LOST, transfer_finished_without_its_credit),
@@ -249,6 +267,7 @@ PLANTS: list[tuple[FindingKind, Plant]] = [
     (FindingKind.TRANSFER_TWICE, transfer_given_back_after_its_events_were_trimmed),
     (FindingKind.SET_ASIDE, reservation_that_expires),
     (FindingKind.SET_ASIDE, reservation_of_nothing),
+    (FindingKind.SET_ASIDE, reservation_of_more_than_was_drawn),
 ]
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from ocs.balance.client import BalanceClient
-from ocs.balance.model import AutoTopUp
+from ocs.balance.model import AutoTopUp, LifecycleState
 from ocs.balance.notices import NoticeRules
 from ocs.events import ChargeEvent
 from ocs.subscribers.administration import Administration
@@ -52,6 +52,16 @@ def test_refused_payment_credits_nothing(service: SubscriberService, client: Bal
     desk = AutoTopUps(service, Till(is_open=False))
     assert [desk.handle(event) for event in events] == [None] * len(events)
     assert balance(client, "a") == 4_000_000
+
+
+def test_paid_money_that_the_account_refuses_is_parked_there(
+    service: SubscriberService, client: BalanceClient
+):
+    events = low_account(service, client)
+    Administration(service.office).set_account_state("a", LifecycleState.CLOSED, reference="c")
+    receipt = AutoTopUps(service, Till()).handle(events[-1])
+    assert receipt is not None and receipt.parked == "account a is closed"
+    assert balance(client, "a") == 24_000_000
 
 
 def test_reference_is_short_however_long_the_event_s_id_is(service: SubscriberService, client: BalanceClient):

@@ -43,6 +43,7 @@ def test_account_opens_with_its_money_and_its_offers_allowances():
         ({"account_id": "a{b"}, "is not an id"),
         ({"identities": ("e164:0171555",)}, "with the country code, as 49171"),
         ({"account_id": "a/b"}, "is not an id"),
+        ({"account_id": ".."}, "is not an id"),
         ({"account_id": "Zoë"}, "is not an id"),
         ({"offers": ("gone",)}, "is not in catalogue"),
         ({"identities": ("49171",)}, "is not an identity"),

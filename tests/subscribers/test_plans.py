@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ocs.balance.client import BalanceClient
+from ocs.balance.model import LifecycleState
 from ocs.clock import ManualClock
 from ocs.events import EventKind
+from ocs.subscribers.administration import Administration
 from ocs.subscribers.agenda import account_member, subscriber_member
 from ocs.subscribers.office import AccountChange
-from ocs.subscribers.operations import NewAccount, OperationError
+from ocs.subscribers.operations import NewAccount, NewSubscriber, OperationError
 from ocs.subscribers.plans import Plans
 from ocs.subscribers.service import SubscriberService
 from ocs.subscribers.sweep import Sweeper
@@ -130,6 +132,66 @@ def test_offer_that_rests_comes_back_as_soon_as_money_comes(
     back = client.subscriber("a", "a")
     assert back is not None and back.offers == ("monthly",)
     assert balance(client, "a") == 0
+
+
+def test_top_up_does_not_pay_for_the_offer_of_a_barred_member(
+    service: SubscriberService, client: BalanceClient, clock: ManualClock
+):
+    open_account(service, 30_000_000)
+    service.add_subscriber(NewSubscriber("a", "child", (), ("monthly",)))
+    administration = Administration(service.office)
+    administration.set_subscriber_state("a", "child", LifecycleState.SUSPENDED, reference="bar")
+    clock.leap_ms(at("2027-02-10 00:00") - clock.now_ms())
+    Sweeper(service.office).sweep()
+    service.top_up("a", Money(10_000_000, "EUR"), reference="t")
+    child = client.subscriber("a", "child")
+    assert child is not None and child.offers == ()
+    assert balance(client, "a") == 25_000_000
+    administration.set_subscriber_state("a", "child", LifecycleState.ACTIVE, reference="unbar")
+    child = client.subscriber("a", "child")
+    assert child is not None and child.offers == ("monthly",)
+    assert balance(client, "a") == 15_000_000
+    audited(client, "a")
+
+
+def test_allowance_for_all_goes_with_the_last_member_that_has_the_offer(
+    service: SubscriberService, client: BalanceClient
+):
+    open_account(service, 30_000_000, "shared")
+    for name in ("a-1", "a-2"):
+        service.add_subscriber(NewSubscriber("a", name, (), ("shared",)))
+    plans = Plans(service.office)
+    for name in ("a", "a-2", "a-1"):
+        account = client.account("a")
+        assert account is not None
+        assert "shared.pack" in {bucket.bucket_id for bucket in account.buckets}
+        if name == "a-2":
+            plans.change("a", name, "shared", "booster", reference=name)
+        else:
+            plans.cancel("a", name, "shared", reference=name)
+    account = audited(client, "a")
+    assert "shared.pack" not in {bucket.bucket_id for bucket in account.buckets}
+
+
+def test_two_who_cancel_at_once_do_not_both_leave_the_allowance_to_the_other(
+    service: SubscriberService, client: BalanceClient, monkeypatch: pytest.MonkeyPatch
+):
+    open_account(service, 30_000_000, "shared")
+    service.add_subscriber(NewSubscriber("a", "child", (), ("shared",)))
+    plans = Plans(service.office)
+    others_have = Plans._others_have
+    overtaking: list[str] = ["child"]
+
+    def overtaken(self: Plans, *names: str) -> bool:
+        answer = others_have(self, *names)
+        if overtaking:
+            plans.cancel("a", overtaking.pop(), "shared", reference="child")
+        return answer
+
+    monkeypatch.setattr(Plans, "_others_have", overtaken)
+    plans.cancel("a", "a", "shared", reference="a")
+    account = audited(client, "a")
+    assert "shared.pack" not in {bucket.bucket_id for bucket in account.buckets}
 
 
 def test_unpaid_offer_is_tried_again_by_the_hour_and_not_at_every_look(

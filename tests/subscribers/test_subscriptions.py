@@ -4,15 +4,16 @@ import msgspec
 import pytest
 
 from ocs import limits
-from ocs.balance.model import Account, Hold, Subscriber, SubscriptionState
+from ocs.balance.model import Account, Bucket, Hold, LifecycleState, Subscriber, SubscriptionState
 from ocs.balance.purse import Purse, check_invariants, money_balance
 from ocs.events import ChargeEvent, EventKind
 from ocs.subscribers.agenda import subscriber_due_ms
 from ocs.subscribers.openings import add_subscriber, open_account
 from ocs.subscribers.operations import NO_RULES, NewAccount, NewSubscriber, OperationError, top_up
 from ocs.subscribers.subscriptions import RETRY_MS, Plan
-from ocs.units import Money
-from tests.subscribers.prices import at, charged_catalogue
+from ocs.units import Money, UnitType
+from tests.subscribers.prices import CHARGED, at, charged_catalogue
+from tests.support.catalogue import HEADER, OFFERS, catalogue_from
 
 
 class Story:
@@ -329,6 +330,117 @@ def test_allowance_for_all_is_granted_once_for_several_subscribers():
         "a-2.booster.pack": 500,
     }
     assert opened.subscriber.offers == ("family", "booster")
+
+
+def test_allowance_for_all_stays_when_one_of_several_cancels():
+    story = Story("2027-01-15 12:00", 50_000_000, "shared")
+    child = add_subscriber(
+        story.account,
+        NewSubscriber("a", "child", (), ("shared",)),
+        charged_catalogue(),
+        at("2027-01-15 12:00"),
+    )
+    story.account = child.account
+    plan = Plan(story.account, child.subscriber, charged_catalogue(), at("2027-01-20 12:00"), NO_RULES)
+    plan.cancel("shared", others_have_it=True)
+    events = story.take(plan)
+    assert story.buckets() == {"shared.pack": 310}
+    assert [event.split()[0] for event in events] == ["fee", "shared"]
+    story.subscriber = msgspec.structs.replace(child.subscriber, subscriber_id="a")
+    plan = story.plan("2027-01-20 12:00")
+    plan.cancel("shared")
+    story.take(plan)
+    assert story.buckets() == {}
+
+
+def test_member_that_cancels_leaves_the_holder_his_own_allowance():
+    story = Story("2027-01-15 12:00", 100_000_000, "billed")
+    child = add_subscriber(
+        story.account,
+        NewSubscriber("a", "child", (), ("billed",)),
+        charged_catalogue(),
+        at("2027-01-15 12:00"),
+    )
+    story.account = child.account
+    plan = Plan(story.account, child.subscriber, charged_catalogue(), at("2027-01-15 12:00"), NO_RULES)
+    plan.cancel("billed")
+    story.take(plan)
+    assert story.buckets() == {"billed.pack": 3100}
+
+
+def test_part_of_a_charge_that_a_bonus_paid_comes_back_as_that_bonus():
+    story = Story("2027-01-01 12:00", 100_000_000)
+    purse = Purse(story.account, story.now_ms)
+    until_ms = at("2027-01-20 00:00")
+    purse.add_bucket(Bucket("gift", UnitType.MONEY, 30_000_000, priority=500, valid_until_ms=until_ms))
+    story.account = purse.account()
+    story.buy("2027-01-01 12:00", "billed")
+    assert story.buckets()["gift"] == 0
+    plan = story.plan("2027-01-10 12:00")
+    plan.cancel("billed")
+    back = next(event for event in plan.done().events if event.event_id.startswith("refund:"))
+    assert [(m.bucket_id, m.amount) for m in back.movements] == [("gift", 20_000_000), ("main", 1_000_000)]
+    late = story.plan("2027-01-25 12:00")
+    late.cancel("billed")
+    assert story.take(late)[:2] == [
+        "fee month gift+5000000 main+1000000", "expiry gift-5000000",
+    ]  # fmt: skip
+
+
+def test_nothing_comes_back_of_a_period_that_is_not_paid_yet():
+    story = Story("2027-01-01 12:00", 40_000_000)
+    story.buy("2027-01-01 12:00", "graced")
+    story.renew("2027-02-01 00:00")
+    assert story.subscriber.offers == ("basic", "graced")  # it has its grace
+    paid = money_balance(story.account)
+    plan = story.plan("2027-02-05 12:00")
+    plan.cancel("graced")
+    assert story.take(plan) == ["graced cancelled"]
+    assert money_balance(story.account) == paid
+
+
+@pytest.mark.parametrize("price", ["31", "62", "15.50"])
+def test_what_comes_back_is_a_part_of_what_was_paid_whatever_the_price_is_by_now(price: str):
+    story = Story("2027-01-01 12:00", 100_000_000)
+    story.buy("2027-01-01 12:00", "billed")
+    changed = catalogue_from(HEADER + OFFERS + CHARGED.replace('amount = "31"', f'amount = "{price}"'))
+    plan = Plan(story.account, story.subscriber, changed, at("2027-01-10 12:00"), NO_RULES)
+    plan.cancel("billed")
+    refund = next(event for event in plan.done().events if event.event_id.startswith("refund:"))
+    assert refund.amount_micro == 21_000_000
+
+
+@pytest.mark.parametrize("state", [LifecycleState.SUSPENDED, LifecycleState.EXPIRED])
+@pytest.mark.parametrize("who", ["account", "subscriber"])
+def test_offer_of_who_is_barred_rests_and_is_not_charged_though_there_is_money(
+    who: str, state: LifecycleState
+):
+    story = Story("2027-01-31 12:00", 100_000_000)
+    story.buy("2027-01-31 12:00", "monthly")
+    let_in = getattr(story, who)
+    setattr(story, who, msgspec.structs.replace(let_in, state=state))
+    paid = money_balance(story.account)
+    assert story.renew("2027-02-28 00:00") == ["monthly rests: its subscriber is barred"]
+    assert story.due() == at("2027-03-01 00:00")
+    story.pay_in(5_000_000)
+    setattr(
+        story, who, msgspec.structs.replace(getattr(story, who), state=state)
+    )  # a top-up revives the expired
+    assert story.renew("2027-03-10 00:00", has_money=True) == []
+    assert money_balance(story.account) == paid + 5_000_000
+    setattr(story, who, msgspec.structs.replace(getattr(story, who), state=LifecycleState.ACTIVE))
+    assert story.renew("2027-03-11 00:00", has_money=True) == [
+        "fee month main-10000000",
+        "allowance monthly.pack#2+1000",
+        "monthly resumed",
+    ]
+
+
+def test_who_is_barred_one_way_pays_on():
+    story = Story("2027-01-31 12:00", 100_000_000)
+    story.buy("2027-01-31 12:00", "monthly")
+    story.subscriber = msgspec.structs.replace(story.subscriber, state=LifecycleState.ONE_WAY_BARRED)
+    assert story.renew("2027-02-28 00:00")[0] == "fee month main-10000000"
 
 
 def test_offer_gone_from_the_catalogue_ends_with_its_period():

@@ -85,7 +85,7 @@ def test_account_lives_and_ends_by_its_dates(
             states.append((day, state))
     assert states == [(1, S.ACTIVE), (90, S.ONE_WAY_BARRED), (150, S.EXPIRED), (250, S.RECYCLED)]
     subjects = [event.notice.subject for event in client.events("a") if event.notice]
-    assert subjects == ["active", "one_way_barred", "expired", "recycled", "closed"]
+    assert subjects == ["active", "one_way_barred", "expired", "recycled"]
     subscriber = client.subscriber("a", "a")
     assert subscriber is not None and subscriber.identities == ()
     assert ("a", AccountChange.STATE) in told

@@ -3,8 +3,11 @@
 import pytest
 
 from ocs import limits
-from ocs.balance.client import BalanceClient
-from ocs.balance.model import LifecycleState
+from ocs.balance import keys
+from ocs.balance.client import BalanceClient, Change
+from ocs.balance.model import Bucket, LifecycleState, decode_account
+from ocs.balance.purse import Purse
+from ocs.balance.store import Stored
 from ocs.clock import ManualClock
 from ocs.events import EventKind
 from ocs.subscribers.administration import Administration
@@ -12,8 +15,9 @@ from ocs.subscribers.agenda import UNDER_WAY_MS
 from ocs.subscribers.operations import NewAccount, OperationError
 from ocs.subscribers.service import SubscriberService
 from ocs.subscribers.sweep import Sweeper
-from ocs.units import CurrencyMismatchError, Money
+from ocs.units import CurrencyMismatchError, Money, UnitType
 from tests.subscribers.books import agenda, balance
+from tests.subscribers.conftest import NOW_MS
 from tests.subscribers.crashes import crash_points, overtaken
 
 
@@ -21,6 +25,17 @@ def open_account(
     service: SubscriberService, account_id: str, micro: int = 5_000_000, credit: int = 0
 ) -> None:
     service.open_account(NewAccount(account_id, account_id, (), ("basic",), Money(micro, "EUR"), credit))
+
+
+def with_money(client: BalanceClient, account_id: str, bucket: Bucket) -> None:
+    key = keys.account_key(client.partition_of(account_id), account_id)
+
+    def act(values: tuple[Stored, ...]) -> Change:
+        purse = Purse(decode_account(values[0].content), NOW_MS)
+        purse.add_bucket(bucket)
+        return Change({key: purse.account()})
+
+    client.change(account_id, (key,), act)
 
 
 def test_transfer_moves_money_once_per_reference(service: SubscriberService, client: BalanceClient):
@@ -72,6 +87,34 @@ def test_what_the_receiver_refuses_comes_back_once(service: SubscriberService, c
             service.transfer("a", "b", Money(2, "EUR"), reference="t")
     assert (balance(client, "a"), balance(client, "b")) == (5_000_000, limits.BALANCE_MICRO_MAX - 1)
     assert agenda(client) == {}
+
+
+def test_refused_transfer_leaves_the_account_as_it_was(service: SubscriberService, client: BalanceClient):
+    open_account(service, "a")
+    open_account(service, "b", limits.BALANCE_MICRO_MAX)
+    gift = Bucket("gift", UnitType.MONEY, 1_000_000, priority=500)
+    with_money(client, "a", gift)
+    before = client.account("a")
+    assert before is not None
+    with pytest.raises(OperationError, match="a balance is"):
+        service.transfer("a", "b", Money(4_000_000, "EUR"), reference="t")
+    after = client.account("a")
+    assert after is not None
+    assert after.buckets == before.buckets
+
+
+def test_money_that_expires_cannot_be_sent(service: SubscriberService, client: BalanceClient):
+    open_account(service, "a", 1_000_000)
+    open_account(service, "b")
+    with_money(
+        client, "a", Bucket("bonus", UnitType.MONEY, 9_000_000, priority=500, valid_until_ms=NOW_MS + 1_000)
+    )
+    with pytest.raises(OperationError, match=r"can send 1\.00, not 1\.000001"):
+        service.transfer("a", "b", Money(1_000_001, "EUR"), reference="t")
+    service.transfer("a", "b", Money(1_000_000, "EUR"), reference="t")
+    account = client.account("a")
+    assert account is not None
+    assert {bucket.bucket_id: bucket.value for bucket in account.buckets} == {"bonus": 9_000_000, "main": 0}
 
 
 def test_refusal_stands_although_the_receiver_has_room_by_now(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ocs.secret_file import SecretFileError
 from ocs.settings import Settings, VoucherSettings
-from ocs.settings_file import SecretFileError
 from ocs.subscribers.operations import OperationError
 from ocs.subscribers.voucher_secret import voucher_secret
 

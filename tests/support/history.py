@@ -8,71 +8,44 @@ another was is played again from the commits up to there.
 from collections import Counter, defaultdict
 
 from msgspec import msgpack
+from msgspec.structs import replace
 
-from ocs.balance.model import (
-    Account,
-    CounterHold,
-    Session,
-    SessionService,
-    SessionState,
-    Subscriber,
-    decode_account,
-    decode_session,
-    decode_subscriber,
-)
-from ocs.balance.store import ABSENT, Commit
+from ocs.balance.model import Account, CounterHold, RememberedAnswer, Session, SessionState
+from ocs.balance.store import Commit
 from ocs.events import ChargeEvent, EventKind, decode_event
 from ocs.limits import OUTAGE_THRESHOLD_MS
 from ocs.messages import (
     CCRequestType,
     ChargingAnswer,
     ChargingRequest,
+    MultipleServicesCreditControl,
     Outcome,
-    RequestedAction,
-    TariffChangeUsage,
+    ServiceUnit,
 )
 from ocs.units import UnitType
 from tests.support import books
-from tests.support.books import AuditError, Book, Key, Meter, Place, check, key_of, reported, sides
+from tests.support.books import Book, Key, Place, check, key_of, reported, sides
+from tests.support.charges import Charges
+from tests.support.counters import Counters
 from tests.support.dealings import Dealings
-from tests.support.prices import PRICES, Price, price_at
-from tests.support.tallies import Counts, Pool
+from tests.support.evidence import Evidence
+from tests.support.grants import Grants
+from tests.support.prices import PRICES
+from tests.support.values import CLOCK_SLACK_MS, Values
 
-# How far clocks of stores, and a worker's idea of them, may be off before it counts as an error.
-CLOCK_SLACK_MS = 15_000
 DEALINGS = {EventKind.FEE, EventKind.ADJUSTMENT, EventKind.TRANSFER}
-POOLED: dict[int | None, Price] = {94: PRICES["stories/pool-a"], 95: PRICES["stories/pool-b"]}
 _decode_answer = msgpack.Decoder(ChargingAnswer).decode
-
-
-class Evidence:
-    """What all histories of one world share, because it was seen from outside of any store.
-
-    Attributes:
-        sent: every request, as the gateway meant it.
-        event_ids: what an event is about -> its id: decided again elsewhere, it must be called the same.
-        commits: token -> content; a token stands for one content only.
-        told_events: of operations that somebody was told are done. told_redeemed: vouchers, with whose they are.
-        gone: sessions of which their gateways have said that they have none: closed before their time.
-    """
-
-    def __init__(self) -> None:
-        self.sent: dict[Key, ChargingRequest] = {}
-        self.event_ids: dict[tuple[object, ...], str] = {}
-        self.commits: dict[bytes, Commit] = {}
-        self.counts: Counter[str] = Counter()
-        self.gone: set[str] = set()
-        self.told_events: set[str] = set()
-        self.told_redeemed: dict[str, str] = {}
-
-    def redeemed(self, serial: str, account_id: str) -> None:
-        """Somebody was told that a voucher is on his account."""
-        known = self.told_redeemed.setdefault(serial, account_id)
-        check(known == account_id, "a voucher was given to two:", serial, known, account_id)
+_Processed = tuple[ChargingRequest, bytes, Session]
+_SessionChanges = list[tuple[Session | None, Session]]
 
 
 class History:
-    """Raises :class:`AuditError` as soon as a commit is wrong.
+    """Raises :class:`~tests.support.books.AuditError` as soon as a commit is wrong.
+
+    Attributes:
+        values: what the store holds.
+        processed: every request that a session remembers or did, with its answer.
+        beginnings: what those were answered that may begin a session more than once.
 
     Args:
         supervision_ms: how long a session may be silent at least.
@@ -83,23 +56,16 @@ class History:
         self._supervision_ms = supervision_ms
         self.counts: Counter[str] = Counter()
         self.processed: dict[Key, bytes] = {}
+        self.beginnings: dict[Key, set[bytes]] = defaultdict(set)
         self.books: dict[str, Book] = defaultdict(Book)
         self.event_ids: set[str] = set()
-        self.tokens: dict[str, bytes] = {}
-        self.used_tokens: set[bytes] = set()
-        self.accounts: dict[str, Account] = {}
-        self.subscribers: dict[str, Subscriber] = {}
-        self.sessions: dict[str, Session] = {}
-        self._keys_of: dict[str, set[str]] = defaultdict(set)
-        self.expires_ms: dict[str, int] = {}
-        self.deadlines: set[str] = set()
-        self.due_ms: dict[str, int] = {}
-        self.counted = Counts()
+        self.values = Values(evidence)
+        self._charges = Charges(self.values, self.counts)
+        self._grants = Grants(self.values, self._charges, self.counts)
         self.dealings = Dealings()
+        self._due_ms: dict[str, int] = {}
         # What grants held in counters before the commit that is looked at, by session and rating group.
         self._held: dict[tuple[str, int | None], tuple[CounterHold, ...]] = {}
-        self.pools: dict[tuple[str, bytes], Pool] = defaultdict(Pool)
-        self.meters: dict[tuple[str, bytes, int | None], Meter] = defaultdict(Meter)
         self._last_beat_ms: int | None = None
         self._outage_ms = 0
 
@@ -119,70 +85,19 @@ class History:
             excused_ms: how far a worker's clock was set back since it last asked the store for the time.
         """
         self.counts["commits"] += 1
-        self._check_tokens(commit, at_ms)
-        accounts: list[Account] = []
-        subscribers: list[tuple[Subscriber | None, Subscriber]] = []
-        changed: list[tuple[Session | None, Session]] = []
-        for write in commit.writes:
-            key = commit.keys[write.index]
-            self.expires_ms.pop(key, None)
-            if write.ttl_ms:
-                self.expires_ms[key] = at_ms + write.ttl_ms
-            match key[key.index("}") + 1]:
-                case "a":
-                    account = self.accounts[key] = decode_account(write.content)
-                    accounts.append(account)
-                case "u":
-                    before_it, self.subscribers[key] = (
-                        self.subscribers.get(key),
-                        decode_subscriber(write.content),
-                    )
-                    subscribers.append((before_it, self.subscribers[key]))
-                case "s":
-                    session = decode_session(write.content)
-                    check(
-                        session.state != SessionState.OPEN or not write.ttl_ms,
-                        "open session with a time to live",
-                    )
-                    changed.append((self.sessions.get(key), session))
-                    self.sessions[key] = session
-                    self._keys_of[session.session_id].add(key)
-                case _:  # a receipt
-                    pass
-        for change in commit.deadlines:
-            (self.deadlines.discard if change.score_ms is None else self.deadlines.add)(change.member)
+        changed = self.values.take(commit, at_ms)
         events = [decode_event(event) for event in commit.events]
         self._apply(events)
-        self.dealings.committed(commit, events, accounts, subscribers, at_ms)
-        self._check_processed(commit, changed, events, at_ms - excused_ms)
-        for account in accounts:
+        self.dealings.committed(commit, events, changed.accounts, changed.subscribers, at_ms)
+        self._check_processed(commit, changed.sessions, events, at_ms - excused_ms)
+        for account in changed.accounts:
             self._check_account(account)
-        for before, session in changed:
-            self._check_session(before, session, at_ms)
-        self._check_reserved(commit, [session for _, session in changed])
-        self._check_affordable(changed)
-        self._check_counters(commit, changed, at_ms)
-
-    # --- Tokens -----------------------------------------------------------------------------------------
-
-    def _check_tokens(self, commit: Commit, at_ms: int) -> None:
-        """What was read still stood, and what is written has a name of its own."""
-        for key, expected in zip(commit.keys, commit.expected, strict=True):
-            stands = self.tokens.get(key, ABSENT)
-            may_be_gone = self.expires_ms.get(key, at_ms + 1_000_000) <= at_ms + CLOCK_SLACK_MS
-            check(
-                expected == stands or (may_be_gone and expected == ABSENT),
-                "committed on a stale", key, "read", expected, "stands", stands,
-            )  # fmt: skip
-        if commit.writes:
-            check(commit.token not in self.used_tokens, "token used twice", commit.token)
-            check(
-                self._evidence.commits.setdefault(commit.token, commit) == commit,
-                "a token of two contents", commit.token,
-            )  # fmt: skip
-            self.used_tokens.add(commit.token)
-        for write in commit.writes:
-            self.tokens[commit.keys[write.index]] = commit.token
+        for before, session in changed.sessions:
+            self._grants.check_held(session)
+            self._check_closing(before, session, at_ms)
+        self._grants.check_reserved(commit, [session for _, session in changed.sessions])
+        self._check_alone(changed.sessions)
+        self._check_counters(changed.sessions, at_ms)
 
     # --- Events -----------------------------------------------------------------------------------------
 
@@ -233,7 +148,7 @@ class History:
     # --- Requests ---------------------------------------------------------------------------------------
 
     def _check_processed(
-        self, commit: Commit, changed: list[tuple[Session | None, Session]], events: list[ChargeEvent],
+        self, commit: Commit, changed: _SessionChanges, events: list[ChargeEvent],
         at_ms: int,
     ) -> None:  # fmt: skip
         """Each request counts once, and its reports are exactly the commit's debits."""
@@ -242,11 +157,7 @@ class History:
         for event in events:
             if event.trace is not None:
                 found[event.session_id, event.request_number, event.rating_group].append(event)
-        requests = [
-            (request, answer, session)
-            for before, session in changed
-            for request, answer in self._new_requests(before, session)
-        ]
+        requests = [new for before, session in changed for new in self._new_requests(before, session)]
         self._held = {
             (before.session_id, service.rating_group): service.counter_holds
             for before, session in changed
@@ -258,29 +169,36 @@ class History:
             self._check_payer(commit, request, session)
             if session.state == SessionState.OPEN:
                 validity_s = max((s.validity_time_s or 0 for s in _decode_answer(answer).services), default=0)
-                self.due_ms[session.session_id] = (
+                self._due_ms[session.session_id] = (
                     at_ms - self._outage_ms + validity_s * 1000 + self._supervision_ms
                 )
         # A session that was denied may have been closed between its commit's request and the one before.
         if len(requests) == len(changed) == 1 and changed[0][1].session_id not in self._evidence.gone:
-            self._check_alone(*requests[0], changed[0][0])
-            self._check_sides(requests[0][0], changed[0][0], found)
+            request, answer, session = requests[0]
+            self._grants.check_answer(request, _decode_answer(answer), session)
+            self._charges.check_sides(request, changed[0][0], found)
         told = Counter(
             (e.session_id, e.request_number, e.rating_group, e.units) for e in events if e.trace is not None
         )
         check(told == expected, "debits", told, "reports", expected)
 
-    def _new_requests(self, before: Session | None, session: Session) -> list[tuple[ChargingRequest, bytes]]:
-        old = before.answers if before and before.opening_fingerprint == session.opening_fingerprint else ()
-        known = {(a.request_type, a.request_number, a.fingerprint) for a in old}
+    def _new_requests(self, before: Session | None, session: Session) -> list[_Processed]:
+        """What a session has processed since, each in the life of its Session-Id that it belongs to."""
+        known = {_marks(a) for a in (*before.answers, *before.earlier_answers)} if before else set()
         twice = Counter((a.request_type, a.request_number) for a in session.answers)
         check(not twice or max(twice.values()) == 1, "request remembered twice in", session)
-        sent = self._evidence.sent
-        return [
-            (sent[session.session_id, a.request_type, a.request_number, a.fingerprint], bytes(a.answer))
-            for a in session.answers
-            if (a.request_type, a.request_number, a.fingerprint) not in known
-        ]
+        found: list[_Processed] = []
+        life = session if before is None else before
+        for place, a in enumerate((*session.earlier_answers, *session.answers)):
+            if place == len(session.earlier_answers):
+                life = session
+            elif a.request_type == CCRequestType.INITIAL:
+                opening = a.fingerprint + a.end_to_end_id.to_bytes(4)
+                life = replace(session, opening_fingerprint=opening, state=SessionState.CLOSED)
+            if _marks(a) not in known:
+                key = session.session_id, a.request_type, a.request_number, a.fingerprint
+                found.append((self._evidence.sent[key], bytes(a.answer), life))
+        return found
 
     def _count_request(
         self,
@@ -291,38 +209,53 @@ class History:
         found: dict[Place, list[ChargeEvent]],
     ) -> None:
         key = key_of(request)
-        check(key not in self.processed, "processed twice:", key)
+        # Who begins what has ended begins it anew; a Start without its delay told is no copy of one with it.
+        begins_anew = request.is_cumulative and request.request_type == CCRequestType.INITIAL
+        check(key not in self.processed or begins_anew, "processed twice:", key)
         self.processed[key] = answer
+        if begins_anew:
+            self.beginnings[key].add(answer)
         self.counts["processed"] += 1
         for asked in request.services:
             place = request.session_id, request.request_number, asked.rating_group
             events = found[place]
             if request.request_type == CCRequestType.EVENT:
                 for event in events[:1]:
-                    self._check_one_time(request, event)
+                    self._charges.check_one_time(request, event)
                     self._check_name(event, session, request)
-                    self.counted.count_limits(self._subscriber_of(session), event)
+                    self._charges.counted.count_limits(self.values.subscriber_of(session), event)
                     expected[*place, event.units] += 1
                 continue
-            parts = sides(asked.used)
+            parts = sides(self._used_of(request, asked))
             held = self._held.pop((request.session_id, asked.rating_group), ())
+            if _decode_answer(answer).outcome == Outcome.UNKNOWN_SESSION:
+                held = ()  # supervision had closed its session, in the same commit
             check(len(events) >= len(parts), "not debited:", request)
             for side, (event, part) in enumerate(zip(events, parts, strict=False)):
                 units = reported(part, event.unit_type)
                 expected[*place, units] += 1
-                self._check_debit(event, session, units, held)
+                self._charges.check_debit(event, session, units, held)
                 self._check_name(event, session, request, side)
-                self.counted.count_limits(self._subscriber_of(session), event, held)
-        pool = self.pools[session.session_id, session.opening_fingerprint]
-        pool.reported(request, POOLED)
-        pool.granted(_decode_answer(answer), POOLED)
+                self._charges.counted.count_limits(self.values.subscriber_of(session), event, held)
+            if request.is_cumulative:
+                del events[: len(parts)]  # its number is its age: another one may be as old
+        self._charges.pooled(request, _decode_answer(answer), session)
+
+    def _used_of(
+        self, request: ChargingRequest, asked: MultipleServicesCreditControl
+    ) -> tuple[ServiceUnit, ...]:
+        """What a service reports to have used since its last report."""
+        counters = self._evidence.counters.get(key_of(request))
+        if counters is None:
+            return asked.used
+        return self._charges.since_last_report(request.session_id, counters)
 
     def _check_payer(self, commit: Commit, request: ChargingRequest, session: Session) -> None:
         """Whoever opens something must own one of the request's identities at that moment."""
         if request.request_type not in {CCRequestType.INITIAL, CCRequestType.EVENT}:
             return
         key = f"{{{commit.partition}}}u:{session.subscriber_id}"
-        owner = self.subscribers.get(key)
+        owner = self.values.subscribers.get(key)
         check(
             owner is not None
             and owner.account_id == session.account_id
@@ -330,258 +263,50 @@ class History:
             "charged to somebody else:", request.session_id, request.subscription_ids, owner,
         )  # fmt: skip
 
-    def _check_alone(
-        self, request: ChargingRequest, answer: bytes, session: Session, before: Session | None
-    ) -> None:
-        """A request that was decided alone: what is granted is what the session has, what is refused is not there."""
-        told = _decode_answer(answer)
-        if request.request_type == CCRequestType.EVENT:
-            return
-        services = {service.rating_group: service for service in session.services}
-        for one in told.services:
-            service = services.get(one.rating_group)
-            if one.granted is not None:
-                granted = one.granted.total_octets or one.granted.time_s or 0
-                check(
-                    service is not None and service.granted_units == granted,
-                    "granted without a reservation:", one, session,
-                )  # fmt: skip
-            elif one.outcome == Outcome.CREDIT_LIMIT_REACHED and service is not None and service.tariff_path:
-                self._check_refusal(session, service)
+    def _check_alone(self, changed: _SessionChanges) -> None:
+        """What can be judged only where one request alone moved the account."""
+        if len(changed) == 1 and len(requests := self._new_requests(*changed[0])) == 1:
+            self._grants.check_affordable(requests[0][0], *changed[0])
+            self._grants.check_limits(*changed[0])
 
-    def _check_sides(
-        self, request: ChargingRequest, before: Session | None, found: dict[Place, list[ChargeEvent]]
-    ) -> None:
-        """What was used before a tariff switch was charged under the grant's price, the rest under the other one."""
-        for service in before.services if before is not None else ():
-            asked = next((a for a in request.services if a.rating_group == service.rating_group), None)
-            events = found.get((request.session_id, request.request_number, service.rating_group), [])
-            if asked is None or not service.after_path:
-                continue
-            for part, event in zip(sides(asked.used), events, strict=True):
-                is_after = part[0].tariff_change_usage == TariffChangeUsage.AFTER
-                path = service.after_path if is_after else service.tariff_path
-                check(event.tariff_path == path, "on the wrong side of the switch:", event, service)
-                self.counts["sides of a switch"] += 1
+    # --- Sessions ---------------------------------------------------------------------------------------
 
-    def _check_refusal(self, session: Session, service: SessionService) -> None:
-        """Not even the smallest grant could be paid, all that the request itself freed and took counted in."""
-        price = price_at(service.tariff_path)
-        subscriber = self._subscriber_of(session)
-        if price.counter or price.is_switched or (subscriber is not None and subscriber.limits):
-            return
-        meter = self.meters[session.session_id, session.opening_fingerprint, service.rating_group]
-        account = next(a for a in self.accounts.values() if a.account_id == session.account_id)
-        main = next(bucket for bucket in account.buckets if bucket.bucket_id == "main")
-        available = main.value - main.reserved + account.credit_limit_micro
-        need = price.billed(meter.counted + price.minimum) - price.billed(meter.counted)
-        before = price.billed(meter.counted) - meter.covered
-        due = price.cost(before + need) - price.cost(before) + (price.fee if not meter.fee else 0)
-        check(available < due, "refused although there was credit:", service, available, due)
-        self.counts["refusals judged"] += 1
-
-    def _check_one_time(self, request: ChargingRequest, event: ChargeEvent) -> None:
-        check(event.kind == (
-            EventKind.REFUND if request.requested_action == RequestedAction.REFUND_ACCOUNT else EventKind.DEBIT
-        ), "kind of", event)  # fmt: skip
-        price = PRICES[event.tariff_path]
-        sign = 1 if event.kind == EventKind.REFUND else -1
-        covered = sum(sign * m.amount for m in event.movements if m.unit_type != UnitType.MONEY)
-        check(sign * event.amount_micro == price.cost(price.billed(event.units) - covered), "price of", event)
-
-    def _check_debit(
-        self, event: ChargeEvent, session: Session, units: int, held: tuple[CounterHold, ...]
-    ) -> None:
-        price = price_at(event.tariff_path)
-        meter = self.meters[session.session_id, session.opening_fingerprint, event.rating_group]
-        check(meter.path in {"", event.tariff_path} or price.is_switched, "tariff changed", event)
-        if meter.path != event.tariff_path:
-            meter.earlier += meter.charged
-            meter.counted = meter.covered = meter.charged = 0
-        meter.path = event.tariff_path
-        meter.account_id = event.account_id
-        covered = -sum(m.amount for m in event.movements if m.unit_type != UnitType.MONEY)
-        meter.counted += units
-        meter.covered += covered
-        billed = price.billed(meter.counted)
-        money_units = billed - meter.covered
-        if money_units > 0 and price.fee:
-            meter.fee = price.fee
-        if price.counter:
-            subscriber = self._subscriber_of(session)
-            assert subscriber is not None
-            due = self.counted.cost(subscriber, price, units, held)
-        else:
-            due = price.cost(money_units) + meter.fee - meter.charged
-        check(-event.amount_micro == due, "charged", event, "due", due, meter)
-        check(event.billed_units == billed - price.billed(meter.counted - units), "billed units of", event)
-        meter.charged += due
-
-    # --- Sessions and reservations ----------------------------------------------------------------------
-
-    def _check_session(self, before: Session | None, session: Session, at_ms: int) -> None:
+    def _check_closing(self, before: Session | None, session: Session, at_ms: int) -> None:
+        """Supervision closes nobody too early."""
         was_open = before is not None and before.state == SessionState.OPEN
-        for service in session.services:
-            if session.state == SessionState.CLOSED:
-                check(not service.holds and not service.granted_units, "a closed session holds", session)
-            elif service.granted_units:
-                self._check_grant(session, service)
         if was_open and session.state == SessionState.CLOSED and not self._new_requests(before, session):
-            early_ms = self.due_ms[session.session_id] - (at_ms - self._outage_ms)
+            early_ms = self._due_ms[session.session_id] - (at_ms - self._outage_ms)
             is_gone = session.session_id in self._evidence.gone
             check(is_gone or early_ms <= CLOCK_SLACK_MS, "closed too early by", early_ms, session)
             self.counts["expired sessions"] += 1
 
-    def _check_grant(self, session: Session, service: SessionService) -> None:
-        """The grant's price is set aside: what it will be billed as, less what allowances hold for it."""
-        price = price_at(service.tariff_path)
-        if price.counter or price.is_pooled:
-            return
-        meter = self.meters[session.session_id, session.opening_fingerprint, service.rating_group]
-        if service.after_path:
-            self._check_crossing(service)
-            return
-        if meter.path and meter.path != service.tariff_path:
-            meter = Meter()
-        need = price.billed(meter.counted + service.granted_units) - price.billed(meter.counted)
-        by_allowance = sum(hold.amount for hold in service.holds if hold.bucket_id != "main")
-        money = sum(hold.amount for hold in service.holds if hold.bucket_id == "main")
-        before = price.billed(meter.counted) - meter.covered
-        due = price.cost(before + need - by_allowance) - price.cost(before)
-        if need > by_allowance and price.fee and not meter.fee:
-            due += price.fee
-        check(money == due, "grant", service, "of", session.session_id, "needs", due)
-
-    def _check_crossing(self, service: SessionService) -> None:
-        """A grant over a switch is paid for on either side, wherever its parts fall."""
-        held = sum(hold.amount for hold in service.holds)
-        paths = service.tariff_path, service.after_path
-        check(len({path.partition("@")[0] for path in paths}) == len(paths), "no switch:", service)
-        for before in (0, service.granted_units // 2, service.granted_units):
-            parts = before, service.granted_units - before
-            due = sum(
-                price_at(path).cost(price_at(path).billed(units))
-                for path, units in zip(paths, parts, strict=True)
-            )
-            check(held >= due, "grant over a switch", service, "needs", due)
-        self.counts["grants over a switch"] += 1
-
-    def _check_counters(
-        self, commit: Commit, changed: list[tuple[Session | None, Session]], at_ms: int
-    ) -> None:
-        """Counters count what was used and hold what is granted; pools hold what gateways may use; limits hold."""
-        sessions = list(self.sessions.values())
+    def _check_counters(self, changed: _SessionChanges, at_ms: int) -> None:
+        """Counters count what was used and hold what is granted; pools hold what gateways may use."""
+        sessions = list(self.values.sessions.values())
         for _, session in changed:
-            subscriber = self._subscriber_of(session)
+            subscriber = self.values.subscriber_of(session)
             if subscriber is None:
                 continue
-            faults = self.counted.faults(subscriber, sessions, at_ms)
+            faults = self._charges.counted.faults(subscriber, sessions, at_ms)
             check(not faults, "counters of", subscriber.subscriber_id, faults)
             self.counts["counters judged"] += len(subscriber.counters)
-            pool = self.pools[session.session_id, session.opening_fingerprint]
-            check(pool.is_covered_by(session), "pool", pool, "is not covered by", session)
-            self.counts["pools judged"] += bool(pool.members)
-        if len(changed) == 1 and len(self._new_requests(*changed[0])) == 1:
-            self._check_limits(*changed[0])
+            self._charges.check_pool(session)
 
-    def _check_limits(self, before: Session | None, session: Session) -> None:
-        """Whatever is newly granted fits into what the subscriber's limits had left."""
-        subscriber = self._subscriber_of(session)
-        if subscriber is None or not subscriber.limits:
-            return
-        old = {service.rating_group: service for service in before.services} if before else {}
-        counters = {counter.counter_id: counter for counter in reversed(subscriber.counters)}
-        amounts = {limit.counter_id: limit.amount for limit in subscriber.limits}
-        for service in session.services:
-            was = old.get(service.rating_group)
-            if was is not None and was.counter_holds == service.counter_holds:
-                continue
-            for hold in service.counter_holds:
-                check(hold.counter_id in counters, "a hold without a counter:", hold)
-                counter = counters[hold.counter_id]
-                if hold.amount and hold.counter_id in amounts:
-                    check(counter.value + counter.reserved <= amounts[hold.counter_id], "beyond", counter)
-                    self.counts["limits judged"] += 1
+    def has_answered(self, key: Key, answer: bytes) -> bool:
+        """Whether a request was processed with this answer."""
+        return answer == self.processed.get(key) or answer in self.beginnings.get(key, ())
 
-    def _subscriber_of(self, session: Session) -> Subscriber | None:
-        return next(
-            (
-                s for s in self.subscribers.values()
-                if s.subscriber_id == session.subscriber_id and s.account_id == session.account_id
-            ),
-            None,
-        )  # fmt: skip
-
-    def _check_reserved(self, commit: Commit, sessions: list[Session]) -> None:
-        for account_id in {session.account_id for session in sessions}:
-            held: Counter[str] = Counter()
-            for session in self.sessions.values():
-                if session.account_id == account_id and session.state == SessionState.OPEN:
-                    for service in session.services:
-                        for hold in service.holds:
-                            held[hold.bucket_id] += hold.amount
-            for bucket in self.accounts[f"{{{commit.partition}}}a:{account_id}"].buckets:
-                check(bucket.reserved == held.pop(bucket.bucket_id, 0), "reserved", bucket, held)
-                check(
-                    bucket.unit_type == UnitType.MONEY or bucket.value >= bucket.reserved, "allowance", bucket
-                )
-            check(not +held, "holds on buckets that are gone", held)
-
-    def _check_affordable(self, changed: list[tuple[Session | None, Session]]) -> None:
-        """A new grant fits into what was left; judged where one request alone moved the account."""
-        if len(changed) != 1:
-            return
-        before, session = changed[0]
-        requests = self._new_requests(before, session)
-        if len(requests) != 1:
-            return
-        asked = {service.rating_group for service in requests[0][0].services}
-        old = {s.rating_group: s for s in before.services} if before else {}
-        for service in session.services:
-            was = old.get(service.rating_group)
-            # What a pool leaves to a service that was not asked about was held before.
-            grew = service.rating_group in asked and (was is None or was.holds != service.holds)
-            if grew and any(hold.bucket_id == "main" for hold in service.holds):
-                account = self.account(session.account_id)
-                main = next(b for b in account.buckets if b.bucket_id == "main")
-                check(
-                    main.value - main.reserved + account.credit_limit_micro >= 0, "granted on credit", account
-                )
-
-    # --- Looking ----------------------------------------------------------------------------------------
-
-    def account(self, account_id: str) -> Account:
-        """An account as it stands."""
-        for account in self.accounts.values():
-            if account.account_id == account_id:
-                return account
-        raise AuditError(f"no account {account_id}")
-
-    def session(self, session_id: str) -> Session | None:
-        """A session, remembered or not."""
-        return next((self.sessions[key] for key in sorted(self._keys_of.get(session_id, ()))), None)
-
-    def is_stored(self, session_id: str, at_ms: int) -> bool:
-        """Whether the store surely has the session: open, or as a memory whose time has not come."""
-        later_ms = at_ms + CLOCK_SLACK_MS
-        return any(
-            self.expires_ms.get(key, later_ms + 1) > later_ms for key in self._keys_of.get(session_id, ())
-        )
+    def lacks(self, session_id: str, counters: Counters) -> bool:
+        """Whether a session is charged for less than an access server has counted."""
+        return counters.beyond(self._charges.counters_of(session_id)) > 0
 
     # --- The end ----------------------------------------------------------------------------------------
 
     def close_the_books(self) -> None:
         """Everything has ended: nothing is reserved, and use explains every micro-unit."""
         self.dealings.close()
-        charged: Counter[str] = Counter()
-        for meter in filter(lambda meter: meter.counted, self.meters.values()):
-            price = price_at(meter.path)
-            charged[meter.account_id] += meter.earlier + (
-                meter.charged
-                if price.counter
-                else price.cost(price.billed(meter.counted) - meter.covered) + meter.fee
-            )
-        for account in self.accounts.values():
+        charged = self._charges.by_account()
+        for account in self.values.accounts.values():
             check(not any(bucket.reserved for bucket in account.buckets), "still reserved:", account)
             book = self.books[account.account_id]
             money = sum(b.value for b in account.buckets if b.unit_type == UnitType.MONEY)
@@ -594,4 +319,14 @@ class History:
                 account,
             )
             check(account.sequence == book.sequence, "sequence", account)
-        check(not self.deadlines, "deadlines left", self.deadlines)
+        check(not self.values.deadlines, "deadlines left", self.values.deadlines)
+
+
+def _marks(remembered: RememberedAnswer) -> tuple[int, int, bytes, int]:
+    """By what two things that a session remembers are told from each other."""
+    return (
+        remembered.request_type,
+        remembered.request_number,
+        remembered.fingerprint,
+        remembered.end_to_end_id,
+    )

@@ -54,6 +54,8 @@ PRICES = {
     "basic/data#11": Price(2000, 10, 10, 10, minimum=10),
     "basic/thirds": Price(1, 3, minimum=10),
     "basic/free": Price(0, minimum=10),
+    "basic/redirected": Price(100, minimum=10),
+    "basic/restricted": Price(100, minimum=10),
     "basic/home>home": Price(60_000, 60, 60, 1, 50_000),
     "basic/abroad>abroad": Price(600_000, 60, 60, 60),
     "basic/far>far": Price(20_000),

@@ -73,44 +73,44 @@ class Counts:
 
 @dataclass
 class Pool:
-    """A session's credit pool by the standard's own sum (RFC 8506 section 5.1.2), in micro-units.
+    """A session's credit pools by the standard's own sum (RFC 8506 section 5.1.2), in micro-units.
 
     Attributes:
-        credit: quotas granted into it, less what has been reported.
-        members: rating groups that have a quota in it.
+        credit: of each pool the quotas granted into it, less what has been reported: also what a gateway keeps that
+            takes nothing else out when the last of its services reports.
+        members: rating groups that have a quota in a pool, with its identifier.
     """
 
-    credit: int = 0
-    members: set[int | None] = field(default_factory=set[int | None])
+    credit: dict[int, int] = field(default_factory=dict[int, int])
+    members: dict[int | None, int] = field(default_factory=dict[int | None, int])
 
     def reported(self, request: ChargingRequest, prices: dict[int | None, Price]) -> None:
-        """A gateway reports: what it used is gone, and with the last member the pool is."""
-        reporting = {asked.rating_group for asked in request.services} & self.members
+        """A gateway reports: what it used is gone, and nothing else."""
+        reporting = {asked.rating_group for asked in request.services} & self.members.keys()
         for asked in request.services:
             if asked.rating_group in reporting:
                 price = prices[asked.rating_group]
                 used = sum(unit.total_octets or 0 for unit in asked.used)
-                self.credit -= used * price.micro // price.per
-        self.members -= reporting
-        if not self.members:
-            self.credit = 0
+                self.credit[self.members[asked.rating_group]] -= used * price.micro // price.per
+        for group in reporting:
+            del self.members[group]
 
     def granted(self, answer: ChargingAnswer, prices: dict[int | None, Price]) -> None:
         """Quotas come into it."""
         for service in answer.services:
             if service.pools and service.granted is not None:
                 price = prices[service.rating_group]
-                self.credit += (service.granted.total_octets or 0) * price.micro // price.per
-                self.members.add(service.rating_group)
+                (pool,) = service.pools
+                more = (service.granted.total_octets or 0) * price.micro // price.per
+                self.credit[pool.pool_id] = self.credit.get(pool.pool_id, 0) + more
+                self.members[service.rating_group] = pool.pool_id
 
     def is_covered_by(self, session: Session) -> bool:
-        """Whether the session holds what its gateway may still use of the pool."""
-        if session.state != SessionState.OPEN or not self.members:
+        """Whether the session holds what its gateway may still use of its pools."""
+        if session.state != SessionState.OPEN:
             return True
-        held = sum(
-            hold.amount
-            for service in session.services
-            if service.pool_id is not None
-            for hold in service.holds
-        )
-        return held >= self.credit
+        held = dict.fromkeys(self.members.values(), 0)
+        for service in session.services:
+            if service.pool_id in held:
+                held[service.pool_id] += sum(hold.amount for hold in service.holds)
+        return all(amount >= self.credit[pool_id] for pool_id, amount in held.items())

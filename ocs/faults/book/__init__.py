@@ -1,0 +1,1 @@
+"""The alarm list as a pure core: what signals, operators and time make of it."""

@@ -1,0 +1,1 @@
+"""From datagrams to durable alarms: read in batches, rationed by source, decoded, understood, committed."""

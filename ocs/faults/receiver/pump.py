@@ -1,0 +1,296 @@
+"""From notifications to durable alarms, a batch at a time.
+
+While one batch is on its way to the store the next collects, so that a write and its barrier are shared by whatever
+came meanwhile. An inform is acknowledged when the batch that holds its alarm is durable, and not before.
+"""
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+import trio
+
+from ocs.clock import Clock
+from ocs.faults.alarm import AlarmSignal
+from ocs.faults.alarm_change import AlarmChange, ChangeKind
+from ocs.faults.book.book import AlarmBook
+from ocs.faults.book.maintenance import MaintenanceWindow
+from ocs.faults.book.outcome import Outcome, encode_rest
+from ocs.faults.book.source_clock import Life, SourceClock
+from ocs.faults.notification import COLD_START, WARM_START
+from ocs.faults.operator_axis import OperatorRecord
+from ocs.faults.rules.rulebook import RuleBook
+from ocs.faults.snmp.engine import Arrival
+from ocs.faults.store.batch import TOKEN_OCTETS, AlarmBatch, StoreUnavailableError
+from ocs.faults.store.port import AlarmListStore
+from ocs.limits import TRAPS_PER_COMMIT, TRAPS_WAITING_MAX
+from ocs.log import get_logger
+from ocs.metrics import Counter, Gauge, Histogram
+
+log = get_logger(__name__)
+
+_STORED: Final = Counter("ocs_snmp_notifications_stored_total", "Notifications whose alarms are durable.")
+_WAITING: Final = Gauge("ocs_snmp_notifications_waiting", "Notifications read and not yet durable.")
+_AGE_SECONDS: Final = Histogram(
+    "ocs_snmp_durable_seconds", "From the arrival of a notification to its durable alarm."
+)
+_FAILED: Final = Counter(
+    "ocs_snmp_commit_retries_total", "Batches sent again because the store did not confirm."
+)
+# The store is asked again so soon; a restart of it takes about as long.
+_RETRY_S: Final = 0.2
+_STARTS: Final = frozenset({COLD_START, WARM_START})
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class TrapPump:
+    """Everything between a decoded notification and its acknowledgement.
+
+    Args:
+        acknowledge: sends the acknowledgement of an inform whose alarm is durable.
+        on_restart: told the source that has restarted, or says that it lost its state.
+        records: what operators have said, as it was loaded.
+    """
+
+    def __init__(
+        self,
+        *,
+        rules: RuleBook,
+        book: AlarmBook,
+        sources: SourceClock,
+        store: AlarmListStore,
+        clock: Clock,
+        acknowledge: Callable[[Arrival], None],
+        on_restart: Callable[[str], None],
+        records: Iterable[OperatorRecord] = (),
+    ) -> None:
+        self._rules = rules
+        self._book = book
+        self._sources = sources
+        self._store = store
+        self._clock = clock
+        self._acknowledge = acknowledge
+        self._on_restart = on_restart
+        self._arrivals: deque[Arrival] = deque()
+        self._signals: deque[AlarmSignal] = deque()
+        self._desk: deque[AlarmChange] = deque()
+        self._orders: dict[str, AlarmSignal] = {}
+        self._outcomes: deque[Outcome] = deque()
+        # As the store has them, as far as we know: what the book makes of one follows from it, or is not written.
+        self._records = {record.alarm_id: record for record in records}
+        # Sources that were heard of since somebody asked; what else is to be in the store, by name.
+        self._heard: set[str] = set()
+        self._kept: dict[str, bytes] = {}
+        self.is_stuck = False
+        self._something = trio.Event()
+        self._room = trio.Event()
+
+    # --- What comes in ---------------------------------------------------------------------------------------
+
+    def put(self, arrivals: Sequence[Arrival]) -> None:
+        """Take what was decoded, in the order in which it came."""
+        self._arrivals.extend(arrivals)
+        self._something.set()
+
+    def put_signals(self, signals: Sequence[AlarmSignal]) -> None:
+        """Take what was found otherwise: by supervision, by a table walk, by the receiver itself."""
+        self._signals.extend(signals)
+        self._something.set()
+
+    def put_desk(self, change: AlarmChange) -> None:
+        """Take what operators did, in whatever process they did it."""
+        self._desk.append(change)
+        self._something.set()
+
+    def put_orders(self, orders: Mapping[str, AlarmSignal]) -> None:
+        """Take what operators ask for; each is gone from the store when it was done."""
+        self._orders |= orders
+        self._something.set()
+
+    def put_windows(self, windows: Sequence[MaintenanceWindow]) -> None:
+        """Take the maintenance windows that there are now, and no others.
+
+        Raises:
+            ValueError: there are too many, or one ends before it begins; those of before stay.
+        """
+        self._outcomes.append(self._book.set_windows(windows, self._clock.now_ms()))
+        self._something.set()
+
+    def keep(self, name: str, octets: bytes) -> None:
+        """Have something about sources in the store with the next batch."""
+        self._kept[name] = octets
+        self._something.set()
+
+    def take_heard(self) -> set[str]:
+        """The sources whose notifications were understood since the last time."""
+        heard, self._heard = self._heard, set()
+        return heard
+
+    def moment_of(self, sources: Sequence[str], uptime_ticks: int, asked_ms: int) -> tuple[str, int]:
+        """When an element had an uptime that it was asked for, in the time of its notifications.
+
+        Args:
+            sources: addresses that it sends from; the one that was heard of last counts.
+            asked_ms: our clock before the question.
+
+        Returns:
+            The address, and the moment: whatever the element sends of later happenings has a later one.
+        """
+        known = [(life.heard_ms, source) for source in sources if (life := self._sources.life_of(source))]
+        source = max(known)[1] if known else sources[0]
+        received_ms = self._clock.now_ms()
+        if not self._sources.fits(source, uptime_ticks, received_ms):
+            return source, asked_ms
+        at_ms, _ = self._sources.at_ms(source, uptime_ticks, received_ms)
+        if life := self._sources.life_of(source):
+            self.keep(source, _encode(life))
+        return source, at_ms
+
+    async def wait_for_room(self) -> None:
+        """Return when more may be put; cancelled, nothing has changed."""
+        while len(self._arrivals) >= TRAPS_WAITING_MAX:
+            self._room = trio.Event()
+            await self._room.wait()
+
+    # --- What goes out ---------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until cancelled. What was not acknowledged then is repeated by its sender.
+
+        Raises:
+            LeaseLostError: another process owns the list by now; what the book holds is worthless.
+        """
+        while True:
+            await self._wait()
+            arrivals = self._take_arrivals()
+            _WAITING.set(len(self._arrivals) + len(arrivals))
+            batch = self._understand(arrivals)
+            if batch is not None:
+                await self._commit(batch)
+            for arrival in arrivals:
+                if arrival.acknowledgement is not None:
+                    self._acknowledge(arrival)
+            self._count(arrivals)
+
+    async def _wait(self) -> None:
+        """Wait for anything to do, or for what the book has due."""
+        if self._arrivals or self._signals or self._desk or self._orders or self._outcomes or self._kept:
+            await trio.lowlevel.checkpoint()  # the reader has its turn between two commits
+            return
+        due_ms = self._book.due_ms()
+        seconds = math.inf if due_ms is None else max(0, due_ms - self._clock.now_ms()) / 1000
+        self._something = trio.Event()
+        with trio.move_on_after(seconds):
+            await self._something.wait()
+
+    def _take_arrivals(self) -> list[Arrival]:
+        count = min(len(self._arrivals), TRAPS_PER_COMMIT)
+        arrivals = [self._arrivals.popleft() for _ in range(count)]
+        if len(self._arrivals) < TRAPS_WAITING_MAX:
+            self._room.set()
+        return arrivals
+
+    def _understand(self, arrivals: Sequence[Arrival]) -> AlarmBatch | None:
+        """What the notifications and everything else that waits change; None when nothing does."""
+        now_ms = self._clock.now_ms()
+        lives: dict[str, Life] = {}
+        signals = [signal for arrival in arrivals for signal in self._signals_of(arrival, lives)]
+        signals.extend(self._signals)
+        self._signals.clear()
+        orders, self._orders = self._orders, {}
+        signals.extend(orders.values())
+        outcomes = [*self._outcomes, *(self._note_desk(change, now_ms) for change in self._desk)]
+        self._outcomes.clear()
+        self._desk.clear()
+        if signals:
+            outcomes.append(self._book.take(signals, now_ms))
+        due_ms = self._book.due_ms()
+        if due_ms is not None and due_ms <= now_ms:
+            outcomes.append(self._book.tick(now_ms))
+        return self._batch(outcomes, lives, tuple(orders))
+
+    def _note_desk(self, change: AlarmChange, now_ms: int) -> Outcome:
+        if change.kind is ChangeKind.PURGED or change.operator is None:
+            self._records.pop(change.alarm_id, None)
+            if self._book.alarm(change.alarm_id) != change.alarm:
+                # It moved on meanwhile: it stands again with the next batch, and only what operators said is gone.
+                return self._book.note_operator(OperatorRecord(change.alarm_id), now_ms)
+            return self._book.note_purged([change.alarm_id], now_ms)
+        self._records[change.alarm_id] = change.operator
+        return self._book.note_operator(change.operator, now_ms)
+
+    def _signals_of(self, arrival: Arrival, lives: dict[str, Life]) -> Sequence[AlarmSignal]:
+        """What a notification says; a source whose clock is seen in a new light is put into ``lives``."""
+        notification = arrival.notification
+        source = notification.source
+        before = self._sources.life_of(source)
+        knots = None if before is None else before.knots
+        at_ms, is_restarted = self._sources.at_ms(
+            source,
+            notification.uptime_ticks,
+            notification.received_ms,
+            is_start=notification.trap_oid in _STARTS,
+            boots=max(0, arrival.engine_boots),
+        )
+        life = self._sources.life_of(source)
+        self._heard.add(source)
+        if life is not None and life.knots is not knots:
+            lives[source] = life
+        if is_restarted or self._rules.wants_resync(notification):
+            self._on_restart(source)
+        try:
+            return self._rules.signals(notification, at_ms)
+        except Exception:
+            # A rule that fails must not end the receiver, again with each repeat of an inform.
+            log.exception("rule_failed", trap_oid=notification.trap_oid, source=notification.source)
+            return (self._rules.unknown(notification, at_ms),)
+
+    def _batch(
+        self, outcomes: Sequence[Outcome], lives: dict[str, Life], orders: Sequence[str]
+    ) -> AlarmBatch | None:
+        alarms = {alarm.alarm_id: alarm for outcome in outcomes for alarm in outcome.alarms}
+        changes = [change for outcome in outcomes for change in outcome.changes]
+        rest = next((outcome.rest for outcome in reversed(outcomes) if outcome.rest is not None), None)
+        kept, self._kept = self._kept, {}
+        if not alarms and not changes and not lives and not orders and not kept and rest is None:
+            return None
+        return AlarmBatch(
+            token=os.urandom(TOKEN_OCTETS),
+            alarms=list(alarms.values()),
+            changes=changes,
+            purged=[alarm_id for outcome in outcomes for alarm_id in outcome.purged],
+            operators=self._follow_up(outcomes),
+            orders=orders,
+            sources=kept | {source: _encode(life) for source, life in lives.items()},
+            rest=None if rest is None else encode_rest(rest),
+        )
+
+    def _follow_up(self, outcomes: Sequence[Outcome]) -> list[tuple[OperatorRecord | None, OperatorRecord]]:
+        """What the book made of operators' records, each with the one that it follows from."""
+        made = {record.alarm_id: record for outcome in outcomes for record in outcome.operators}
+        pairs = [(self._records.get(alarm_id), record) for alarm_id, record in made.items()]
+        self._records |= made
+        return pairs
+
+    async def _commit(self, batch: AlarmBatch) -> None:
+        """Make a batch durable, however often it takes: the store knows a batch that it has already."""
+        while True:
+            try:
+                await self._store.commit(batch)
+                self.is_stuck = False
+                return
+            except StoreUnavailableError as error:
+                self.is_stuck = True
+                _FAILED.inc()
+                log.warning("alarms_not_confirmed", reason=str(error), alarms=len(batch.alarms))
+                await trio.sleep(_RETRY_S)
+
+    def _count(self, arrivals: Sequence[Arrival]) -> None:
+        now_ms = self._clock.now_ms()
+        for arrival in arrivals:
+            _AGE_SECONDS.observe((now_ms - arrival.notification.received_ms) / 1000)
+        _STORED.inc(by=len(arrivals))
+        _WAITING.set(len(self._arrivals))

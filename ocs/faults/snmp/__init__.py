@@ -1,0 +1,1 @@
+"""SNMP as a receiver of notifications: octets in, notifications, replies and refusals out. No I/O."""

@@ -1,0 +1,1 @@
+"""Alarms in Redis: who owns the list, how it is written, who may act on it, what is forgotten."""

@@ -1,0 +1,1 @@
+"""What elements do not say: that they have fallen silent."""

@@ -1,0 +1,1 @@
+"""The alarm list as people and partners look at it: filtered, sorted, counted, followed. In memory."""
