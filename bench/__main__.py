@@ -18,10 +18,11 @@ from bench.soak import run_soak
 from bench.startup import run_startup
 from bench.templates import LoadPlan
 from bench.topup import run_topup
+from bench.traps import run_traps
 from simulators.system import SystemStartError
 
 # The last two take long and are run when they are asked for.
-GROUPS: Final = ("gy", "scale", "topup", "startup", "soak")
+GROUPS: Final = ("gy", "scale", "topup", "traps", "startup", "soak")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,6 +67,8 @@ def run(options: argparse.Namespace, console: Console) -> list[Figure]:
             )
         if options.only in {None, "topup"}:
             figures += run_topup(Path(folder), duration_s=options.seconds, accounts=options.accounts, say=say)
+        if options.only in {None, "traps"}:
+            figures += run_traps(Path(folder), say=say)
         if options.only == "startup":
             sessions = options.sessions or options.accounts // 10
             figures += run_startup(Path(folder), accounts=options.accounts, sessions=sessions, say=say)

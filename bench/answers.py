@@ -58,10 +58,11 @@ def find_avp(data: bytes, start: int, end: int, wanted: int) -> int:
     return -1
 
 
-def has_grant(data: bytes, start: int, end: int) -> bool:
-    """Whether the first Multiple-Services-Credit-Control of an answer holds a Granted-Service-Unit."""
-    services = find_avp(data, start + 20, end, _MULTIPLE_SERVICES_CREDIT_CONTROL)
-    if services < 0:
-        return False
-    services_end = services + (_HEADS.unpack_from(data, services)[1] & 0xFF_FFFF)
-    return find_avp(data, services + 8, services_end, _GRANTED_SERVICE_UNIT) >= 0
+def grants(data: bytes, start: int, end: int) -> int:
+    """Count the Multiple-Services-Credit-Control AVPs of an answer that hold a Granted-Service-Unit."""
+    count, place = 0, start + 20
+    while (service := find_avp(data, place, end, _MULTIPLE_SERVICES_CREDIT_CONTROL)) >= 0:
+        length = _HEADS.unpack_from(data, service)[1] & 0xFF_FFFF
+        count += find_avp(data, service + 8, service + length, _GRANTED_SERVICE_UNIT) >= 0
+        place = service + length + (-length & 3)
+    return count

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from bench.accounts import audit_accounts, create_accounts
 from bench.figures import Figure
 from bench.load import LoadGenerator
@@ -14,6 +16,8 @@ from bench.templates import LoadPlan
 from simulators.system import RunningSystem, lab_config, running_system
 
 IN_FLIGHT: Final = (1, 16, 64, 256)
+# Three prices of the bench's offer: browsing, video and messaging.
+_THREE_RATING_GROUPS: Final = (10, 2, 3)
 # Where the processor time per request is measured: the load of the throughput goal.
 _COST_IN_FLIGHT: Final = 64
 _ACCOUNTS: Final = 10_000
@@ -63,7 +67,7 @@ def run_embedded(folder: Path, *, duration_s: float, accounts: int, say: Say) ->
 def measure(
     plan: LoadPlan, *, duration_s: float, say: Say, system: RunningSystem | None
 ) -> tuple[list[Figure], list[int]]:
-    """Open a session for each account, measure each load, close the sessions.
+    """Measure requests with one rating group, then the same accounts' requests with three.
 
     Args:
         system: the system under load, for the cost of its processes; None when it runs elsewhere.
@@ -74,18 +78,30 @@ def measure(
     Raises:
         BenchError: an answer was not a success, or a request was never answered.
     """
+    figures, acknowledged = _measure_sessions(plan, "", duration_s=duration_s, say=say, system=system)
+    # Sessions of their own, from which the others are told by the number of the run.
+    wider = msgspec.structs.replace(plan, run=plan.run + 1, rating_groups=_THREE_RATING_GROUPS)
+    more, acknowledged_too = _measure_sessions(wider, "_3rg", duration_s=duration_s, say=say, system=system)
+    octets = [one + three for one, three in zip(acknowledged, acknowledged_too, strict=True)]
+    return figures + more, octets
+
+
+def _measure_sessions(
+    plan: LoadPlan, suffix: str, *, duration_s: float, say: Say, system: RunningSystem | None
+) -> tuple[list[Figure], list[int]]:
+    """Open a session for each account, measure each load, close the sessions."""
     figures: list[Figure] = []
     with LoadGenerator(plan) as load:
-        say(f"gy: opening {plan.accounts} sessions")
+        say(f"gy: opening {plan.accounts} sessions, rating groups {plan.rating_groups}")
         check_phase("opening", load.open_sessions())
         for in_flight in IN_FLIGHT:
             before = family(system.pid) if system else {}
             phase = load.update(in_flight=in_flight, duration_s=duration_s)
             after = family(system.pid) if system else {}
             check_phase(f"{in_flight} in flight", phase)
-            figures += _phase_figures(in_flight, phase)
+            figures += _phase_figures(f"{suffix}_{in_flight}", phase)
             if in_flight == _COST_IN_FLIGHT:
-                figures += _cost_figures(phase, before, after)
+                figures += _cost_figures(suffix, phase, before, after)
             say(f"gy: {in_flight} in flight: {phase.requests / phase.elapsed_s:,.0f}/s, {phase.latencies_ms}")
         check_phase("closing", load.close_sessions())
         return figures, load.tally().acknowledged_octets
@@ -101,28 +117,28 @@ def check_phase(what: str, phase: PhaseResult) -> None:
         )
 
 
-def _phase_figures(in_flight: int, phase: PhaseResult) -> list[Figure]:
+def _phase_figures(suffix: str, phase: PhaseResult) -> list[Figure]:
     note = f"{phase.requests} requests in {phase.elapsed_s:.1f} s, {phase.refused} refused as too busy and sent again"
-    figures = [_figure(f"gy_ccr_per_s_{in_flight}", phase.requests / phase.elapsed_s, "1/s", note)]
+    figures = [_figure(f"gy_ccr_per_s{suffix}", phase.requests / phase.elapsed_s, "1/s", note)]
     return figures + [
-        _figure(f"gy_{quantile}_ms_{in_flight}", phase.latencies_ms[quantile], "ms", "")
+        _figure(f"gy_{quantile}_ms{suffix}", phase.latencies_ms[quantile], "ms", "")
         for quantile in _QUANTILES
     ]
 
 
 def _cost_figures(
-    phase: PhaseResult, before: dict[int, ProcessUse], after: dict[int, ProcessUse]
+    suffix: str, phase: PhaseResult, before: dict[int, ProcessUse], after: dict[int, ProcessUse]
 ) -> list[Figure]:
     requests = sum(phase.results.values())
     note = f"at {_COST_IN_FLIGHT} in flight"
-    figures = [_figure("gy_generator_cpu_us_per_ccr", phase.cpu_s / requests * 1e6, "us", note)]
+    figures = [_figure(f"gy_generator_cpu_us_per_ccr{suffix}", phase.cpu_s / requests * 1e6, "us", note)]
     if after:
         use = spent(before, after)
         figures += [
-            _figure("gy_worker_cpu_us_per_ccr", use.worker_cpu_s / requests * 1e6, "us", note),
-            _figure("gy_store_cpu_us_per_ccr", use.store_cpu_s / requests * 1e6, "us", note),
-            _figure("gy_worker_rss_mib", use.worker_resident_octets / _MIB, "MiB", note),
-            _figure("gy_store_rss_mib", use.store_resident_octets / _MIB, "MiB", note),
+            _figure(f"gy_worker_cpu_us_per_ccr{suffix}", use.worker_cpu_s / requests * 1e6, "us", note),
+            _figure(f"gy_store_cpu_us_per_ccr{suffix}", use.store_cpu_s / requests * 1e6, "us", note),
+            _figure(f"gy_worker_rss_mib{suffix}", use.worker_resident_octets / _MIB, "MiB", note),
+            _figure(f"gy_store_rss_mib{suffix}", use.store_resident_octets / _MIB, "MiB", note),
         ]
     return figures
 

@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from bench import templates
-from bench.answers import MalformedAnswerError, has_grant, result_code
+from bench.answers import MalformedAnswerError, grants, result_code
 from bench.connection import Connection
 from bench.templates import LoadPlan, RequestPlaces
 
@@ -55,7 +55,7 @@ class PhaseResult(msgspec.Struct, frozen=True):
         results: Result-Code to number of answers, draining included.
         refused: answers within ``elapsed_s`` that said to try again. offered: requests sent in that time.
         resent: requests sent again; reconnected: connections opened again.
-        without_grant: of the sampled answers, those that granted nothing.
+        without_grant: of the sampled answers, those without a grant for each rating group.
         cpu_s: processor time of the generator.
         unanswered: requests still without answer after draining.
     """
@@ -106,7 +106,7 @@ class Pump:
         self._connections = [Connection(plan, self._epoll) for _ in range(plan.connections)]
         self._by_descriptor: dict[int, Connection] = {}
         self._requests: list[bytearray] = [bytearray()] * count
-        self._places = RequestPlaces(0, 0)
+        self._places = RequestPlaces(0, ())
         self._number = array("I", bytes(4 * count))
         self._end_to_end = array("I", bytes(4 * count))
         self._sent_ns = array("Q", bytes(8 * count))
@@ -121,13 +121,13 @@ class Pump:
         self._end_to_end_next = (int(time.time()) & 0xFFF) << 20
         self._expected_at = 20 + 8 + (len(templates.session_id(plan, 0)) + 3 & ~3)
         self._latencies = array("Q")
+        self._rate_began_ns = 0
         self.drain_s = 0.0
         self._begin_phase(Kind.OPEN)
 
     def _begin_phase(self, kind: Kind, rate_per_s: float = 0.0) -> None:
         self._kind = kind
         self._rate_per_s = rate_per_s
-        self._rate_began_ns = time.perf_counter_ns()
         self._offered = self._refusals = 0
         self._timed_from = self._tried_ns if rate_per_s else self._sent_ns
         self._sending = True
@@ -198,7 +198,9 @@ class Pump:
             connection.window = (in_flight + len(connections) - 1 - position) // len(connections)
         capacity = min(_LATENCIES_MAX, max(65_536, int(duration_s * 60_000)))
         self._latencies = array("Q", bytes(8 * capacity))
+        # Not before all is built: what would be due by then would come down in one burst, and count as what it waited.
         begin_ns, begin_cpu = time.perf_counter_ns(), time.process_time()
+        self._rate_began_ns = begin_ns
         self._loop(stopped, begin_ns + int(duration_s * 1e9))
         end_ns, requests, timed = time.perf_counter_ns(), self._answered, self._latency_count
         refused, offered = self._refusals, self._offered
@@ -310,7 +312,7 @@ class Pump:
                 self._answer(account, result, received_ns)
                 is_sampled = result == templates.SUCCESS and not self._answered % _GRANT_SAMPLE
                 if is_sampled and self._kind is not Kind.CLOSE:
-                    self._without_grant += not has_grant(data, position, end)
+                    self._without_grant += grants(data, position, end) != len(self._plan.rating_groups)
             position = end
         connection.rest = data[position:]
 
@@ -354,7 +356,7 @@ class Pump:
             if reports_usage:
                 used = templates.used_octets(account, number)
                 templates.patch_used(request, places, used)
-                self._reported[account] = used
+                self._reported[account] = used * len(places.used_octets)
             request[4] = templates.FLAG_REQUEST | templates.FLAG_PROXIABLE
             self._end_to_end[account] = end_to_end
             self._sent_ns[account] = self._tried_ns[account] = now_ns

@@ -135,7 +135,8 @@ def _spread(system: dict[int, ProcessUse], generator: int) -> None:
 
 
 def _measure_overload(folder: Path, *, duration_s: float, accounts: int, say: Say) -> list[Figure]:
-    with _loaded(folder, "overload", _plan(1, accounts), workers=1, say=say) as (_, load):
+    with _loaded(folder, "overload", _plan(1, accounts), workers=1, say=say) as (system, load):
+        _spread(family(system.pid), load.pid)
         return overload(load, duration_s=duration_s, say=say)
 
 

@@ -2,7 +2,7 @@
 
 An encoder of its own, independent of the system under test: a mistake shared by both sides would not show. An
 UPDATE request is exactly 512 octets with one Multiple-Services-Credit-Control, the size that the goals are
-stated for.
+stated for; each further rating group adds nothing but its own.
 """
 
 import struct
@@ -48,7 +48,8 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         run: number of this run; it makes its Session-Ids unique.
         msisdn_from: E.164 digits of account 0; account i has this plus i. imsi_from likewise.
-        requested_octets: CC-Total-Octets of the Requested-Service-Unit.
+        rating_groups: each with a Multiple-Services-Credit-Control of its own in every request.
+        requested_octets: CC-Total-Octets of each Requested-Service-Unit.
         answer_timeout_s: after this a request is sent again, with the T flag.
         standby_port: on the same host; where connections go when nobody listens on ``port``. 0: there is none.
         pool: one account pays for all of them: a company's SIMs.
@@ -63,7 +64,7 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     origin_realm: str = "bench.example"
     destination_realm: str = "lab.example"
     service_context: str = "32251@3gpp.org"
-    rating_group: int = 10
+    rating_groups: tuple[int, ...] = (10,)
     msisdn_from: int = 491_720_000_000
     imsi_from: int = 262_010_000_000_000
     requested_octets: int = 1_048_576
@@ -73,10 +74,14 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestPlaces(msgspec.Struct, frozen=True):
-    """Where in a built request the values stand that change from request to request."""
+    """Where in a built request the values stand that change from request to request.
+
+    Attributes:
+        used_octets: for each rating group.
+    """
 
     request_number: int
-    used_octets: int
+    used_octets: tuple[int, ...]
 
 
 def session_id(plan: LoadPlan, account: int) -> str:
@@ -95,7 +100,7 @@ def imsi(plan: LoadPlan, account: int) -> str:
 
 
 def used_octets(account: int, number: int) -> int:
-    """What request ``number`` of an account reports as used: known to generator and auditor alike."""
+    """What request ``number`` of an account reports for each rating group: known to generator and auditor alike."""
     return 1_000 + (account * 31 + number * 17) % 1_000
 
 
@@ -127,18 +132,11 @@ def credit_control_request(
     """Build a request of an account's session; identifiers, number and used units are patched in later.
 
     Returns:
-        The message, 512 octets long for an UPDATE, and the places to patch.
+        The message, 512 octets long for an UPDATE of one rating group, and the places to patch.
 
     Raises:
         ValueError: names of the plan are so long that an UPDATE would not fit.
     """
-    used = avp(446, _octets(421, 0) + _octets(412, 0) + _octets(414, 0))
-    requested = avp(437, _octets(421, plan.requested_octets))
-    services = unsigned32(432, plan.rating_group)
-    if request_type != TERMINATION:
-        services = requested + services
-    if request_type != INITIAL:
-        services = used + services
     before_number = b"".join(
         (
             avp(263, session_id(plan, account).encode()),
@@ -160,18 +158,31 @@ def credit_control_request(
         )
     )
     head = before_number + before_services
-    tail = avp(_MULTIPLE_SERVICES_CREDIT_CONTROL, services)
-    if request_type == TERMINATION:
-        tail += unsigned32(295, 1)  # DIAMETER_LOGOUT
-    room = UPDATE_OCTETS - 20 - len(head) - len(tail) if request_type == UPDATE else 0
-    avps = head + tail + _service_information(room)
+    services = [_service(plan, rating_group, request_type) for rating_group in plan.rating_groups]
+    service_octets = len(services[0])
+    room = UPDATE_OCTETS - 20 - len(head) - service_octets if request_type == UPDATE else 0
+    tail = unsigned32(295, 1) if request_type == TERMINATION else b""  # DIAMETER_LOGOUT
+    avps = head + b"".join(services) + tail + _service_information(room)
+    # The heads of MSCC, Used-Service-Unit and CC-Total-Octets.
+    first_used = 20 + len(head) + 24
     places = RequestPlaces(
         request_number=20 + len(before_number) + 8,
-        # The heads of MSCC, Used-Service-Unit and CC-Total-Octets.
-        used_octets=20 + len(head) + 24,
+        used_octets=tuple(first_used + place * service_octets for place in range(len(services))),
     )
     flags = FLAG_REQUEST | FLAG_PROXIABLE
     return bytearray(message(CREDIT_CONTROL, flags, _APPLICATION_CREDIT_CONTROL, (0, 0), avps)), places
+
+
+def _service(plan: LoadPlan, rating_group: int, request_type: int) -> bytes:
+    """The Multiple-Services-Credit-Control of a rating group: equally long for all of them."""
+    used = avp(446, _octets(421, 0) + _octets(412, 0) + _octets(414, 0))
+    requested = avp(437, _octets(421, plan.requested_octets))
+    service = unsigned32(432, rating_group)
+    if request_type != TERMINATION:
+        service = requested + service
+    if request_type != INITIAL:
+        service = used + service
+    return avp(_MULTIPLE_SERVICES_CREDIT_CONTROL, service)
 
 
 def _service_information(room: int) -> bytes:
@@ -197,12 +208,12 @@ def patch_number(request: bytearray, places: RequestPlaces, number: int) -> None
 
 
 def patch_used(request: bytearray, places: RequestPlaces, total: int) -> None:
-    """Set the used octets: a tenth input, the rest output."""
+    """Set the used octets of each rating group: a tenth input, the rest output."""
     received = total // 10
-    _USED_OCTETS.pack_into(
-        request, places.used_octets,
-        total, 412, _AVP_HEAD_16, received, 414, _AVP_HEAD_16, total - received,
-    )  # fmt: skip
+    for place in places.used_octets:
+        _USED_OCTETS.pack_into(
+            request, place, total, 412, _AVP_HEAD_16, received, 414, _AVP_HEAD_16, total - received
+        )
 
 
 def patch_retransmitted(request: bytearray) -> None:

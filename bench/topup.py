@@ -20,7 +20,7 @@ import trio
 
 from bench import templates
 from bench.accounts import account_id, audit_accounts, create_accounts, open_client, open_store, verify
-from bench.answers import find_avp, has_grant, result_code
+from bench.answers import find_avp, grants, result_code
 from bench.figures import Figure
 from bench.gy import BenchError, Say
 from bench.pump import quantiles_ms
@@ -141,7 +141,7 @@ class Gateway:
             account, request_type, octets = self._sent.pop(hop_by_hop)
             if code != templates.SUCCESS:
                 self.failures[f"{code} to type {request_type}"] += 1
-            elif has_grant(frame, 0, len(frame)) != (request_type == UPDATE):
+            elif bool(grants(frame, 0, len(frame))) != (request_type == UPDATE):
                 self.failures[f"grant, or none, to type {request_type}"] += 1
             elif request_type == UPDATE:
                 self.granted_ns[account] = now_ns

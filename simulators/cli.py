@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from simulators.gateway.command import GatewayCommand
+from simulators.traps.command import TrapsCommand
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -37,7 +38,7 @@ class Simulator(Protocol):
         ...
 
 
-SIMULATORS: Final[tuple[Simulator, ...]] = (GatewayCommand(),)
+SIMULATORS: Final[tuple[Simulator, ...]] = (GatewayCommand(), TrapsCommand())
 
 
 def parser() -> argparse.ArgumentParser:

@@ -23,12 +23,14 @@ from rich.console import Console
 from ocs.units import parse_micro
 from simulators.demo_audit import Statement, audit
 from simulators.demo_cast import CAST, Character, plots
+from simulators.demo_faults import play_faults
 from simulators.demo_view import DemoView, print_statements
 from simulators.gateway.model import CREDIT_LIMIT_REACHED
 from simulators.gateway.node import GatewayNode, NotConnectedError
 from simulators.gateway.run import Exchange, GatewayRun, RunSettings
 from simulators.operator import Operator, OperatorError
 from simulators.system import SystemStartError, lab_config, running_system
+from simulators.traps.alarm_list import AlarmListError
 
 _LOOK_EVERY_S: Final = 0.1
 # A command is mostly start-up of Python; more at once than cores would not be faster.
@@ -182,12 +184,15 @@ def main() -> int:
         with (
             _data_folder() as folder,
             running_system(
-                config=lab_config(), data_dir=folder, overrides={"OCS_LOG__LEVEL": "warning"}
+                config=lab_config(),
+                data_dir=folder,
+                overrides={"OCS_LOG__LEVEL": "warning", "OCS_SNMP__PORT": "0"},
             ) as system,
         ):
             address = f"http://{system.listeners['http']}"
             operator = Operator(system.data_dir, lab_config(), http_address=system.listeners["http"])
             held = play(console, operator, diameter=system.address("diameter"), http=address)
+            held &= play_faults(console, target=system.address("snmp"), http=system.listeners["http"])
             if os.environ.get("KEEP", "") in ("", "0"):
                 console.print(
                     f"The system answered at {address}; `make demo KEEP=1` leaves it up.", highlight=False
@@ -198,7 +203,7 @@ def main() -> int:
                     threading.Event().wait()
     except KeyboardInterrupt:
         return 130
-    except (SystemStartError, OperatorError, NotConnectedError) as error:
+    except (SystemStartError, OperatorError, NotConnectedError, AlarmListError) as error:
         console.print(f"demo: {error}", style="red", highlight=False)
         return 1
     return 0 if held else 1

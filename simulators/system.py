@@ -72,7 +72,8 @@ def running_system(*, config: Path, data_dir: Path, overrides: dict[str, str]) -
     """Run ``ocs up`` on free ports for the length of a ``with`` block and stop it with SIGTERM.
 
     Args:
-        overrides: ``OCS_SECTION__KEY`` environment variables beside those that choose free ports.
+        overrides: ``OCS_SECTION__KEY`` environment variables beside those that choose free ports; traps are taken only
+            when ``OCS_SNMP__PORT`` is among them.
 
     Raises:
         SystemStartError: not ready within a minute.
@@ -81,7 +82,7 @@ def running_system(*, config: Path, data_dir: Path, overrides: dict[str, str]) -
         "OCS_DIAMETER__PORT": "0",
         "OCS_DIAMETER__TLS_PORT": "0",
         "OCS_HTTP__PORT": "0",
-        "OCS_SNMP__PORT": "0",
+        "OCS_SNMP__PORT": "-1",
     }
     command = [str(ocs_command()), "up", "--config", str(config), "--data-dir", str(data_dir)]
     with tempfile.TemporaryFile("w+b") as errors:

@@ -125,10 +125,33 @@ def test_account_is_barred_let_in_and_closed(run, read, ended, account: str) -> 
     assert run("account", "unbar", account, "--subscriber", account).startswith(
         f"{account}: {account} active; "
     )
-    run("account", "close", account)
+    closed = run("account", "close", account)
+    assert closed.startswith(f"{account}: closed; balance 20.00 EUR\n")
+    assert "for good" in closed
+    assert f"20.00 EUR is left: `ocs account adjust {account} -20.00 " in closed
     status, _, errors = ended("account", "unbar", account)
     assert status == 1 and "for good" in errors
     assert "closed" in run("account", "members", account)
+
+
+@pytest.mark.parametrize(
+    ("command", "is_required"),
+    [("topup A 1", True), ("account adjust A 1 --reason x", True), ("account transfer A B 1", True),
+     ("offer buy A o", True), ("offer cancel A o", True), ("offer change A o p", True), ("offer order A o c", True),
+     ("account bar A", False), ("account unbar A", False), ("account close A", False), ("account credit-limit A 1", False),
+     ("account auto-top-up A --off", False), ("account change A S", False)],
+)  # fmt: skip
+def test_reference_is_the_same_everywhere_and_must_be_said_where_money_moves(
+    command: str, is_required: bool, ended, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, errors = ended(*command.split())
+    assert ("--reference" in errors) == is_required
+    assert (status == 2) == is_required
+    with pytest.raises(SystemExit):
+        cli.main((*command.split()[: 1 if command.startswith("topup") else 2], "--help"))
+    assert "what you call this request, such as a payment's number: a repeat under" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_terms_are_changed(run, read, ended, account: str) -> None:

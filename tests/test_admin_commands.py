@@ -233,6 +233,16 @@ def test_allowances_are_shown_as_the_catalogue_writes_them(run) -> None:
     assert "20 GB" in run("account", "list")
 
 
+def test_bucket_ids_are_whole_however_narrow_the_terminal_is(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    create(run, "narrow-account", "--offer", "prepaid-smart", "--balance", "50.00")
+    lines = run("account", "show", "narrow-account").splitlines()
+    heading = next(line for line in lines if line.startswith("holds"))
+    assert heading.endswith("bucket")
+    buckets = [line[heading.index("bucket") :] for line in lines[lines.index(heading) + 1 :]]
+    assert {"main", "prepaid-smart.home-data", "prepaid-smart.friends-minutes"} <= set(buckets)
+
+
 def test_id_that_is_taken_is_refused_and_nothing_changes(run, read, refused) -> None:
     create(run, "taken", "--balance", "3.00")
     before = read("account", "show", "taken")

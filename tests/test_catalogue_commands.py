@@ -11,6 +11,7 @@ import trio
 from ocs import cli
 from ocs.balance.embedded import EmbeddedStore
 from ocs.clock import SystemClock
+from ocs.limits import CATALOGUE_LOOK_INTERVAL_S
 from ocs.rating import load_catalogue
 from ocs.settings import Settings
 from ocs.store_setup import prepare_store
@@ -178,6 +179,25 @@ def test_same_catalogue_again_is_refused(store: str, run: Run) -> None:
     assert "is in force at that time already" in errors
 
 
+def test_gateways_are_asked_again_when_the_catalogue_is_in_force_and_not_before(
+    store: str, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited_s: list[float] = []
+    monkeypatch.setattr("ocs.catalogue_commands.time.sleep", waited_s.append)
+    run("publish", folder)
+    change(folder, 'amount = "0.09"', 'amount = "0.10"')
+    status, output, errors = run("publish", folder, "--effective", "2099-01-01", "--reauthorise")
+    assert (status, output, errors.count("\n")) == (1, "", 1)
+    assert "--effective now" in errors
+    status, output, _ = run("publish", folder, "--effective", "now", "--reauthorise", "--per-second", "5")
+    assert status == 0
+    assert output.splitlines()[1] == "0 sessions with another price: gateway asked to re-authorise"
+    assert waited_s == [CATALOGUE_LOOK_INTERVAL_S]  # nobody was told: workers look by themselves
+    change(folder, 'amount = "0.10"', 'amount = "0.11"')
+    report = json.loads(run("publish", folder, "--reauthorise", "--json")[1])
+    assert (report["reauthorised"], report["unreachable"]) == (0, [])
+
+
 def test_version_that_nobody_published_is_named(store: str, run: Run) -> None:
     status, _, errors = run("diff", CATALOGUE, "2020-01-01.00000000")
     assert (status, errors.count("\n")) == (2, 1)
@@ -256,7 +276,9 @@ def test_charges_are_recorded_and_rated_again_under_other_prices(tmp_path: Path,
     assert output.splitlines()[-1].startswith("all")
     details = run(*arguments, *same, "--details")[1]
     assert details == run(*arguments, *same, "--details")[1]
-    assert {json.loads(line)["tariff_path"] for line in details.splitlines()} == {"metered/data"}
+    assert {json.loads(line)["tariff_path"] for line in details.splitlines()} == {
+        "metered/data~bonus-data+home-data"
+    }
 
 
 def test_file_that_is_there_is_not_written_over(store: str, run: Run, tmp_path: Path) -> None:

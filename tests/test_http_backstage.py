@@ -118,6 +118,22 @@ def test_vouchers_need_their_key(store: ChargedStore, backstage: StoreBackstage,
     assert backstage.vouchers() is not None
 
 
+def test_first_batch_over_http_makes_the_key_and_nothing_else_does(
+    store: ChargedStore, backstage: StoreBackstage, tmp_path: Path
+):
+    put_in_force(store, lab_catalogue())
+    ((serial, code),) = backstage.vouchers(may_create=True).generate("FIRST", 1, Money(5_000_000, "EUR"))
+    key = tmp_path / "voucher.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    made = key.read_text()
+    backstage.vouchers(may_create=True)
+    assert key.read_text() == made
+    backstage.vouchers().activate(serial)
+    store.fill()
+    account_id = store.client.scan_accounts()[1][0].account_id
+    assert backstage.vouchers().redeem(account_id, code).amount == Money(5_000_000, "EUR")
+
+
 def test_open_sessions_are_reauthorised(
     store: ChargedStore, backstage: StoreBackstage, reauthoriser: FakeReauthoriser
 ):

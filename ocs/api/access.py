@@ -9,22 +9,31 @@ to everybody: load balancers ask it.
 import inspect
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
+import trio
 from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 
 from ocs.api.gate import CALLER
 from ocs.api.problems import AccessError
-from ocs.api.threads import read_in_thread
+from ocs.api.tmf.resources import ResourceType
+from ocs.api.token_lookup import TokenLookup
 from ocs.api.tokens import Scope, Token, TokenStore
 from ocs.clock import Clock
-from ocs.limits import TOKEN_FAILURE_WINDOW_S, TOKEN_FAILURES_MAX, TOKEN_SOURCES_MAX
+from ocs.limits import (
+    TOKEN_FAILURE_WINDOW_S,
+    TOKEN_FAILURES_MAX,
+    TOKEN_REFUSAL_DELAY_S,
+    TOKEN_REFUSALS_DELAYED_MAX,
+    TOKEN_SOURCES_MAX,
+)
 from ocs.log import RepeatLimiter, get_logger
 from ocs.metrics import Counter
-from ocs.settings_file import is_loopback
+from ocs.settings_checks import is_loopback
 
 log = get_logger(__name__)
 
@@ -42,20 +51,40 @@ _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::[0-9]+)?")
 _REALM: Final = 'Bearer realm="ocs"'
 
 
-def needs(scope: Scope, *, reads_own_query: bool = False, body: type | None = None) -> dict[str, Any]:
+def needs(
+    scope: Scope,
+    *,
+    reads_own_query: bool = False,
+    body: type | None = None,
+    example: Mapping[str, Any] | None = None,
+    answers: ResourceType | None = None,
+    is_list: bool = False,
+    errors: tuple[int, ...] = (),
+) -> dict[str, Any]:
     """Arguments of a route that needs a scope.
 
     Args:
         reads_own_query: it has other parameters than its function's, and refuses what it does not know itself.
-        body: what it reads, for the description of the API.
+
+    The others are for the description of the API:
+        body: what it reads, and an example of that. answers: what it shows, in a list or one.
+        errors: statuses that it may answer beside those that follow from the rest.
     """
-    opt = {"scope": scope, "reads_own_query": reads_own_query, "body": body}
+    opt = {
+        "scope": scope,
+        "reads_own_query": reads_own_query,
+        "body": body,
+        "example": example,
+        "answers": answers,
+        "is_list": is_list,
+        "errors": errors,
+    }
     return {"opt": opt, "security": [{"token": [str(scope)]}]}
 
 
-def open_to_all() -> dict[str, Any]:
+def open_to_all(*, errors: tuple[int, ...] = ()) -> dict[str, Any]:
     """Arguments of a route that anybody may ask."""
-    return {"opt": {"scope": None}, "security": [{}]}
+    return {"opt": {"scope": None, "errors": errors}, "security": [{}]}
 
 
 class AccessGuard:
@@ -67,17 +96,18 @@ class AccessGuard:
     """
 
     def __init__(self, tokens: TokenStore, clock: Clock, *, reads_are_open: bool) -> None:
-        self._tokens = tokens
+        self._lookup = TokenLookup(tokens, clock)
         self._clock = clock
         self._reads_are_open = reads_are_open
         self._failures = FailureLimiter()
         self._limiter = RepeatLimiter(clock)
+        self._delayed = 0
 
     async def __call__(self, connection: AnyConnection, handler: AnyHandler) -> None:
         """Let the request pass, noting whose it is.
 
         Raises:
-            AccessError: 401 without a good token, 403 with too little scope, 429 after too many bad tokens.
+            AccessError: 401 without a good token, 403 with too little scope, 429 for a bad one after too many.
             ReaderUnavailableError: the store does not answer.
         """
         if connection.scope["type"] != "http":
@@ -96,25 +126,34 @@ class AccessGuard:
         connection.scope["state"][CALLER] = token
 
     async def _identified(self, connection: AnyConnection, authorization: str) -> Token:
-        source = connection.client.host if connection.client else ""
-        now_ms = self._clock.steady_ms()
         if not authorization:
             raise self._refusal(connection, 401, "a token is needed: Authorization: Bearer ...", _REALM)
-        wait_s = self._failures.wait_s(source, now_ms)
-        if wait_s:
-            retry = {"Retry-After": str(wait_s)}
-            raise AccessError(429, "too many wrong tokens from this address", retry)
         kind, _, text = authorization.partition(" ")
-        token = None
-        if kind.lower() == "bearer":
-            token = await read_in_thread(self._find, text.strip())
+        token = await self._lookup.find(text.strip()) if kind.lower() == "bearer" else None
         if token is None:
-            self._failures.note(source, now_ms)
+            await self._count_failure(connection)
             raise self._refusal(connection, 401, "the token is not valid", f'{_REALM}, error="invalid_token"')
         return token
 
-    def _find(self, text: str) -> Token | None:
-        return self._tokens.find(text, now_ms=self._clock.now_ms())
+    async def _count_failure(self, connection: AnyConnection) -> None:
+        """Note a wrong token; an address that shows too many of them waits for its answers, right ones never do.
+
+        Raises:
+            AccessError: 429 for such an address.
+        """
+        source, now_ms = connection.client.host if connection.client else "", self._clock.steady_ms()
+        wait_s = self._failures.wait_s(source, now_ms)
+        if not wait_s:
+            self._failures.note(source, now_ms)
+            return
+        REFUSED.inc(429)
+        if self._delayed < TOKEN_REFUSALS_DELAYED_MAX:
+            self._delayed += 1
+            try:
+                await trio.sleep(TOKEN_REFUSAL_DELAY_S)
+            finally:
+                self._delayed -= 1
+        raise AccessError(429, "too many wrong tokens from this address", {"Retry-After": str(wait_s)})
 
     def _is_open_read(self, connection: AnyConnection) -> bool:
         scope: Any = connection.scope
@@ -158,7 +197,7 @@ class FailureLimiter:
             self._seen.popitem(last=False)
 
     def wait_s(self, source: str, now_ms: int) -> int:
-        """For how many seconds nothing more is looked up for this address; 0 when it is."""
+        """For how many seconds this address is one that guesses; 0 when it is not."""
         began_ms, count = self._seen.get(source, (0, 0))
         left_ms = began_ms + int(TOKEN_FAILURE_WINDOW_S * 1000) - now_ms
         return max(0, -(-left_ms // 1000)) if count >= TOKEN_FAILURES_MAX else 0
@@ -168,6 +207,12 @@ def caller_of(connection: AnyConnection) -> str:
     """Id of the token that a guarded request was let in with; empty for an open one."""
     token: Token | None = connection.scope["state"].get(CALLER)
     return "" if token is None else token.token_id
+
+
+def caller_name_of(connection: AnyConnection) -> str:
+    """Whose token a guarded request was let in with; empty for an open one."""
+    token: Token | None = connection.scope["state"].get(CALLER)
+    return "" if token is None else token.name
 
 
 def _insufficient(scope: Scope) -> str:

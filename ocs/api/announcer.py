@@ -13,15 +13,14 @@ import trio
 
 from ocs.api.charge_stream import ChargeStream, Places
 from ocs.api.threads import ReaderUnavailableError, write_in_thread
+from ocs.api.tmf.delivery import announce_to
 from ocs.api.tmf.hubs import Hub, HubStore
-from ocs.api.tmf.resources import encode_body
+from ocs.api.tmf.slow_listeners import SlowListeners
 from ocs.balance.client import StoreBusyError
 from ocs.events import ChargeEvent
 from ocs.limits import (
-    HUB_EVENTS_WAITING_MAX,
     HUB_LEASE_S,
     HUB_POLL_INTERVAL_S,
-    LISTENER_CATCHES_UP_S,
     LISTENER_PAGES_PER_LOOK,
     LISTENERS_GONE_S,
 )
@@ -69,8 +68,7 @@ class Announcer:
         self._places: Places | None = None
         self._alone_since_s: float | None = None
         self._is_closed = False
-        # Listeners whose queue is more than half full: how many events wait, and since when it has not grown shorter.
-        self._behind: dict[str, tuple[int, float]] = {}
+        self._slow = SlowListeners(hubs)
 
     async def run(self) -> None:
         """Look for new events until cancelled, which waits for the page under way."""
@@ -96,7 +94,7 @@ class Announcer:
         Raises:
             redis.RedisError, StoreBusyError: it is not known what was told; the next look tells it again.
         """
-        hubs = [hub for hub in self._hubs.all() if hub.base == self._base]
+        hubs = self._hubs.listening_to(self._base)
         if not hubs and self._is_closed:
             return False
         if not self._hubs.hold_lease(LEASE, self._holder, HUB_LEASE_S):
@@ -124,7 +122,7 @@ class Announcer:
 
     def _tell(self, hubs: list[Hub], places: Places, now_s: float) -> bool:
         for _ in range(LISTENER_PAGES_PER_LOOK):
-            if self._lets_catch_up(hubs, now_s):
+            if self._slow.must_catch_up(hubs, now_s):
                 return False
             pages = self._stream.read(places)
             if not pages:
@@ -139,17 +137,6 @@ class Announcer:
                 return False
         return True
 
-    def _lets_catch_up(self, hubs: list[Hub], now_s: float) -> bool:
-        """Whether a listener that takes events has as many waiting that more might push some out."""
-        lengths = self._hubs.waiting([hub.hub_id for hub in hubs])
-        behind: dict[str, tuple[int, float]] = {}
-        for hub, length in zip(hubs, lengths, strict=True):
-            if length > HUB_EVENTS_WAITING_MAX // 2:
-                before, since_s = self._behind.get(hub.hub_id, (length, now_s))
-                behind[hub.hub_id] = length, since_s if length >= before else now_s
-        self._behind = behind
-        return any(now_s - since_s < LISTENER_CATCHES_UP_S for _, since_s in behind.values())
-
     def _tell_page(self, hubs: list[Hub], events: tuple[ChargeEvent, ...]) -> None:
         told: list[dict[str, Any]] = []
         for event in events:
@@ -157,8 +144,5 @@ class Announcer:
             announced = self._announcement(event)
             if announced is not None:
                 told.append(announced)
-        for hub in hubs:
-            wanted = [encode_body(each) for each in told if hub.wants(each)]
-            if wanted:
-                self._hubs.enqueue([hub.hub_id], *wanted)
+        announce_to(self._hubs, hubs, *told)
         ANNOUNCED.inc(by=len(told))

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from ocs.api.alarms.office import AlarmSide
 from ocs.api.views import CatalogueView
 from ocs.rating import Catalogue
 from ocs.subscribers.service import SubscriberService
@@ -11,12 +12,20 @@ from ocs.subscribers.voucher_service import VoucherService
 class Backstage(Protocol):
     """What the process around the API brings: the offers of today, and the way to gateways."""
 
+    @property
+    def alarms(self) -> AlarmSide:
+        """The alarm list, wherever its owner runs."""
+        ...
+
     def service(self) -> SubscriberService:
         """What moves balances, with the offers of today."""
         ...
 
-    def vouchers(self) -> VoucherService:
+    def vouchers(self, *, may_create: bool = False) -> VoucherService:
         """What redeems vouchers.
+
+        Args:
+            may_create: make their key when there is none yet, as with the first batch.
 
         Raises:
             OperationError: vouchers are not set up here.

@@ -1,5 +1,6 @@
 """Bodies as they are read: JSON, exact numbers, one clear refusal."""
 
+import json
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -13,6 +14,7 @@ T = TypeVar("T")
 
 # TMF630: application/json; RFC 7396 for PATCH. The order is that of the error text.
 JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
+_NAME_CHARACTERS_SHOWN: Final = 64
 
 
 async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
@@ -25,13 +27,32 @@ async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
     if content_type.strip().lower() not in JSON_TYPES:
         raise HTTPException(status_code=415, detail=f"Content-Type: {' or '.join(JSON_TYPES)} is expected")
     try:
-        return msgspec.json.decode(await request.body(), type=kind)
+        octets = await request.body()
+        found = msgspec.json.decode(octets, type=kind)
+        json.loads(octets, object_pairs_hook=_named_once, parse_float=_passed_over, parse_int=_passed_over)
     except msgspec.DecodeError as error:
         raise ClientException(f"the body: {error}") from None
     except RecursionError:
         raise ClientException("the body: it is nested too deeply") from None
     except InternalServerException:  # Litestar's word for a client that has gone, which is no fault of ours
         raise ClientException("the body: it broke off") from None
+    return found
+
+
+def _named_once(pairs: list[tuple[str, object]]) -> None:
+    """Refuse an object that names an attribute twice: who looked at it before us may have read the other one.
+
+    Source: RFC 7493 section 2.3.
+    """
+    names: set[str] = set()
+    for name, _ in pairs:
+        if name in names:
+            raise ClientException(f"the body: {name[:_NAME_CHARACTERS_SHOWN]!r} stands there twice")
+        names.add(name)
+
+
+def _passed_over(_number: str) -> None:
+    """Numbers have been read already."""
 
 
 class MoneyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,7 @@
-"""Around the application: a deadline for each request, and a line in the log for each that writes."""
+"""Around the application: a deadline for each request, and a line in the log for each that writes.
+
+An answer that goes on (:mod:`ocs.api.event_stream`) has the deadline for each part of it: its client must read.
+"""
 
 from typing import Any, Final
 
@@ -19,7 +22,13 @@ LATE = Counter(
 
 # Where the guard notes in a request's state which token let it in.
 CALLER: Final = "ocs_caller"
+# Where a handler notes that its answer goes on: what is called when it has ended.
+STREAMS: Final = "ocs_streams"
 _READS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+def _nothing() -> None:
+    """Most answers end by themselves."""
 
 
 class Gate:
@@ -46,9 +55,14 @@ class Gate:
             if message["type"] == "http.response.start":
                 status = int(message["status"])
             await send(message)
+            if scope.get("state", {}).get(STREAMS):
+                deadline.deadline = trio.current_time() + HTTP_REQUEST_TIMEOUT_S
 
-        with trio.move_on_after(HTTP_REQUEST_TIMEOUT_S) as deadline:
-            await self._app(scope, receive, send_noting)
+        try:
+            with trio.move_on_after(HTTP_REQUEST_TIMEOUT_S) as deadline:
+                await self._app(scope, receive, send_noting)
+        finally:
+            scope.get("state", {}).get(STREAMS, _nothing)()
         if deadline.cancelled_caught:
             LATE.inc()
             if not status:

@@ -6,6 +6,7 @@ from litestar import Response, get, post
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import QueryParameter
 
+from ocs.api import examples
 from ocs.api.access import needs
 from ocs.api.bodies import read_json
 from ocs.api.operations import (
@@ -34,7 +35,11 @@ from ocs.api.views import (
 Name = Annotated[str, QueryParameter(max_length=256)]
 
 
-@post("/api/v1/accounts", tags=["balance"], **needs(Scope.ACCOUNT_WRITE, body=AccountBody))
+@post(
+    "/api/v1/accounts",
+    tags=["balance"],
+    **needs(Scope.ACCOUNT_WRITE, body=AccountBody, example=examples.ACCOUNT, errors=(409,)),
+)
 async def open_account(request: AnyRequest, operations: Operating) -> AccountView:
     """Open an account with its first subscriber. One that exists is refused (409)."""
     return await write_in_thread(operations.open_account, await read_json(request, AccountBody))
@@ -62,19 +67,27 @@ async def list_subscribers(
     return PageView((subscriber_view(subscriber),) if subscriber is not None and is_found else (), None)
 
 
-@post("/api/v1/subscribers", tags=["balance"], **needs(Scope.ACCOUNT_WRITE, body=SubscriberBody))
+@post(
+    "/api/v1/subscribers",
+    tags=["balance"],
+    **needs(Scope.ACCOUNT_WRITE, body=SubscriberBody, example=examples.SUBSCRIBER, errors=(409,)),
+)
 async def add_subscriber(request: AnyRequest, operations: Operating) -> AccountView:
     """Add a subscriber who shares an account's balance."""
     return await write_in_thread(operations.add_subscriber, await read_json(request, SubscriberBody))
 
 
-@post("/api/v1/topups", tags=["balance"], **needs(Scope.BALANCE_TOPUP, body=TopUpBody))
+@post(
+    "/api/v1/topups",
+    tags=["balance"],
+    **needs(Scope.BALANCE_TOPUP, body=TopUpBody, example=examples.TOP_UP, errors=(409,)),
+)
 async def top_up(request: AnyRequest, operations: Operating) -> ReceiptView:
     """Put money on an account, once per reference: a repeat gets the first receipt, marked `repeated`."""
     return await write_in_thread(operations.top_up, await read_json(request, TopUpBody))
 
 
-@get("/api/v1/events", tags=["balance"], **needs(Scope.BALANCE_READ))
+@get("/api/v1/events", tags=["balance"], **needs(Scope.BALANCE_READ, errors=(404,)))
 async def list_events(
     reader: Reader, account_id: Name, cursor: Cursor = "", limit: Limit = 50
 ) -> PageView[EventView]:
@@ -92,7 +105,7 @@ async def list_events(
     "/api/v1/reauthorisations",
     tags=["operation"],
     status_code=202,
-    **needs(Scope.SESSION_WRITE, body=ReauthorisationBody),
+    **needs(Scope.SESSION_WRITE, body=ReauthorisationBody, example=examples.REAUTHORISATION, errors=(409,)),
 )
 async def reauthorise(request: AnyRequest, operations: Operating) -> Response[ReauthorisationView]:
     """Have the gateway of a session, or of all sessions of an account, report and ask for a new quota (RAR)."""

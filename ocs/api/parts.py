@@ -1,20 +1,29 @@
 """What the application is made of, given to it by the process that builds it."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ocs.api.access import AccessGuard
+from ocs.api.alarms.announcer import GROUP, AlarmAnnouncer
+from ocs.api.alarms.gauges import AlarmGauges
+from ocs.api.alarms.native import native_alarm_api
+from ocs.api.alarms.office import AlarmOffice
+from ocs.api.alarms.resources import BASE as ALARM_BASE
+from ocs.api.alarms.routes import alarm_management_api
+from ocs.api.alarms.tasks import AlarmTasks
 from ocs.api.announcer import Announcer
 from ocs.api.backstage import Backstage
 from ocs.api.charge_stream import ChargeStream
+from ocs.api.event_stream import EventStreams
 from ocs.api.operations import Operations
 from ocs.api.payments import Payments
 from ocs.api.prepay_balance.actions import Actions
 from ocs.api.prepay_balance.announcements import announcement
 from ocs.api.prepay_balance.desk import PrepayBalanceDesk
 from ocs.api.prepay_balance.resources import BASE
+from ocs.api.prepay_balance.routes import prepay_balance_api
 from ocs.api.prepay_balance.sweep import sweep_actions
 from ocs.api.reader import BalanceReader
+from ocs.api.tmf.api import Api, Background
 from ocs.api.tmf.callback import CallbackPolicy
 from ocs.api.tmf.delivery import Delivery
 from ocs.api.tmf.hub_routes import HubDesk
@@ -25,26 +34,23 @@ from ocs.api.workers import FindChannels, WorkerOverview
 from ocs.balance.client import BalanceClient
 from ocs.balance.store_client import StoreClient
 from ocs.clock import Clock
+from ocs.faults.store.change_group import ChangeGroup
 from ocs.metrics import REGISTRY, Registry
 from ocs.settings import HttpSettings
-from ocs.settings_file import is_loopback
-
-# Runs beside the server until it is cancelled.
-Background = Callable[[], Awaitable[None]]
+from ocs.settings_checks import is_loopback
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What routes ask, what guards them, and what runs beside them."""
+    """What routes ask, what guards them, what runs beside them, and the TM Forum APIs."""
 
     reader: BalanceReader
     workers: WorkerOverview
     guard: AccessGuard
     operations: Operations
-    desk: PrepayBalanceDesk
-    hubs: HubDesk
     payments: Payments
     clock: Clock
+    apis: tuple[Api, ...] = ()
     background: tuple[Background, ...] = ()
 
 
@@ -77,14 +83,26 @@ def build_parts(
     async def sweep() -> None:
         await sweep_actions(actions)
 
+    desk = PrepayBalanceDesk(reader, actions, clock)
+    office = AlarmOffice(backstage.alarms, AlarmTasks(store), hubs, clock)
+    AlarmGauges(registry, office.follower, clock)
+    alarm_announcer = AlarmAnnouncer(ChangeGroup(store, GROUP), hubs)
+    apis = (
+        prepay_balance_api(desk, HubDesk(hubs, policy, clock, BASE, stream.open)),
+        native_alarm_api(office, EventStreams()),
+        replace(
+            alarm_management_api(office, HubDesk(hubs, policy, clock, ALARM_BASE, alarm_announcer.open)),
+            background=(office.follower.run, alarm_announcer.run),
+        ),
+    )
+    beside = [run for api in apis for run in api.background]
     return Parts(
         reader=reader,
         workers=WorkerOverview(find_channels, reader, clock, registry=registry),
         guard=AccessGuard(TokenStore(store), clock, reads_are_open=is_open),
         operations=Operations(backstage),
-        desk=PrepayBalanceDesk(reader, actions, clock),
-        hubs=HubDesk(hubs, policy, clock, stream.open),
         payments=payments,
         clock=clock,
-        background=(Delivery(hubs, policy).run, announcer.run, sweep),
+        apis=apis,
+        background=(Delivery(hubs, policy).run, announcer.run, sweep, *beside),
     )

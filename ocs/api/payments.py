@@ -19,6 +19,7 @@ from ocs.clock import Clock
 from ocs.events import ChargeEvent, NoticeKind
 from ocs.limits import ACTION_RECORD_MEMORY_S
 from ocs.log import get_logger
+from ocs.subscribers.agenda import UNDER_WAY_MS, payment_member
 from ocs.subscribers.auto_top_up import AutoTopUps
 from ocs.subscribers.operations import OperationError, check_reference
 from ocs.units import CurrencyMismatchError, Money
@@ -60,7 +61,11 @@ class PaymentBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class PaymentView(msgspec.Struct, frozen=True):
-    """A payment; times are ISO 8601, null is not yet."""
+    """A payment; times are ISO 8601, null is not yet.
+
+    Attributes:
+        parked: why the account refused the money, which now lies there as the reservation ``payment:REFERENCE``.
+    """
 
     account_id: str
     reference: str
@@ -69,6 +74,7 @@ class PaymentView(msgspec.Struct, frozen=True):
     state: str
     asked: str
     settled: str | None
+    parked: str | None = None
 
 
 _decode_payment: Final = msgspec.msgpack.Decoder(Payment).decode
@@ -110,20 +116,25 @@ class Payments:
         Raises:
             OperationError: none was asked for under this reference.
         """
-        return _payment_view(self._changed(account_id, reference, None, None))
+        payment = self._changed(account_id, reference, None, None)
+        receipt = self._backstage.service().office.receipt("topup", account_id, reference)
+        return _payment_view(payment, "" if receipt is None else receipt.parked)
 
     def settle(self, body: PaymentBody) -> PaymentView:
         """Take the outcome of a payment; what is paid is put on the account under its reference, once.
 
+        What the account refuses is parked there, and told.
+
         Raises:
-            OperationError: none was asked for, it had another outcome, or the account refuses the money, which must
-                then be given back.
+            OperationError: none was asked for, it had another outcome, or the account is no more.
             StoreBusyError: it is not known whether it was done; it may be sent again.
         """
         settled = self._changed(body.account_id, body.reference, None, PaymentState(body.state))
-        if settled.state is PaymentState.PAID:
-            self._backstage.service().top_up(settled.account_id, settled.amount, reference=settled.reference)
-        return _payment_view(settled)
+        if settled.state is not PaymentState.PAID:
+            return _payment_view(settled)
+        service = self._backstage.service()
+        receipt = service.take_payment(settled.account_id, settled.amount, reference=settled.reference)
+        return _payment_view(settled, receipt.parked)
 
     def _changed(
         self, account_id: str, reference: str, asked: Payment | None, outcome: PaymentState | None
@@ -143,9 +154,13 @@ class Payments:
             if outcome is not None and after.state is not outcome:
                 raise OperationError(f"payment {reference!r} is {after.state}")
             found.append(after)
-            return (
-                None if after is before else Change({key: after}, ttl_ms={key: ACTION_RECORD_MEMORY_S * 1000})
-            )
+            if after is before:
+                return None
+            agenda: dict[str, int | None] = {}
+            if after.state is PaymentState.PAID:  # from here on the money is the customer's, whatever fails
+                line = payment_member(account_id, reference, after.amount)
+                agenda = {line: self._clock.now_ms() + UNDER_WAY_MS}
+            return Change({key: after}, ttl_ms={key: ACTION_RECORD_MEMORY_S * 1000}, agenda=agenda)
 
         self._client.change(account_id, (key,), decide)
         return found[-1]
@@ -160,7 +175,7 @@ def _tell_refused(event: ChargeEvent, reason: str) -> None:
     )
 
 
-def _payment_view(payment: Payment) -> PaymentView:
+def _payment_view(payment: Payment, parked: str = "") -> PaymentView:
     return PaymentView(
         payment.account_id,
         payment.reference,
@@ -169,4 +184,5 @@ def _payment_view(payment: Payment) -> PaymentView:
         payment.state,
         iso_time(payment.asked_ms),
         iso_time(payment.settled_ms) if payment.settled_ms else None,
+        parked or None,
     )

@@ -94,13 +94,13 @@ def openapi(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/healthz", tags=["operation"], sync_to_thread=False, **open_to_all())
-def healthz() -> dict[str, str]:
+def get_health() -> dict[str, str]:
     """Tell that the HTTP process lives; restart it when this does not answer."""
     return {"status": "ok"}
 
 
-@get("/readyz", tags=["operation"], **open_to_all())
-async def readyz(workers: Workers) -> Response[Any]:
+@get("/readyz", tags=["operation"], **open_to_all(errors=(503,)))
+async def get_readiness(workers: Workers) -> Response[Any]:
     """Tell whether gateways get their answers: the store answers, and so does every worker (else 503)."""
     readiness = await workers.readiness()
     if readiness.ready:
@@ -118,13 +118,13 @@ async def readyz(workers: Workers) -> Response[Any]:
 
 
 @get("/metrics", tags=["operation"], media_type=MediaType.TEXT, **needs(Scope.OPERATION_READ))
-async def metrics(workers: Workers) -> Response[bytes]:
+async def get_metrics(workers: Workers) -> Response[bytes]:
     """Show what all processes count, in Prometheus' text format."""
     return Response(render_prometheus(await workers.metrics()), media_type=PROMETHEUS_CONTENT_TYPE)
 
 
 @get("/api/v1/status", tags=["operation"], **needs(Scope.OPERATION_READ))
-async def status(workers: Workers) -> StatusView:
+async def get_status(workers: Workers) -> StatusView:
     """Take one look at the whole system."""
     return await workers.status()
 
@@ -181,10 +181,10 @@ ROUTES: Final[list[Any]] = [
     docs_page,
     docs_script,
     openapi,
-    healthz,
-    readyz,
-    metrics,
-    status,
+    get_health,
+    get_readiness,
+    get_metrics,
+    get_status,
     list_peers,
     list_accounts,
     get_account,

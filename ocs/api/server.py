@@ -3,7 +3,7 @@
 import ipaddress
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib import metadata
 from typing import Any, cast
@@ -25,18 +25,17 @@ from ocs.api.movement_routes import ROUTES as MOVEMENT_ROUTES
 from ocs.api.native_routes import ROUTES as NATIVE_ROUTES
 from ocs.api.parts import Parts
 from ocs.api.payment_routes import ROUTES as PAYMENT_ROUTES
-from ocs.api.prepay_balance.routes import ROUTES as PREPAY_BALANCE_ROUTES
-from ocs.api.prepay_balance.routes import TAG as PREPAY_BALANCE_TAG
 from ocs.api.problems import EXCEPTION_HANDLERS, AnyRequest
 from ocs.api.routes import ROUTES
 from ocs.api.term_routes import ROUTES as TERM_ROUTES
+from ocs.api.tmf.api import Api
 from ocs.api.voucher_routes import ROUTES as VOUCHER_ROUTES
 from ocs.clock import SystemClock
 from ocs.limits import HTTP_BODY_OCTETS_MAX, HTTP_IDLE_TIMEOUT_S, LOG_TEXT_CHARACTERS_MAX
 from ocs.log import RepeatLimiter, get_logger
 from ocs.metrics import Counter
 from ocs.settings import HttpSettings, Settings
-from ocs.settings_file import is_loopback
+from ocs.settings_checks import is_loopback
 
 log = get_logger(__name__)
 
@@ -65,27 +64,25 @@ def create_app(parts: Parts) -> Litestar:
             *TERM_ROUTES,
             *VOUCHER_ROUTES,
             *PAYMENT_ROUTES,
-            *PREPAY_BALANCE_ROUTES,
+            *[route for api in parts.apis for route in api.routes],
         ],
         dependencies={
             "reader": given(parts.reader),
             "workers": given(parts.workers),
             "operations": given(parts.operations),
-            "desk": given(parts.desk),
-            "hubs": given(parts.hubs),
             "payments": given(parts.payments),
         },
         guards=[parts.guard, refuse_unknown_parameters],
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=_count,
         request_max_body_size=HTTP_BODY_OCTETS_MAX,
-        openapi_config=_openapi_config(),
+        openapi_config=_openapi_config(parts.apis),
         logging_config=None,
         debug=False,
     )
 
 
-def _openapi_config() -> OpenAPIConfig:
+def _openapi_config(apis: Sequence[Api]) -> OpenAPIConfig:
     """What the description of the API says beside its routes; `ocs.api.description` completes and serves it."""
     token = SecurityScheme(
         type="http", scheme="bearer", description="`ocs token create` makes one; a scope says what it may do."
@@ -99,7 +96,7 @@ def _openapi_config() -> OpenAPIConfig:
             Tag("balance", "Accounts, subscribers, sessions, what moved a balance."),
             Tag("catalogue", "Which offers and prices are in force."),
             Tag("operation", "Health, metrics, peers, live sessions."),
-            Tag(PREPAY_BALANCE_TAG, "TM Forum TMF654 v4.0.0, by the guidelines of TMF630."),
+            *[Tag(api.tag, api.description) for api in apis],
         ],
         render_plugins=[],
         path="/schema",

@@ -6,6 +6,7 @@ from litestar import patch, post
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
+from ocs.api import examples
 from ocs.api.access import needs
 from ocs.api.bodies import read_json
 from ocs.api.operations import Operating
@@ -20,7 +21,11 @@ _TAGS: Final = ["balance"]
 _SUBSCRIBERS: Final = b"/api/v1/subscribers/"
 
 
-@patch("/api/v1/accounts/{account_id:path}", tags=_TAGS, **needs(Scope.ACCOUNT_WRITE, body=AccountChangeBody))
+@patch(
+    "/api/v1/accounts/{account_id:path}",
+    tags=_TAGS,
+    **needs(Scope.ACCOUNT_WRITE, body=AccountChangeBody, example=examples.ACCOUNT_CHANGE, errors=(409,)),
+)
 async def change_account(
     request: AnyRequest,
     operations: Operating,
@@ -39,7 +44,9 @@ async def change_account(
 @patch(
     "/api/v1/subscribers/{subscriber_id:path}",
     tags=_TAGS,
-    **needs(Scope.ACCOUNT_WRITE, body=SubscriberChangeBody),
+    **needs(
+        Scope.ACCOUNT_WRITE, body=SubscriberChangeBody, example=examples.SUBSCRIBER_CHANGE, errors=(409,)
+    ),
 )
 async def change_subscriber(
     request: AnyRequest,
@@ -55,22 +62,34 @@ async def change_subscriber(
     )
 
 
-@post("/api/v1/purchases", tags=_TAGS, **needs(Scope.ACCOUNT_WRITE, body=PurchaseBody))
-async def buy(request: AnyRequest, operations: Operating) -> ReceiptView:
+@post(
+    "/api/v1/purchases",
+    tags=_TAGS,
+    **needs(Scope.ACCOUNT_WRITE, body=PurchaseBody, example=examples.PURCHASE, errors=(409,)),
+)
+async def buy_offer(request: AnyRequest, operations: Operating) -> ReceiptView:
     """Buy an offer: charge what is due and grant its allowances, in one step with the offer that it replaces."""
     return await write_in_thread(operations.terms.buy, await read_json(request, PurchaseBody))
 
 
-@post("/api/v1/cancellations", tags=_TAGS, **needs(Scope.ACCOUNT_WRITE, body=CancellationBody))
-async def cancel(request: AnyRequest, operations: Operating) -> ReceiptView:
+@post(
+    "/api/v1/cancellations",
+    tags=_TAGS,
+    **needs(Scope.ACCOUNT_WRITE, body=CancellationBody, example=examples.CANCELLATION, errors=(409,)),
+)
+async def cancel_offer(request: AnyRequest, operations: Operating) -> ReceiptView:
     """End an offer, now or when the period that is paid ends."""
     return await write_in_thread(operations.terms.cancel, await read_json(request, CancellationBody))
 
 
-@post("/api/v1/orders", tags=_TAGS, **needs(Scope.ACCOUNT_WRITE, body=OrderBody))
-async def order(request: AnyRequest, operations: Operating) -> ReceiptView:
+@post(
+    "/api/v1/orders",
+    tags=_TAGS,
+    **needs(Scope.ACCOUNT_WRITE, body=OrderBody, example=examples.ORDER, errors=(409,)),
+)
+async def order_charge(request: AnyRequest, operations: Operating) -> ReceiptView:
     """Charge what an offer sells by the piece."""
     return await write_in_thread(operations.terms.order, await read_json(request, OrderBody))
 
 
-ROUTES: Final[list[Any]] = [change_account, change_subscriber, buy, cancel, order]
+ROUTES: Final[list[Any]] = [change_account, change_subscriber, buy_offer, cancel_offer, order_charge]

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ class Scope(StrEnum):
     SESSION_WRITE = "session:write"  # re-authorise live sessions
     CATALOGUE_READ = "catalogue:read"  # which offers and prices are in force
     HUB_WRITE = "hub:write"  # register listeners for events
+    ALARM_READ = "alarm:read"  # the alarm list, its live stream, listeners for alarms
+    ALARM_OPERATE = "alarm:operate"  # acknowledge, assign, comment, shelve, close, clear; report alarms
 
 
 class TokenError(ValueError):
@@ -106,18 +109,25 @@ class TokenStore:
         """Forget a token; False when there is none."""
         return bool(self._redis.hdel(keys.TOKENS, token_id))
 
-    def find(self, text: str, *, now_ms: int) -> Token | None:
-        """The token that a bearer shows; None when it is none of ours, or is over; any secret takes the same time."""
-        match = _TOKEN.fullmatch(text)
-        if match is None:
-            return None
-        stored = self._redis.hget(keys.TOKENS, match[1])
-        if stored is None:
-            return None
-        token = _decode_token(stored)
-        if not hmac.compare_digest(token.digest, _digest(match[2])):
-            return None
-        return token if not token.expires_ms or now_ms < token.expires_ms else None
+    def some(self, token_ids: Sequence[str]) -> dict[str, Token]:
+        """Those of these ids that there are, read in one go."""
+        stored = self._redis.hmget(keys.TOKENS, list(token_ids))
+        return {
+            token_id: _decode_token(value)
+            for token_id, value in zip(token_ids, stored, strict=True)
+            if value is not None
+        }
+
+
+def split_token(text: str) -> tuple[str, str] | None:
+    """Id and secret of what a bearer shows; None when it is none of our tokens, which no store need be asked for."""
+    match = _TOKEN.fullmatch(text)
+    return None if match is None else (match[1], match[2])
+
+
+def is_good(token: Token, secret: str, *, now_ms: int) -> bool:
+    """Whether a secret is a token's and the token is not over; any secret takes the same time."""
+    return hmac.compare_digest(token.digest, _digest(secret)) and not 0 < token.expires_ms <= now_ms
 
 
 def _digest(secret: str) -> bytes:

@@ -91,7 +91,9 @@ class VoucherBatches:
             if body.valid_until.tzinfo is None:
                 raise OperationError("valid_until: a time with its zone is expected")
             expires_ms = int(body.valid_until.timestamp() * 1000)
-        made = self._backstage.vouchers().generate(body.batch, body.count, amount, expires_ms=expires_ms)
+        made = self._backstage.vouchers(may_create=True).generate(
+            body.batch, body.count, amount, expires_ms=expires_ms
+        )
         vouchers = tuple(VoucherCodeView(serial, code) for serial, code in made)
         return NewVouchersView(
             body.batch, len(vouchers), money_view(amount.micro, currency), _until(expires_ms), vouchers

@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from ocs.api.access import AccessGuard
+from ocs.api.alarms.office import AlarmSide
 from ocs.api.gate import Gate
 from ocs.api.parts import Parts, build_parts
 from ocs.api.reader import CursorError, Page, StoreBalanceReader
@@ -30,15 +31,20 @@ from ocs.balance.model import (
     SessionState,
     Subscriber,
 )
+from ocs.balance.redis_stream import StoreServers
 from ocs.balance.store_admin import connect, set_up_store
 from ocs.balance.store_client import StoreClient
 from ocs.clock import Clock, ManualClock
 from ocs.events import ChargeEvent
+from ocs.faults.store.desk import AlarmDesk
+from ocs.faults.store.desk_door import RedisDeskDoor
+from ocs.faults.store.reader import AlarmReader
+from ocs.faults.view.follower import AlarmFollower
 from ocs.messages import NO_CONTEXT, Service
 from ocs.metrics import Counter, Histogram, Registry
 from ocs.rating import Catalogue
 from ocs.settings import HttpSettings, VoucherSettings
-from ocs.settings_file import is_loopback
+from ocs.settings_checks import is_loopback
 from ocs.subscribers.service import SubscriberService
 from ocs.subscribers.voucher_service import VoucherService
 from ocs.units import UnitType
@@ -186,6 +192,7 @@ class FakeHash:
 
     def __init__(self) -> None:
         self.fields: dict[str, bytes] = {}
+        self.readings: list[tuple[str, ...]] = []
 
     def hlen(self, key: str) -> int:
         return len(self.fields)
@@ -193,8 +200,9 @@ class FakeHash:
     def hset(self, key: str, field: str, value: bytes) -> None:
         self.fields[field] = value
 
-    def hget(self, key: str, field: str) -> bytes | None:
-        return self.fields.get(field)
+    def hmget(self, key: str, fields: list[str]) -> list[bytes | None]:
+        self.readings.append(tuple(fields))
+        return [self.fields.get(field) for field in fields]
 
     def hvals(self, key: str) -> list[bytes]:
         return list(self.fields.values())
@@ -206,7 +214,10 @@ class FakeHash:
 class FakeBackstage:
     """Services on a store, with the lab's catalogue or another."""
 
-    def __init__(self, client: BalanceClient, clock: Clock, catalogue: Catalogue | None = None) -> None:
+    def __init__(
+        self, client: BalanceClient, clock: Clock, catalogue: Catalogue | None, alarms: AlarmSide
+    ) -> None:
+        self.alarms = alarms
         self._client = client
         self._clock = clock
         self._catalogue = lab_catalogue() if catalogue is None else catalogue
@@ -218,7 +229,7 @@ class FakeBackstage:
     def service(self) -> SubscriberService:
         return SubscriberService(self._client, self._catalogue, self._clock)
 
-    def vouchers(self) -> VoucherService:
+    def vouchers(self, *, may_create: bool = False) -> VoucherService:
         return VoucherService(self.service().office, "secret", VoucherSettings())
 
     def publications(self) -> tuple[CatalogueView, ...]:
@@ -230,8 +241,13 @@ class FakeBackstage:
 
 
 @pytest.fixture
-def tokens() -> TokenStore:
-    return TokenStore(FakeHash())
+def token_hash() -> FakeHash:
+    return FakeHash()
+
+
+@pytest.fixture
+def tokens(token_hash: FakeHash) -> TokenStore:
+    return TokenStore(token_hash)
 
 
 @pytest.fixture
@@ -240,6 +256,12 @@ def token(tokens: TokenStore) -> str:
     made, text = make_token("tests", EVERYTHING, now_ms=0)
     tokens.add(made)
     return text
+
+
+def alarm_side(store: Any) -> AlarmSide:
+    """The alarm list of a store; without one it is never loaded."""
+    source: Any = None if store is None else AlarmReader(StoreServers(store.address))
+    return AlarmSide(AlarmFollower(source), AlarmDesk(RedisDeskDoor(store)))
 
 
 @pytest.fixture
@@ -262,7 +284,7 @@ def make_parts(tokens: TokenStore) -> Callable[..., Parts]:
             found(),
             store=store,
             client=client,
-            backstage=FakeBackstage(client, clock, catalogue),
+            backstage=FakeBackstage(client, clock, catalogue, alarm_side(store)),
             clock=clock,
             registry=Registry(),
         )

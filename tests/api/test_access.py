@@ -2,10 +2,16 @@
 
 import pytest
 import structlog
+import trio
 
 from ocs.api.access import FailureLimiter
 from ocs.api.tokens import Scope, make_token
-from ocs.limits import TOKEN_FAILURE_WINDOW_S, TOKEN_FAILURES_MAX, TOKEN_SOURCES_MAX
+from ocs.limits import (
+    TOKEN_FAILURE_WINDOW_S,
+    TOKEN_FAILURES_MAX,
+    TOKEN_REFUSAL_DELAY_S,
+    TOKEN_SOURCES_MAX,
+)
 
 pytestmark = pytest.mark.bounded(20)
 
@@ -88,15 +94,41 @@ async def test_error_below_tmf_api_has_the_tm_forums_body(closed):
     assert (response.status_code, response.json()["code"]) == (401, "401")
 
 
-async def test_too_many_wrong_tokens_are_not_looked_up_any_more(client, tokens):
+async def flood(client, count: int = TOKEN_FAILURES_MAX) -> None:
+    for _ in range(count):
+        await client.get("/api/v1/accounts/a1", headers={"Authorization": "Bearer x"})
+
+
+async def test_right_token_is_served_whatever_else_comes_from_its_address(client, tokens):
     good = bearer(tokens, Scope.BALANCE_READ)
-    for _ in range(TOKEN_FAILURES_MAX):
-        assert (
-            await client.get("/api/v1/accounts/a1", headers={"Authorization": "Bearer x"})
-        ).status_code == 401
-    response = await client.get("/api/v1/accounts/a1", headers=good)
-    assert (response.status_code, "retry-after" in response.headers) == (429, True)
+    await flood(client)
+    assert (await client.get("/api/v1/accounts/a1", headers=good)).status_code == 200
     assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_address_that_guesses_is_told_so_and_waits_for_each_answer(client, autojump_clock):
+    await flood(client)
+    before_s = trio.current_time()
+    for wrong in ("Bearer x", "Basic eDp5"):  # neither is looked up in a thread, for which no clock waits
+        response = await client.get("/api/v1/accounts/a1", headers={"Authorization": wrong})
+        assert (response.status_code, "retry-after" in response.headers) == (429, True)
+    assert trio.current_time() - before_s >= 2 * TOKEN_REFUSAL_DELAY_S
+
+
+async def test_answers_that_wait_have_a_bound(client, autojump_clock, monkeypatch):
+    monkeypatch.setattr("ocs.api.access.TOKEN_REFUSALS_DELAYED_MAX", 2)
+    await flood(client)
+    ended_s: list[float] = []
+
+    async def guess() -> None:
+        await client.get("/api/v1/accounts/a1", headers={"Authorization": "Bearer x"})
+        ended_s.append(trio.current_time())
+
+    before_s = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(guess)
+    assert sum(moment - before_s >= TOKEN_REFUSAL_DELAY_S for moment in ended_s) == 2
 
 
 async def test_refusals_are_one_line_without_the_token(client):

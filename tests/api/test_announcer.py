@@ -12,6 +12,7 @@ from ocs.api.charge_stream import ChargeStream
 from ocs.api.prepay_balance.announcements import announcement
 from ocs.api.prepay_balance.resources import BASE
 from ocs.api.threads import ReaderUnavailableError
+from ocs.api.tmf import slow_listeners
 from ocs.api.tmf.hubs import Hub, HubStore
 from ocs.balance import keys
 from ocs.clock import ManualClock
@@ -214,7 +215,7 @@ def test_event_of_which_nobody_is_told_is_left_behind(service, hubs, make, store
 def test_listener_that_is_behind_is_waited_for_as_long_as_it_takes_events(
     service, hubs, make, store, monkeypatch
 ):
-    monkeypatch.setattr(module, "HUB_EVENTS_WAITING_MAX", 4)
+    monkeypatch.setattr(slow_listeners, "HUB_EVENTS_WAITING_MAX", 4)
     listen(hubs)
     announcer = make()
     announcer.look(0)
@@ -234,7 +235,7 @@ def test_listener_that_is_behind_is_waited_for_as_long_as_it_takes_events(
 
 
 def test_listener_that_takes_events_however_slowly_loses_none(service, hubs, make, store, monkeypatch):
-    monkeypatch.setattr(module, "HUB_EVENTS_WAITING_MAX", 4)
+    monkeypatch.setattr(slow_listeners, "HUB_EVENTS_WAITING_MAX", 4)
     listen(hubs)
     announcer = make()
     announcer.look(0)

@@ -46,6 +46,10 @@ async def test_decimal_keeps_its_digits(content_type: str):
         b"\xff",
         b"{}",
         b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+        b'{"amount": 1, "amount": 1000}',
+        b'{"amount": 1, "am\\u006funt": 1000}',
+        b'{"amount": 1, "other": [{"a": {}, "a": 2}]}',
+        b'{"amount": 1, "other": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
     ],
 )
 async def test_what_is_not_the_body_expected_is_a_400_that_says_so(content: bytes):

@@ -1,4 +1,4 @@
-"""The API described: every route, what it needs, what it reads; a page of it for people that works offline."""
+"""The API described: every route, what it needs, what it reads (its examples.py); a page for people that works offline."""
 
 import re
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
-from ocs.api.description import EXAMPLES, describe
+from ocs.api.description import describe
 from ocs.api.prepay_balance.resources import BODIES
 from ocs.api.server import create_app
 from ocs.api.tokens import Scope
@@ -62,9 +62,64 @@ def test_what_a_route_reads_is_described_with_an_example(document):
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
 
 
-def test_examples_are_all_used(document):
-    last_parts = {path.rpartition("/")[2] for path in document["paths"]}
-    assert set(EXAMPLES) <= last_parts
+def operations_of(document):
+    return [
+        (path, method, operation)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    ]
+
+
+def test_examples_are_what_the_routes_read(app):
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            if handler.opt.get("body") is not None:
+                octets = msgspec.json.encode(handler.opt["example"])
+                msgspec.json.decode(octets, type=handler.opt["body"], strict=True)
+
+
+def test_operations_have_names_of_their_own_and_a_line_that_says_what_for(document):
+    names = [operation["operationId"] for _, _, operation in operations_of(document)]
+    assert len(names) == len(set(names))
+    for _, _, operation in operations_of(document):
+        assert re.fullmatch(r"[a-z][A-Za-z]+", operation["operationId"])
+        assert " " in operation["summary"] and len(operation["summary"]) <= 120
+        assert operation["summary"].count("`") % 2 == 0
+
+
+def test_errors_are_described_in_the_words_of_each_api(document):
+    for path, method, operation in operations_of(document):
+        errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        guarded = operation["security"] != [{}]
+        assert not guarded or {"401", "403", "503"} <= set(errors), path
+        assert method not in {"post", "patch"} or {"400", "409", "415"} <= set(errors), path
+        family = "tmf" if path.startswith("/tmf-api/") else "native"
+        for status, answer in errors.items():
+            assert answer == {"$ref": f"#/components/responses/{family}{status}"}
+            assert f"{family}{status}" in document["components"]["responses"]
+
+
+def test_every_reference_leads_somewhere(document):
+    for reference in re.findall(
+        r'"\$ref":"#/components/(\w+)/([^"]+)"', msgspec.json.encode(document).decode()
+    ):
+        kind, name = reference
+        assert name in document["components"][kind], reference
+
+
+def test_names_of_what_is_read_and_shown_are_plain(document):
+    assert all(re.fullmatch(r"[A-Za-z]+", name) for name in document["components"]["schemas"])
+
+
+def test_resources_of_tmf_are_shown_with_their_attributes_pages_and_conditions(document):
+    listing = document["paths"][f"{TMF}/topupBalance"]["get"]
+    assert {"fields", "offset", "limit", "sort"} <= {each["name"] for each in listing["parameters"]}
+    assert {"200", "206"} <= set(listing["responses"])
+    shown = document["components"]["schemas"]["TopupBalance"]["properties"]
+    assert {"id", "href", "status", "amount", "confirmationDate"} <= set(shown)
+    assert shown["confirmationDate"]["format"] == "date-time"
+    making = document["paths"][f"{TMF}/topupBalance"]["post"]
+    assert "Idempotency-Key" in {each["name"] for each in making["parameters"]}
 
 
 def test_description_is_the_same_every_time(app):

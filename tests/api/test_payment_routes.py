@@ -3,17 +3,23 @@
 import pytest
 import structlog
 
-from ocs.api.payments import Payments
+from ocs.api.payments import PaymentBody, Payments, PaymentState
 from ocs.api.tokens import make_token
+from ocs.balance.keys import account_key
 from ocs.balance.model import AutoTopUp, LifecycleState
 from ocs.balance.notices import NoticeRules
+from ocs.balance.purse import Purse, money_balance
 from ocs.clock import ManualClock
 from ocs.events import ChargeEvent
+from ocs.subscribers.adjustments import amount_set_aside
 from ocs.subscribers.administration import Administration
+from ocs.subscribers.agenda import UNDER_WAY_MS
 from ocs.subscribers.auto_top_up import payment_reference
 from ocs.subscribers.operations import AccountRules, NewAccount
 from ocs.subscribers.service import SubscriberService
+from ocs.subscribers.sweep import Sweeper
 from ocs.units import Money
+from tests.subscribers.books import audited
 from tests.support.catalogue import lab_catalogue
 from tests.support.charged_store import NOW_MS
 
@@ -105,11 +111,47 @@ def test_other_events_ask_for_no_payment(payments, balance, order):
     assert balance.connection.dbsize() == before + 1
 
 
-async def test_money_of_an_account_that_was_closed_meanwhile_is_told_of(api, payments, order, service):
+async def test_payment_to_an_account_that_was_closed_meanwhile_is_parked_there_and_told_once(
+    api, payments, order, service, balance
+):
     payments.carry_out(order)
     Administration(service.office).set_account_state("A1", LifecycleState.CLOSED, reference="c")
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(2):
+            response = await api.post("/api/v1/payments", json=body(order, "paid"))
+            assert (response.status_code, response.json()["state"]) == (200, "paid")
+            assert response.json()["parked"] == "account A1 is closed"
+        payments.carry_out(order)
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["payment_parked"]
+    reservation = f"payment:{payment_reference(order)}"
+    query = {"account_id": "A1", "reference": payment_reference(order)}
+    assert (await api.get("/api/v1/payments", params=query)).json()["parked"] == "account A1 is closed"
+    account = audited(balance, "A1")
+    assert amount_set_aside(account, reservation) == 20_000_000
+    assert Purse(account, NOW_MS).available_money() == 4_000_000
+    service.take_set_aside("A1", Money(20_000_000, "EUR"), reservation=reservation, reference="paid-back")
+    assert money_balance(audited(balance, "A1")) == 4_000_000
+
+
+async def test_payment_that_a_crash_kept_from_its_account_is_credited_by_the_sweep(
+    api, payments, order, service, balance, monkeypatch
+):
+    payments.carry_out(order)
+    with monkeypatch.context() as patched:
+        patched.setattr(SubscriberService, "take_payment", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            payments.settle(PaymentBody(**body(order, "paid")))
+    service.office.clock.advance_ms(UNDER_WAY_MS)
+    Sweeper(service.office).sweep()
+    assert await balance_of(api) == "24.00"
     response = await api.post("/api/v1/payments", json=body(order, "paid"))
-    assert (response.status_code, "closed" in response.json()["detail"]) == (409, True)
+    assert (response.status_code, await balance_of(api)) == (200, "24.00")
+
+
+async def test_order_of_an_account_that_is_no_more_is_told_of(payments, order, balance):
+    payments.pay("A1", Money(20_000_000, "EUR"), method="card-1", reference=payment_reference(order))
+    payments._changed("A1", payment_reference(order), None, PaymentState.PAID)
+    balance.connection.delete(account_key(balance.partition_of("A1"), "A1"))
     with structlog.testing.capture_logs() as lines:
         payments.carry_out(order)
     assert [line["event"] for line in lines] == ["auto_top_up_refused"]

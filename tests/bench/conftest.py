@@ -10,6 +10,8 @@ import pytest
 
 HEADER = struct.Struct(">IIIII")
 SUCCESS = struct.pack(">III", 268, 0x4000000C, 2001)
+# Head of a Multiple-Services-Credit-Control AVP, but for its length.
+SERVICES = bytes.fromhex("000001c840")
 GRANT = bytes.fromhex("000001c84000002c000001af40000018000001a5400000100000000000001000") + SUCCESS
 
 
@@ -18,12 +20,14 @@ class Server:
 
     Attributes:
         reply: from a credit-control request to its Result-Code; 0 is no answer, -1 closes the connection.
+        granted_services_max: rating groups of a request that are granted something.
         requests: credit-control requests, as they came.
         base: other commands that came: command code and flags.
     """
 
     def __init__(self) -> None:
         self.reply: Callable[[bytes], int] = lambda request: 2001
+        self.granted_services_max = 99
         self.requests: list[bytes] = []
         self.base: list[tuple[int, int]] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -72,7 +76,8 @@ class Server:
             return b"" if result == 0 else None
         session_octets = struct.unpack_from(">I", request, 24)[0] & 0xFF_FFFF
         session = request[20 : 20 + session_octets + (-session_octets & 3)]
-        body = session + struct.pack(">III", 268, 0x4000000C, result) + GRANT
+        services = min(request.count(SERVICES), self.granted_services_max)
+        body = session + struct.pack(">III", 268, 0x4000000C, result) + GRANT * services
         return self.frame(command, application, hop_by_hop, end_to_end, body)
 
     @staticmethod

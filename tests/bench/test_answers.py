@@ -8,7 +8,7 @@ from diameter.message.commands.credit_control import CreditControlAnswer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.answers import MalformedAnswerError, find_avp, has_grant, result_code
+from bench.answers import MalformedAnswerError, find_avp, grants, result_code
 
 
 def answer(*, result: int, granted: bool = True, session: str = "gateway;1;2") -> bytes:
@@ -52,7 +52,17 @@ def test_answer_without_result_code_is_malformed() -> None:
 @pytest.mark.parametrize("granted", [True, False])
 def test_grant_is_seen(granted: bool) -> None:
     data = answer(result=2001, granted=granted)
-    assert has_grant(data, 0, len(data)) is granted
+    assert grants(data, 0, len(data)) == granted
+
+
+def test_grants_are_counted_by_rating_group() -> None:
+    message: Any = CreditControlAnswer()
+    message.session_id = "gateway;1;2"
+    message.result_code = 2001
+    for unit in (GrantedServiceUnit(cc_total_octets=1000), None, GrantedServiceUnit(cc_time=60)):
+        message.add_multiple_services_credit_control(granted_service_unit=unit, rating_group=10)
+    data = message.as_bytes()
+    assert grants(data, 0, len(data)) == 2
 
 
 def test_avp_of_a_vendor_is_not_mistaken_for_a_standard_one() -> None:
@@ -66,6 +76,6 @@ def test_nonsense_is_malformed_and_nothing_else(body: bytes) -> None:
     data = bytes(20) + body
     try:
         result_code(data, 0, len(data), expected_at=20)
-        has_grant(data, 0, len(data))
+        grants(data, 0, len(data))
     except MalformedAnswerError:
         pass

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from diameter.message import Message
 
@@ -42,6 +43,21 @@ def test_update_is_exactly_512_octets_and_valid() -> None:
     (used,) = service.used_service_unit
     assert used.cc_total_octets == templates.used_octets(7, 3) == used.cc_input_octets + used.cc_output_octets
     assert message.service_information.ps_information.called_station_id.startswith("internet")
+    assert message._additional_avps == []
+
+
+def test_each_rating_group_has_its_own_units_beside_the_others() -> None:
+    plan = msgspec.structs.replace(PLAN, rating_groups=(10, 2, 3))
+    request, places = templates.credit_control_request(plan, 7, templates.UPDATE, NOW_S)
+    templates.patch_used(request, places, 1_234)
+    message: Any = Message.from_bytes(bytes(request))
+    services = message.multiple_services_credit_control
+    assert [service.rating_group for service in services] == [10, 2, 3]
+    for service in services:
+        (used,) = service.used_service_unit
+        assert used.cc_total_octets == 1_234 == used.cc_input_octets + used.cc_output_octets
+        assert service.requested_service_unit.cc_total_octets == 1_048_576
+    assert len(request) == 512 + 2 * 100
     assert message._additional_avps == []
 
 

@@ -4,6 +4,7 @@ By the commands of ocs/session_commands.py and `ocs topup`, on a system with two
 """
 
 import json
+import shutil
 import subprocess
 from contextlib import ExitStack
 from urllib.request import Request, urlopen
@@ -165,6 +166,29 @@ def test_all_sessions_of_an_account_are_asked(ocs, connect, subscribe):
         heard.add(demand.one(263))
         gateway.answer_demand(demand, 2001)
     assert heard == sessions
+
+
+def test_published_price_brings_back_the_rating_groups_that_it_is_for(ocs, begin, tmp_path):
+    gateway, _, session = begin(1, 2, host="prices.example")
+    delivered = lab_config().parent / "catalogue"
+    folder = shutil.copytree(delivered, tmp_path / "catalogue")
+    prices = (folder / "prepaid.toml").read_text(encoding="utf-8")
+    (folder / "prepaid.toml").write_text(prices.replace('"0.008"', '"0.016"', 1), encoding="utf-8")
+    try:
+        told = ocs.command(
+            "catalogue", "publish", str(folder), "--effective", "now", "--reauthorise", "--json"
+        )
+        asked: dict[str, list[int]] = {}
+        assert json.loads(told)["reauthorised"] >= 1  # sessions that other tests left are among them
+        while session not in asked:
+            demand = gateway.hear_demand(RE_AUTH)
+            gateway.answer_demand(demand, 2001)
+            asked[demand.one(263)] = demand.all(432)
+        assert asked[session] == [2]
+        services = [service(group, requested(total=MIB), used(total=0)) for group in (1, 2)]
+        assert gateway.ask(gateway.credit(session, UPDATE, 1, *services)).result == 2001
+    finally:
+        print(ocs.command("catalogue", "publish", str(delivered), "--effective", "now"))
 
 
 def test_session_that_is_aborted_ends_at_the_gateway_and_pays_what_it_used(ocs, begin):

@@ -19,10 +19,11 @@ function told(name, text, kind) {
   return part;
 }
 
-function resolved(description, schema) {
-  if (!schema || !schema.$ref) return schema || {};
-  const name = schema.$ref.split("/").pop();
-  return description.components.schemas[name] || {};
+// What a reference such as #/components/schemas/Problem leads to.
+function resolved(description, part) {
+  if (!part || !part.$ref) return part || {};
+  const [, , kind, name] = part.$ref.split("/");
+  return description.components[kind][name] || {};
 }
 
 function typeOf(schema) {
@@ -51,12 +52,6 @@ function scopesOf(operation) {
   return scopes.length ? `needs ${scopes.join(", ")}` : "open to all";
 }
 
-// The first sentence, for the line that is always seen.
-function inShort(text) {
-  const end = text.search(/[.:;](\s|$)/);
-  return end < 0 ? text : text.slice(0, end);
-}
-
 const MANNERS = { get: "method", delete: "method removes" };
 
 function operationPart(description, path, method, operation) {
@@ -66,7 +61,7 @@ function operationPart(description, path, method, operation) {
   summary.append(
     made("span", method.toUpperCase(), MANNERS[method] || "method writes"),
     made("code", path),
-    told("span", inShort(text), "quiet"),
+    told("span", operation.summary || "", "quiet"),
     made("span", scopesOf(operation), "quiet"),
   );
   part.append(summary, told("p", text));
@@ -85,6 +80,10 @@ function operationPart(description, path, method, operation) {
     part.append(table(rows, ["body", "type", ""]));
     if (content.example) part.append(made("pre", JSON.stringify(content.example, null, 2)));
   }
+  const answers = Object.entries(operation.responses).map(([status, answer]) => [
+    status, resolved(description, answer).description || "",
+  ]);
+  part.append(table(answers, ["answer", ""]));
   return part;
 }
 

@@ -26,7 +26,7 @@ from ocs.api.prepay_balance.resources import (
     ActionBody,
     AdjustBody,
     TopupBody,
-    TransferBody,
+    TransferBalanceBody,
 )
 from ocs.api.prepay_balance.views import action_view, split_bucket_id
 from ocs.api.tmf.delivery import announce, make_event
@@ -38,6 +38,7 @@ from ocs.balance.client import StoreBusyError
 from ocs.clock import Clock
 from ocs.limits import ACTION_OCTETS_MAX, ACTION_PENDING_S, ACTIONS_PER_SWEEP
 from ocs.log import get_logger
+from ocs.subscribers.office import Receipt
 from ocs.subscribers.operations import MAIN_BUCKET, OperationError
 from ocs.subscribers.service import SubscriberService
 from ocs.subscribers.voucher_service import VoucherService
@@ -47,6 +48,12 @@ log = get_logger(__name__)
 
 _NO_SLUG: Final = re.compile(r"[^a-z0-9]+")
 _REASON_CHARACTERS_MAX: Final = 64
+# As which operation an action is undone, where it can be.
+_UNDONE_AS: Final = {
+    TOPUP_BALANCE.path: "adjustment",
+    ADJUST_BALANCE.path: "adjustment",
+    RESERVE_BALANCE.path: "release",
+}
 # What listeners are told when an action has come to this.
 _TOLD: Final = {
     ActionStatus.COMPLETED: "Create",
@@ -162,29 +169,37 @@ class Actions:
     def _done(self, record: ActionRecord, voucher: str) -> ActionRecord:
         body = msgspec.json.decode(record.body, type=BODIES[record.kind])
         replace = msgspec.structs.replace
+        status = ActionStatus.COMPLETED
         try:
             if isinstance(body, TopupBody) and body.voucher:
                 body = replace(body, amount=self._redeem(record, voucher))
-            else:
-                self._move(record, body)
+            elif self._move(record, body).repeated and self._is_undone(record):
+                # Its record was deleted or has gone, and with it that it was cancelled: it moves nothing any more.
+                status = ActionStatus.CANCELLED
         except (OperationError, CurrencyMismatchError) as error:
             failed_ms = self._clock.now_ms()
             return replace(record, status=ActionStatus.FAILED, confirmed_ms=failed_ms, reason=str(error))
         done_ms = self._clock.now_ms()
-        return replace(record, status=ActionStatus.COMPLETED, confirmed_ms=done_ms, body=encode_body(body))
+        return replace(record, status=status, confirmed_ms=done_ms, body=encode_body(body))
 
-    def _move(self, record: ActionRecord, body: ActionBody) -> None:
+    def _move(self, record: ActionRecord, body: ActionBody) -> Receipt:
         service, amount = self._service(), money_of(body)
         account_id, reference = record.account_id, reference_of(record)
         if record.kind == TOPUP_BALANCE.path:
-            service.top_up(account_id, amount, reference=reference)
-        elif record.kind == ADJUST_BALANCE.path:
-            service.adjust(account_id, amount, reason=reason_code(body.reason), reference=reference)
-        elif isinstance(body, TransferBody):
+            return service.top_up(account_id, amount, reference=reference)
+        if record.kind == ADJUST_BALANCE.path:
+            return service.adjust(account_id, amount, reason=reason_code(body.reason), reference=reference)
+        if isinstance(body, TransferBalanceBody):
             receiver, _ = split_bucket_id(body.receiver_bucket.id)
-            service.transfer(account_id, receiver, amount, reference=reference)
-        else:
-            service.set_aside(account_id, amount, reference=reference)
+            return service.transfer(account_id, receiver, amount, reference=reference)
+        return service.set_aside(account_id, amount, reference=reference)
+
+    def _is_undone(self, record: ActionRecord) -> bool:
+        operation = _UNDONE_AS.get(record.kind)
+        if operation is None:
+            return False
+        receipt = self._service().office.receipt(operation, record.account_id, _undoing(record))
+        return receipt is not None
 
     def _redeem(self, record: ActionRecord, voucher: str) -> Quantity:
         receipt = self._vouchers().redeem(record.account_id, voucher)
@@ -192,7 +207,7 @@ class Actions:
 
     def _undo(self, record: ActionRecord) -> None:
         body = msgspec.json.decode(record.body, type=BODIES[record.kind])
-        service, reference = self._service(), f"{reference_of(record)}:cancel"
+        service, reference = self._service(), _undoing(record)
         if record.kind == RESERVE_BALANCE.path:
             service.give_back(record.account_id, reservation=reference_of(record), reference=reference)
         elif record.kind == TRANSFER_BALANCE.path or (isinstance(body, TopupBody) and body.voucher):
@@ -259,6 +274,11 @@ def reference_of(record: ActionRecord) -> str:
     return f"tmf654-{record.record_id}"
 
 
+def _undoing(record: ActionRecord) -> str:
+    """The reference under which it is undone."""
+    return f"{reference_of(record)}:cancel"
+
+
 def masked(voucher: str) -> str:
     """A voucher's code as it may be kept: its last digits, by which its bearer knows it."""
     return f"...{voucher[-4:]}" if len(voucher) >= 12 else "..."
@@ -275,17 +295,20 @@ def _check(body: ActionBody) -> None:
     Raises:
         TmfError: 400, naming the attribute.
     """
-    buckets = [body.bucket, *([body.receiver_bucket] if isinstance(body, TransferBody) else [])]
+    buckets = [body.bucket, *([body.receiver_bucket] if isinstance(body, TransferBalanceBody) else [])]
     for bucket in buckets:
         account_id, name = split_bucket_id(bucket.id)
         if not account_id or name not in {"", MAIN_BUCKET}:
             raise TmfError(400, f"bucket.id: the money of an account is expected: ACCOUNT:{MAIN_BUCKET}")
-    types = [body.usage_type, *([body.receiver_bucket_usage_type] if isinstance(body, TransferBody) else [])]
+    types = [
+        body.usage_type,
+        *([body.receiver_bucket_usage_type] if isinstance(body, TransferBalanceBody) else []),
+    ]
     if any(usage_type is not UsageType.MONETARY for usage_type in types):
         raise TmfError(400, "usageType: monetary is expected; allowances come with offers")
     if body.valid_for is not None:
         raise TmfError(400, "validFor: money does not expire by itself, and reservations are cancelled")
-    if isinstance(body, TransferBody) and not (body.reason and body.channel and body.logical_resource):
+    if isinstance(body, TransferBalanceBody) and not (body.reason and body.channel and body.logical_resource):
         raise TmfError(400, "reason, channel, logicalResource: a transfer needs all three")
     is_voucher = isinstance(body, TopupBody) and bool(body.voucher)
     if isinstance(body, TopupBody) and (

@@ -60,7 +60,7 @@ class AdjustBody(ActionBody, frozen=True, omit_defaults=True, kw_only=True, rena
     adjust_type: str = ""
 
 
-class TransferBody(ActionBody, frozen=True, omit_defaults=True, kw_only=True, rename="camel"):
+class TransferBalanceBody(ActionBody, frozen=True, omit_defaults=True, kw_only=True, rename="camel"):
     """``TransferBalance_Create``; its reason, channel and logical resource are mandatory too."""
 
     receiver_logical_resource: Reference
@@ -104,25 +104,25 @@ _BUCKET: Final = (
 )  # fmt: skip
 
 
-def _kind(name: str, *attributes: str) -> ResourceType:
-    return ResourceType(name, name[0].lower() + name[1:], BASE, DOMAIN, frozenset(attributes))
+def _kind(name: str, *attributes: str, written: type[ActionBody] | None = None) -> ResourceType:
+    return ResourceType(name, name[0].lower() + name[1:], BASE, DOMAIN, frozenset(attributes), written)
 
 
 BUCKET: Final = _kind("Bucket", *_BUCKET)
 ACCUMULATED_BALANCE: Final = _kind("AccumulatedBalance", *_COMMON, "bucket", "name", "totalBalance")
 BALANCE_ACTION_HISTORY: Final = _kind("BalanceActionHistory", *_ACTION, *_TOPUP, *_TRANSFER, "adjustType")
-TOPUP_BALANCE: Final = _kind("TopupBalance", *_ACTION, *_TOPUP)
-ADJUST_BALANCE: Final = _kind("AdjustBalance", *_ACTION, "adjustType")
-TRANSFER_BALANCE: Final = _kind("TransferBalance", *_ACTION, *_TRANSFER)
+TOPUP_BALANCE: Final = _kind("TopupBalance", *_ACTION, *_TOPUP, written=TopupBody)
+ADJUST_BALANCE: Final = _kind("AdjustBalance", *_ACTION, "adjustType", written=AdjustBody)
+TRANSFER_BALANCE: Final = _kind("TransferBalance", *_ACTION, *_TRANSFER, written=TransferBalanceBody)
 # Not in the standard: what listeners are told of thresholds, states and orders.
 BALANCE_NOTICE: Final = _kind("BalanceNotice")
-RESERVE_BALANCE: Final = _kind("ReserveBalance", *_ACTION)
+RESERVE_BALANCE: Final = _kind("ReserveBalance", *_ACTION, written=ReserveBody)
 
 # Actions, each with what a client may write into it.
 BODIES: Final[dict[str, type[ActionBody]]] = {
     TOPUP_BALANCE.path: TopupBody,
     ADJUST_BALANCE.path: AdjustBody,
-    TRANSFER_BALANCE.path: TransferBody,
+    TRANSFER_BALANCE.path: TransferBalanceBody,
     RESERVE_BALANCE.path: ReserveBody,
 }
 ACTIONS: Final = {

@@ -1,7 +1,7 @@
 """Answers of TM Forum resources: one of them, a page of them with its counts, or what was made."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from litestar import Request, Response
@@ -11,6 +11,8 @@ from ocs.api.tmf.query import Query, QueryError, Resource, parse_query
 from ocs.api.tmf.resources import ResourceType, encode_body
 
 AnyRequest = Request[Any, Any, Any]
+
+IDEMPOTENCY_KEY_CHARACTERS_MAX: Final = 128
 
 
 def read_query(request: AnyRequest, kind: ResourceType, *, is_list: bool) -> Query:
@@ -38,15 +40,37 @@ def one_response(query: Query, resource: Resource) -> Response[bytes]:
 
 
 def page_response(request: AnyRequest, query: Query, resources: Iterable[Resource]) -> Response[bytes]:
-    """Answer with one page of what matches: 200 when that is all of it, 206 when it is a part."""
-    found = [resource for resource in resources if query.matches(resource)]
-    page = found[query.offset : query.offset + query.limit]
-    headers = {"X-Total-Count": str(len(found)), "X-Result-Count": str(len(page))}
-    links = ", ".join(_links(request, query, len(found)))
+    """Answer with one page of what matches, sorted if that is asked for."""
+    found = query.sorted([resource for resource in resources if query.matches(resource)])
+    return cut_response(request, query, found[query.offset : query.offset + query.limit], total=len(found))
+
+
+def cut_response(
+    request: AnyRequest, query: Query, page: Sequence[Resource], *, total: int
+) -> Response[bytes]:
+    """Answer with a page that was cut already: 200 when that is all of it, 206 when it is a part.
+
+    Args:
+        page: resources that match, from the query's offset on. total: how many match.
+    """
+    headers = {"X-Total-Count": str(total), "X-Result-Count": str(len(page))}
+    links = ", ".join(_links(request, query, total))
     if links:
         headers["Link"] = links
-    status = 200 if len(page) == len(found) else 206
+    status = 200 if len(page) == total else 206
     return json_response([query.shown(resource) for resource in page], status=status, headers=headers)
+
+
+def idempotency_key(request: AnyRequest) -> str:
+    """What a client calls its request; a repeat calls it the same. Empty when it does not.
+
+    Raises:
+        TmfError: 400, it is none.
+    """
+    key = request.headers.get("idempotency-key", "").strip('"')
+    if len(key) > IDEMPOTENCY_KEY_CHARACTERS_MAX or not key.isprintable():
+        raise TmfError(400, f"Idempotency-Key: {IDEMPOTENCY_KEY_CHARACTERS_MAX} printable characters at most")
+    return key
 
 
 def created_response(resource: Resource) -> Response[bytes]:

@@ -8,6 +8,7 @@ nothing for :data:`~ocs.limits.HUB_GIVEN_UP_S`. Several HTTP processes of one st
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from typing import Any, Final
 
 import trio
@@ -15,6 +16,7 @@ import trio
 from ocs.api.threads import ReaderUnavailableError, read_in_thread, write_in_thread
 from ocs.api.tmf.callback import CallbackError, CallbackFailedError, CallbackPolicy, post
 from ocs.api.tmf.hubs import Hub, HubStore
+from ocs.api.tmf.query import Resource
 from ocs.api.tmf.resources import ResourceType, date_time, encode_body
 from ocs.limits import HUB_GIVEN_UP_S, HUB_LEASE_S, HUB_POLL_INTERVAL_S, HUB_RETRY_DELAY_MAX_S
 from ocs.log import get_logger
@@ -28,9 +30,21 @@ _RETRY_DELAY_S: Final = 1.0
 
 
 def make_event(
-    kind: ResourceType, what: str, resource: dict[str, Any], *, event_id: str, now_ms: int
+    kind: ResourceType,
+    what: str,
+    resource: Resource,
+    *,
+    event_id: str,
+    now_ms: int,
+    occurred: str = "",
 ) -> dict[str, Any]:
-    """An event as listeners get it: ``what`` is ``Create``, ``Cancel`` or ``Failure``."""
+    """An event as listeners get it.
+
+    Args:
+        what: behind the resource's name: ``Create``, ``StateChange``, ``Failure``.
+        event_id: the same for every copy of the event.
+        occurred: when it happened, where that is another time than the one at which it is told.
+    """
     return {
         "eventId": event_id,
         "eventTime": date_time(now_ms),
@@ -38,15 +52,23 @@ def make_event(
         "correlationId": resource["id"],
         "domain": kind.domain,
         "title": f"{kind.name} {what}",
-        "timeOcurred": resource.get("confirmationDate") or resource.get("requestedDate") or date_time(now_ms),
+        "timeOcurred": occurred or date_time(now_ms),
         "event": {kind.path: resource},
     }
 
 
-def announce(hubs: HubStore, base: str, event: dict[str, Any]) -> None:
-    """Queue an event for every listener that wants it; blocks."""
-    wanting = [hub.hub_id for hub in hubs.all() if hub.base == base and hub.wants(event)]
-    hubs.enqueue(wanting, encode_body(event))
+def announce(hubs: HubStore, base: str, *events: dict[str, Any]) -> None:
+    """Queue events for every listener of an API that wants them; blocks."""
+    announce_to(hubs, hubs.listening_to(base), *events)
+
+
+def announce_to(hubs: HubStore, listeners: Iterable[Hub], *events: dict[str, Any]) -> None:
+    """Do so for listeners that are known already."""
+    octets = [encode_body(event) for event in events]
+    for hub in listeners:
+        wanted = [body for event, body in zip(events, octets, strict=True) if hub.wants(event)]
+        if wanted:
+            hubs.enqueue([hub.hub_id], *wanted)
 
 
 def signature(secret: str, body: bytes) -> str:

@@ -1,12 +1,11 @@
 """``/hub`` of a TM Forum API: register a listener for its events, and take it away (TMF630 part 1, notifications)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Response, delete, post
-from litestar.di import NamedDependency
-from litestar.params import FromPath, SkipValidation
+from litestar.params import FromPath
 
 from ocs.api.access import needs
 from ocs.api.bodies import read_json
@@ -20,7 +19,11 @@ from ocs.api.tmf.resources import Attributes
 from ocs.api.tokens import Scope
 from ocs.clock import Clock
 
-Hubs = NamedDependency[SkipValidation["HubDesk"]]
+HUB_EXAMPLE: Final = {
+    "callback": "https://crm.example/events",
+    "query": "eventType=TopupBalanceCreateEvent",
+    "secret": "signs-what-is-posted",
+}
 
 
 class HubBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,23 +38,33 @@ class HubBody(msgspec.Struct, frozen=True, kw_only=True):
     secret: str = ""
 
 
+def _nothing_more() -> None:
+    """Where events are queued as they happen, a listener that is registered misses none."""
+
+
 class HubDesk:
-    """Registers listeners.
+    """Registers the listeners of one API.
 
     Args:
-        policy: which addresses are called.
+        base: of the API. policy: which addresses are called.
         on_registered: called after a listener was registered, so that it misses nothing from then on; it may block.
     """
 
     def __init__(
-        self, hubs: HubStore, policy: CallbackPolicy, clock: Clock, on_registered: Callable[[], None]
+        self,
+        hubs: HubStore,
+        policy: CallbackPolicy,
+        clock: Clock,
+        base: str,
+        on_registered: Callable[[], None] = _nothing_more,
     ) -> None:
-        self.hubs = hubs
+        self.base = base
+        self._hubs = hubs
         self._policy = policy
         self._clock = clock
         self._on_registered = on_registered
 
-    def register(self, base: str, body: HubBody) -> Hub:
+    def register(self, body: HubBody) -> Hub:
         """Register a listener; blocks.
 
         Raises:
@@ -62,33 +75,57 @@ class HubDesk:
             parse_event_query(body.query)
         except (CallbackError, QueryError) as error:
             raise TmfError(400, str(error)) from None
-        hub = Hub(new_hub_id(), base, body.callback, body.query, body.secret, self._clock.now_ms())
+        hub = Hub(new_hub_id(), self.base, body.callback, body.query, body.secret, self._clock.now_ms())
         try:
-            self.hubs.add(hub)
+            self._hubs.add(hub)
         except HubsTooManyError:
             raise TmfError(409, "there are as many listeners as there may be: take one away first") from None
         self._on_registered()
         return hub
 
+    def remove(self, hub_id: str) -> None:
+        """Take a listener away; blocks.
 
-def hub_routes(base: str, tag: str) -> list[Any]:
-    """The routes of one API's hub."""
+        Raises:
+            TmfError: 404, there is none of this API.
+        """
+        if not self._hubs.remove(hub_id, self.base):
+            raise TmfError(404, "there is no such listener")
 
-    @post(f"{base}/hub", tags=[tag], **needs(Scope.HUB_WRITE, body=HubBody))
-    async def register_listener(request: AnyRequest, hubs: Hubs) -> Response[bytes]:
-        """Have events posted to an address, such as `{"callback": "https://crm.example/events"}`.
+
+def hub_routes(hubs: HubDesk, tag: str, *, scope: Scope = Scope.HUB_WRITE) -> list[Any]:
+    """The routes of one API's hub.
+
+    Args:
+        scope: that registering needs: who listens learns what the API shows.
+    """
+    base = hubs.base
+    name = base.split("/")[-2]
+    name = name[0].upper() + name[1:]
+
+    @post(
+        f"{base}/hub",
+        tags=[tag],
+        operation_id=f"register{name}Listener",
+        **needs(scope, body=HubBody, example=HUB_EXAMPLE, errors=(409,)),
+    )
+    async def register_listener(request: AnyRequest) -> Response[bytes]:
+        """Have events posted to an address, all of them or those that `query` asks for.
 
         Each event is posted as JSON until the address answers 2xx; the same `eventId` again is the same event.
         """
-        body = await read_json(request, HubBody)
-        hub = await write_in_thread(hubs.register, base, body)
+        hub: Hub = await write_in_thread(hubs.register, await read_json(request, HubBody))
         shown: Attributes = {"id": hub.hub_id, "href": f"{base}/hub/{hub.hub_id}", "callback": hub.callback}
         return created_response(shown | ({"query": hub.query} if hub.query else {}))
 
-    @delete(f"{base}/hub/{{hub_id:str}}", tags=[tag], **needs(Scope.HUB_WRITE))
-    async def remove_listener(hubs: Hubs, hub_id: FromPath[str]) -> None:
+    @delete(
+        f"{base}/hub/{{hub_id:str}}",
+        tags=[tag],
+        operation_id=f"unregister{name}Listener",
+        **needs(scope),
+    )
+    async def remove_listener(hub_id: FromPath[str]) -> None:
         """Stop telling an address; what waits for it is dropped."""
-        if not await write_in_thread(hubs.hubs.remove, hub_id, base):
-            raise TmfError(404, "there is no such listener")
+        await write_in_thread(hubs.remove, hub_id)
 
     return [register_listener, remove_listener]

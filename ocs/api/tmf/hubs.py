@@ -1,6 +1,7 @@
 """Who wants to be told of events: registrations, and for each a queue of what it has not taken yet, in the store."""
 
 import secrets
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -46,6 +47,7 @@ class HubsTooManyError(Exception):
     """As many listeners are registered as there may be."""
 
 
+@lru_cache(maxsize=HUBS_MAX)
 def parse_event_query(text: str) -> Query:
     """Read a registration's query: conditions on the event, or on its resource as ``topupBalance.status=failed``.
 
@@ -54,7 +56,7 @@ def parse_event_query(text: str) -> Query:
     """
     raw = text.removeprefix("?").encode()
     query = parse_query(raw, EVENT_ATTRIBUTES | _first_names(raw), is_list=True)
-    if query.fields is not None or query.offset:
+    if query.fields is not None or query.offset or query.order:
         raise QueryError("query: only conditions are expected")
     conditions = tuple(
         condition
@@ -107,6 +109,10 @@ class HubStore:
     def all(self) -> list[Hub]:
         """All registrations."""
         return [msgspec.msgpack.decode(stored, type=Hub) for stored in self._redis.hvals(keys.HUBS)]
+
+    def listening_to(self, base: str) -> list[Hub]:
+        """Those who listen to one API."""
+        return [hub for hub in self.all() if hub.base == base]
 
     def enqueue(self, hub_ids: list[str], *events: bytes) -> None:
         """Put events behind what waits; a full queue loses its oldest."""

@@ -7,12 +7,14 @@ value in double quotes may contain commas; in it a backslash takes the next char
 objects and into the elements of lists, of which one must match. ``.gt``, ``.gte``, ``.lt`` and ``.lte`` behind a path
 compare numbers and times.
 
-Source: TMF630 part 1, sections on attribute selection, filtering and paging.
+``sort=-requestedDate,id`` sorts a list, falling where a minus stands.
+
+Source: TMF630 part 1, sections on attribute selection, filtering, sorting and paging.
 """
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
@@ -69,12 +71,27 @@ class Query(msgspec.Struct, frozen=True):
 
     Attributes:
         fields: attributes to show beside id and href; None for all.
+        order: paths by which a list is sorted, each with whether it falls; empty for the server's own order.
     """
 
     fields: frozenset[str] | None = None
     filters: tuple[Filter, ...] = ()
     offset: int = 0
     limit: int = PAGE_ITEMS
+    order: tuple[tuple[tuple[str, ...], bool], ...] = ()
+
+    def sorted(self, resources: Sequence[Resource]) -> Sequence[Resource]:
+        """Resources in the order that was asked for; what has nothing at a path comes behind what has."""
+        for path, falls in reversed(self.order):
+            having = [(next(_leaves(resource, path), None), resource) for resource in resources]
+            known = sorted(
+                ((_rank(leaf), resource) for leaf, resource in having if leaf is not None),
+                key=operator.itemgetter(0),
+                reverse=falls,
+            )
+            resources = [resource for _, resource in known]
+            resources += [resource for leaf, resource in having if leaf is None]
+        return resources
 
     def matches(self, resource: Resource) -> bool:
         """Whether a resource fulfils every condition."""
@@ -106,6 +123,7 @@ def parse_query(raw: bytes, attributes: frozenset[str], *, is_list: bool) -> Que
         QueryError: a parameter is unknown or its value is none.
     """
     fields: frozenset[str] | None = None
+    order: tuple[tuple[tuple[str, ...], bool], ...] = ()
     paging = {"offset": 0, "limit": PAGE_ITEMS}
     conditions: dict[tuple[str, ...], list[str]] = {}
     for name, value in _parameters(raw):
@@ -115,12 +133,13 @@ def parse_query(raw: bytes, attributes: frozenset[str], *, is_list: bool) -> Que
             raise QueryError(f"{name}: one resource is asked for, so `fields` is all that can be chosen")
         elif name in paging:
             paging[name] = _parse_count(name, value)
+        elif name == "sort":
+            order += tuple(_parse_order(part, attributes) for part in value.split(","))
         else:
-            path = tuple(name.split("."))
-            if path[0] not in attributes or "" in path:
-                raise QueryError(f"{name}: there is no such attribute")
+            path = _parse_path(name, name, attributes)
             conditions.setdefault(path, []).extend(split_values(name, value))
-    return Query(fields, tuple(_filter(path, values) for path, values in conditions.items()), **paging)
+    filters = tuple(_filter(path, values) for path, values in conditions.items())
+    return Query(fields, filters, order=order, **paging)
 
 
 def split_values(name: str, text: str) -> list[str]:
@@ -160,6 +179,26 @@ def _parse_fields(text: str, attributes: frozenset[str]) -> frozenset[str]:
     if unknown:
         raise QueryError(f"fields: there is no attribute {unknown[0]!r}")
     return names
+
+
+def _parse_path(name: str, text: str, attributes: frozenset[str]) -> tuple[str, ...]:
+    path = tuple(text.split("."))
+    if path[0] not in attributes or "" in path:
+        raise QueryError(f"{name}: there is no such attribute")
+    return path
+
+
+def _parse_order(text: str, attributes: frozenset[str]) -> tuple[tuple[str, ...], bool]:
+    """One path of ``sort=-raisedTime,+id``; a plus that was not percent-encoded arrives as a space."""
+    return _parse_path("sort", text.lstrip("+- "), attributes), text.startswith("-")
+
+
+def _rank(leaf: Any) -> tuple[int, Any]:
+    """Where a value stands among others, which may be of other kinds."""
+    if isinstance(leaf, bool | int | Decimal):
+        return 0, leaf
+    moment = _moment(leaf)
+    return (2, str(leaf)) if moment is None else (1, moment)
 
 
 def _parse_count(name: str, text: str) -> int:

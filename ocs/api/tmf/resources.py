@@ -6,9 +6,13 @@ Numbers are decimals from the first octet to the last: no float ever holds an am
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
+_PATH_SAFE: Final = (
+    ":@!$&'()*+,;="  # with letters, digits and -._~ what a segment may hold (RFC 3986 section 3.3)
+)
 _LATEST_MS: Final = 253_402_300_799_000  # 9999-12-31T23:59:59Z
 
 Attributes = dict[str, Any]
@@ -24,6 +28,7 @@ class ResourceType(msgspec.Struct, frozen=True):
         path: under the API's base, which is also its name in events: ``topupBalance``.
         base: of the API: ``/tmf-api/prepayBalanceManagement/v4``. domain: as its events name it.
         attributes: every name at its first level.
+        written: what a client may write of it, from which its description takes the types.
     """
 
     name: str
@@ -31,10 +36,11 @@ class ResourceType(msgspec.Struct, frozen=True):
     base: str
     domain: str
     attributes: frozenset[str]
+    written: type[msgspec.Struct] | None = None
 
     def href(self, identifier: str) -> str:
-        """Where one resource is found, from the server's root."""
-        return f"{self.base}/{self.path}/{identifier}"
+        """Where one resource is found, from the server's root; what a path does not take is percent-encoded."""
+        return f"{self.base}/{self.path}/{quote(identifier, safe=_PATH_SAFE)}"
 
 
 class TimePeriod(msgspec.Struct, frozen=True, omit_defaults=True):

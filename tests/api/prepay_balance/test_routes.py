@@ -348,6 +348,20 @@ async def test_forgotten_action_stays_done(client):
     assert await balance_of(client) == 12.5
 
 
+@pytest.mark.parametrize("kind", ["topupBalance", "adjustBalance", "reserveBalance"])
+async def test_cancelled_action_stays_cancelled_for_its_repeat_also_when_its_record_was_deleted(client, kind):
+    headers, body = {"Idempotency-Key": "k"}, topup() | {"adjustType": "oneTime"}
+    made = (await client.post(f"{BASE}/{kind}", json=body, headers=headers)).json()
+    assert (await client.patch(made["href"], json={"status": "cancelled"})).json()["status"] == "cancelled"
+    assert (await client.delete(made["href"])).status_code == 204
+    before = await balance_of(client)
+    for _ in range(2):
+        again = (await client.post(f"{BASE}/{kind}", json=body, headers=headers)).json()
+        assert (again["id"], again["status"]) == (made["id"], "cancelled")
+    assert (await client.get(made["href"])).json()["status"] == "cancelled"
+    assert await balance_of(client) == before
+
+
 async def test_listener_is_registered_and_taken_away(client):
     response = await client.post(
         f"{BASE}/hub", json={"callback": "https://crm.example/events", "secret": "s3cret"}

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import itertools
 
+import msgspec
 import pytest
 import structlog
 import trio
@@ -33,6 +34,9 @@ class FakeHubs:
         if self.is_away:
             raise ReaderUnavailableError("away")
         return [] if self.hub is None else [self.hub]
+
+    def listening_to(self, base: str) -> list[Hub]:
+        return [hub for hub in self.all() if hub.base == base]
 
     def get(self, hub_id: str) -> Hub | None:
         return self.hub
@@ -195,3 +199,24 @@ def test_event_is_queued_for_those_who_want_it():
     assert len(hubs.queue) == 1
     assert event["eventType"] == "TopupBalanceCreateEvent"
     assert event["event"] == {"topupBalance": {"id": "t", "status": "completed"}}
+
+
+def test_events_are_queued_in_order_and_only_those_that_are_wanted():
+    hubs = FakeHubs()
+    hubs.hub = Hub("h", "/base", "http://127.0.0.1:9000/", "topupBalance.status=completed")
+    events = [
+        make_event(KIND, "StateChange", {"id": str(n), "status": status}, event_id=str(n), now_ms=0)
+        for n, status in enumerate(("completed", "failed", "completed"))
+    ]
+    announce(hubs, "/base", *events)  # type: ignore[arg-type]
+    assert [msgspec.json.decode(octets)["eventId"] for octets in hubs.queue] == ["0", "2"]
+
+
+def test_event_tells_when_it_happened_beside_when_it_is_told():
+    event = make_event(
+        KIND, "Create", {"id": "t"}, event_id="e", now_ms=1_000, occurred="2026-01-01T00:00:00.000Z"
+    )
+    assert (event["timeOcurred"], event["eventTime"]) == (
+        "2026-01-01T00:00:00.000Z",
+        "1970-01-01T00:00:01.000Z",
+    )

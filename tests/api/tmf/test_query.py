@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocs.api.tmf.query import Query, QueryError, parse_query, split_values
+from ocs.api.tmf.query import Query, QueryError, Resource, parse_query, split_values
 from ocs.limits import HTTP_PAGE_ITEMS_MAX, HTTP_PARAMETERS_MAX
 
 ATTRIBUTES = frozenset(("id", "href", "name", "status", "amount", "party", "parts", "isShared", "when"))
@@ -115,3 +115,26 @@ def test_any_text_is_split_or_refused(text: str):
 def test_any_octets_are_a_query_or_refused(octets: bytes):
     with contextlib.suppress(QueryError):
         parse_query(octets, ATTRIBUTES, is_list=True).matches(RESOURCE)
+
+
+THINGS: list[Resource] = [
+    {"id": "1", "name": "b", "amount": {"amount": Decimal(10)}, "when": "2026-01-02T00:00:00+02:00"},
+    {"id": "2", "name": "a", "amount": {"amount": Decimal(9)}, "when": "2026-01-01T23:00:00Z"},
+    {"id": "3", "name": "b", "when": "2026-01-03T00:00:00Z"},
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [("", "123"), ("sort=name", "213"), ("sort=-name", "132"), ("sort=name,-id", "231"), ("sort=%2Bname,-id", "231"),
+     ("sort=+name", "213"), ("sort=amount.amount", "213"), ("sort=-amount.amount", "123"), ("sort=when", "123"),
+     ("sort=-when&sort=id", "321")],
+)  # fmt: skip
+def test_list_is_sorted_as_asked_and_what_has_nothing_there_comes_last(query: str, ids: str):
+    assert "".join(thing["id"] for thing in parse(query).sorted(THINGS)) == ids
+
+
+@pytest.mark.parametrize("query", ["sort=", "sort=colour", "sort=name,,id", "sort=name.", "sort=-"])
+def test_order_by_what_there_is_not_is_refused(query: str):
+    with pytest.raises(QueryError, match="sort: there is no such attribute"):
+        parse(query)

@@ -15,6 +15,15 @@ def test_resource_has_its_id_href_and_type_and_nothing_that_is_none():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("identifier", "segment"),
+    [("A1:bonus#2", "A1:bonus%232"), ("a?b", "a%3Fb"), ("a%b", "a%25b"), ("a/b", "a%2Fb"), ("Zoë 1", "Zo%C3%AB%201"),
+     ("a+b@c", "a+b@c")],
+)  # fmt: skip
+def test_href_leads_to_the_resource_whatever_its_id_holds(identifier: str, segment: str):
+    assert KIND.href(identifier) == f"/tmf-api/x/v4/bucket/{segment}"
+
+
 @pytest.mark.parametrize("digits", ["0.10", "12345678901234567890.123456", "-0.000001", "7"])
 def test_decimal_is_written_as_a_number_with_its_digits(digits: str):
     assert encode_body({"amount": Decimal(digits)}) == f'{{"amount":{digits}}}'.encode()
