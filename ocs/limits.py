@@ -503,15 +503,15 @@ ALARM_TRIM_INTERVAL_S: Final = 5.0
 ALARM_ROWS_PER_PAGE_MAX: Final = 1_000
 ALARM_WATCH_CHANGES_MAX: Final = 1_000
 # Over HTTP: alarms of one task (acknowledge all of a pattern), each a commit of half a millisecond and more, within
-# HTTP_REQUEST_TIMEOUT_S; tasks that are remembered of each kind; how long an answer waits for the owner of the list to do
-# what it was asked for: a commit and the way back take some milliseconds.
+# HTTP_REQUEST_TIMEOUT_S; tasks that are remembered of each kind; how long an answer waits for the owner of the list to
+# do what it was asked for: a commit and the way back take some milliseconds.
 ALARM_TASK_ALARMS_MAX: Final = 1_000
 ALARM_TASKS_KEPT: Final = 1_000
 ALARM_ORDER_WAIT_S: Final = 2.0
 
 # --- Notices of alarms ---------------------------------------------------------------------------------
-# Changes read from the stream at a time, and how often it is looked at; notices that wait for one recipient, about 1 KiB
-# each, and those that it never took, which people look at.
+# Changes read from the stream at a time, and how often it is looked at; notices that wait for one recipient, about
+# 1 KiB each, and those that it never took, which people look at.
 NOTICES_PER_READ: Final = 500
 NOTICE_INTERVAL_S: Final = 0.5
 NOTICES_WAITING_MAX: Final = 10_000
@@ -606,8 +606,10 @@ SNMP_POLL_TIMEOUT_S: Final = 2.0
 SNMP_POLL_RETRIES: Final = 2
 # Rows asked for in one question: some kilobytes, which one datagram carries.
 SNMP_POLL_REPETITIONS: Final = 25
-# What one table may have: a router with 10,000 interfaces has as many rows, ten columns of some octets each.
-SNMP_WALK_VALUES_MAX: Final = 200_000
+# What is read below one name: a router with 10,000 interfaces has as many rows in each column; a thousand alarms of RFC
+# 3877 with some varbinds each have this many values. How many alarms one element may say at once that the list lacks.
+SNMP_WALK_VALUES_MAX: Final = 100_000
+RESYNC_SIGNALS_MAX: Final = 20_000
 SNMP_WALK_OCTETS_MAX: Final = 16_777_216
 # The table of alarms is read again when it changed meanwhile, so often.
 ALARM_TABLE_READINGS_MAX: Final = 3

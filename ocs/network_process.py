@@ -28,12 +28,13 @@ from ocs.faults.book.policy_file import load_policy
 from ocs.faults.history.care import care_for_history
 from ocs.faults.mibs import open_mib_names
 from ocs.faults.receiver.udp import address_text, bind_snmp
-from ocs.faults.rules import load_rules
+from ocs.faults.rules import load_rules, rules_of
 from ocs.faults.snmp.usm import UsmUser
 from ocs.faults.store.alarm_store import AlarmStore
 from ocs.faults.supervision.supervised import RESYNC_QUESTION, Supervised, load_supervised
 from ocs.faults.topology.toml_topology import load_topology
 from ocs.limits import STORE_PATIENCE_S
+from ocs.log import get_logger
 from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.migrations import upgrade_schema
 from ocs.secret_file import read_secret_file
@@ -44,6 +45,8 @@ from ocs.sql import Database, database_url
 from ocs.store_setup import PreparedStore, library_text, prepare_store, reload_library, store_url
 from ocs.worker import stop_on_signal
 from ocs.worker_channel import serve_worker_channel
+
+log = get_logger(__name__)
 
 
 async def run_network(settings: Settings, launch: Launch, listen_fd: int | None) -> None:
@@ -122,7 +125,16 @@ def _read_meaning(settings: Settings, data_dir: Path) -> Meaning:
     faults = settings.faults
     topology = load_topology(resolve_path(settings, faults.topology))
     names = open_mib_names(data_dir / faults.mibs)
-    rules = load_rules(resolve_path(settings, faults.rules), names, element_of=topology.element_of)
+    folder = resolve_path(settings, faults.rules)
+    if folder.is_dir():
+        rules = load_rules(folder, names, element_of=topology.element_of)
+    else:
+        rules = rules_of({}, names, element_of=topology.element_of)
+        log.warning(
+            "no_alarm_rules",
+            folder=str(folder),
+            remedy="every trap becomes an unknown-trap alarm: name the folder with rules in faults.rules",
+        )
     policy = load_policy(resolve_path(settings, faults.topology))
     supervised = load_supervised(topology.elements.values(), settings, names)
     return Meaning(rules, topology, policy, supervised)

@@ -9,6 +9,7 @@ from ocs.secret_file import SecretFileError, read_secret_file
 from ocs.settings import (
     AccountsSettings,
     DiameterSettings,
+    FaultsSettings,
     RadiusSettings,
     RecipientSettings,
     Settings,
@@ -379,6 +380,13 @@ def check_files(settings: Settings) -> None:
         if len(_secret(settings, key, client.secret_file)) < _RADIUS_SECRET_OCTETS_MIN:
             raise BadKeyError(key, "this secret has fewer than 16 characters (RFC 2865 section 3)")
     _check_snmp_files(settings)
+    usual = FaultsSettings()
+    for name in ("rules", "topology", "walks"):
+        folder = getattr(settings.faults, name)
+        if folder != getattr(usual, name) and not resolve_path(settings, folder).is_dir():
+            raise BadKeyError(
+                f"faults.{name}", f"expected a folder, and {resolve_path(settings, folder)} is none"
+            )
     if file := settings.notices.mail_password_file:
         _secret(settings, "notices.mail_password_file", file)
     for index, one in enumerate(settings.notices.recipients):

@@ -51,7 +51,8 @@ def test_each_kind_of_recipient_gets_its_sender(tmp_path):
     night, chat = found[0].recipient, found[1].recipient
     assert (night.severity, night.digest_s, night.resource) == (Severity.CRITICAL, 300, "router1")
     assert chat.kinds == {ChangeKind.RAISED}
-    umbrella, partner = (found[place].sender._manager for place in (2, 3))
+    managers: Any = [found[place].sender for place in (2, 3)]
+    umbrella, partner = (sender._manager for sender in managers)
     assert (umbrella.secrets.community, umbrella.is_inform) == ("public", False)
     assert (partner.host, partner.port, partner.secrets.user) == ("2001:db8::1", 162, "noc")
 

@@ -47,7 +47,7 @@ def test_what_buckets_pay_is_told(shipped: Catalogue) -> None:
     ("described", "verdict"),
     [
         (use(balance="0.01", called_party="49301"), "not charged: not one unit can be paid"),
-        (use("mms", "1"), "not charged: no price of these offers applies"),
+        (use("mms", "1", ("prepaid-data-5g",)), "not charged: no price of these offers applies"),
         (use("data", "1 MiB", rating_group=8), "not charged: it costs nothing and is not metered"),
     ],
 )

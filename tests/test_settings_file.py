@@ -446,3 +446,9 @@ def test_snmp_password_has_eight_characters(write, tmp_path: Path):
     user = 'users = [{name = "a", authentication = "sha256", authentication_file = "short"}]'
     with pytest.raises(SettingsError, match="fewer than 8 characters"):
         load_settings(write(f"[snmp]\n{user}\n"), {})
+
+
+def test_folder_that_was_named_for_alarms_must_be_there(write) -> None:
+    with pytest.raises(SettingsError, match=r"faults\.topology: expected a folder, and .*/network is none"):
+        load_settings(write('[faults]\ntopology = "network"\n'), {})
+    assert load_settings(write(""), {}).faults.topology == "topology"

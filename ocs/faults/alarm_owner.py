@@ -186,7 +186,10 @@ class AlarmOwner:
         if supervisor is None:
             return ResyncReport(element, "the alarm list is another node's now: ask there")
         with trio.move_on_after(2 * limits.RESYNC_TIMEOUT_S):
-            return await supervisor.ask(element)
+            try:
+                return await supervisor.ask(element)
+            except LookupError as error:
+                return ResyncReport(element, str(error))
         return ResyncReport(element, "its turn has not come yet; it will be asked")
 
     def _note_restart(self, source: str) -> None:

@@ -261,7 +261,8 @@ def token(tokens: TokenStore) -> str:
 def alarm_side(store: Any) -> AlarmSide:
     """The alarm list of a store; without one it is never loaded."""
     source: Any = None if store is None else AlarmReader(StoreServers(store.address))
-    return AlarmSide(AlarmFollower(source), AlarmDesk(RedisDeskDoor(store)))
+    client: Any = store
+    return AlarmSide(AlarmFollower(source), AlarmDesk(RedisDeskDoor(client)))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from ocs.clock import SystemClock
 from ocs.faults.alarm import Alarm
@@ -195,3 +196,23 @@ async def test_replies_tell_the_engine_of_a_new_start(
         while len(boots) < 2:
             await trio.sleep(0.01)
         assert boots == [1, 2]
+
+
+async def test_element_that_cannot_be_asked_is_told_in_words(rules: RuleBook) -> None:
+    bound = bind_snmp(SnmpSettings(port=0))
+    assert bound is not None
+    with bound:
+        owner = AlarmOwner(
+            MemoryAlarmList().owner("node-a"),
+            bound,
+            SnmpAccess(b"", (), lambda _: True, lambda _: False, 0),
+            Meaning(rules, NoTopology(), BookPolicy(), Supervised({}, {}, {})),
+            clock=SystemClock(),
+            beside=trio.sleep_forever,
+        )
+        assert "another node" in (await owner.look_up("router7")).failure
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(owner.run)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            assert "no agent" in (await owner.look_up("router7")).failure
+            nursery.cancel_scope.cancel()

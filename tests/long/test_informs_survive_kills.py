@@ -29,7 +29,7 @@ from tests.support.net_snmp import Protection, needs_net_snmp
 pytestmark = [needs_net_snmp, pytest.mark.long]
 KILLS = 100
 # Informs between two kills: the kill falls anywhere among them.
-BURST = 200
+BURST = 100
 ELEMENTS = 8
 # Of net-snmp's tool, which takes a process for each inform.
 TOOL_KILLS = 10

@@ -19,7 +19,7 @@ class FakeMailServer:
         listeners = await nursery.start(self._listen)
         self.port = listeners[0].socket.getsockname()[1]
 
-    async def _listen(self, task_status: trio.TaskStatus) -> None:
+    async def _listen(self, task_status: trio.TaskStatus[list[trio.SocketListener]]) -> None:
         await trio.serve_tcp(self._serve, 0, host="127.0.0.1", task_status=task_status)
 
     async def _serve(self, stream: trio.SocketStream) -> None:

@@ -198,8 +198,8 @@ class TrapPump:
         now_ms = self._clock.now_ms()
         lives: dict[str, Life] = {}
         signals = [signal for arrival in arrivals for signal in self._signals_of(arrival, lives)]
-        signals.extend(self._signals)
-        self._signals.clear()
+        # A table walk may bring more than one step writes.
+        signals.extend(self._signals.popleft() for _ in range(min(len(self._signals), TRAPS_PER_COMMIT)))
         orders, self._orders = self._orders, {}
         signals.extend(orders.values())
         outcomes = [*self._outcomes, *(self._note_desk(change, now_ms) for change in self._desk)]

@@ -22,7 +22,7 @@ from ocs.faults.resync.polling import Poll, PollError, polling
 from ocs.faults.resync.report import ResyncReport, TableReport
 from ocs.faults.resync.walks import ALARMS, Walk, as_columns, as_notification
 from ocs.faults.rules import RuleBook
-from ocs.limits import ALARM_TABLE_READINGS_MAX, RESYNC_TIMEOUT_S
+from ocs.limits import ALARM_TABLE_READINGS_MAX, RESYNC_SIGNALS_MAX, RESYNC_TIMEOUT_S
 from ocs.log import get_logger
 from ocs.metrics import Counter
 
@@ -33,6 +33,8 @@ _RESYNCS: Final = Counter(
     "Elements that were asked what stands, by why and by what came of it.",
     ("occasion", "outcome"),
 )
+# Some milliseconds' work.
+_ROWS_PER_TURN: Final = 200
 _SYSTEM_UPTIME: Final = "1.3.6.1.2.1.1.3.0"
 
 
@@ -180,14 +182,11 @@ class Resynchroniser:
         # What happened within the same tick and was sent as a notification comes after.
         at_ms = moment_ms - 1
         tables = [await self._read(name, poll) for name in agent.walks]
-        said = [
-            signal
-            for table in tables
-            for found in table.found
-            for signal in self._rules.signals(as_notification(found, source=source, at_ms=at_ms), at_ms)
-        ]
+        said = await self._understand(tables, source, at_ms)
         covers = frozenset[str]().union(*(table.covers or () for table in tables))
         signals = missing_signals(self._book.active_of(agent.element), said, covers, at_ms=at_ms)
+        if len(signals) > RESYNC_SIGNALS_MAX:
+            raise PollError(f"it says more at once than {RESYNC_SIGNALS_MAX} alarms")
         if signals:
             self._pump.put_signals(signals)
         cleared = sum(signal.severity is Severity.CLEARED for signal in signals)
@@ -197,6 +196,17 @@ class Resynchroniser:
             raised=len(signals) - cleared,
             cleared=cleared,
         )
+
+    async def _understand(self, tables: Sequence[Table], source: str, at_ms: int) -> list[AlarmSignal]:
+        """What the rows mean, by the rules; traps have their turn in between."""
+        said: list[AlarmSignal] = []
+        for table in tables:
+            for number, found in enumerate(table.found):
+                if number % _ROWS_PER_TURN == 0:
+                    await trio.lowlevel.checkpoint()
+                notification = as_notification(found, source=source, at_ms=at_ms)
+                said += self._rules.signals(notification, at_ms)
+        return said
 
     async def _read(self, name: str, poll: Poll) -> Table:
         if name == ALARMS:

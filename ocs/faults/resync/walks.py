@@ -117,13 +117,15 @@ def as_notification(found: Found, *, source: str, at_ms: int) -> Notification:
 
 
 def load_walks(folder: Path, names: MibNames) -> dict[str, Walk]:
-    """Read all ``*.toml`` files of a folder; by their names.
+    """Read all ``*.toml`` files of a folder, by their names; none where there is no folder.
 
     Raises:
         TopologyError: a file cannot be used; one line naming file, entry and expectation.
     """
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+    except FileNotFoundError:
+        paths = []
     except OSError as error:
         raise TopologyError(
             str(folder), "", f"expected a folder with descriptions of tables: {error.strerror}"

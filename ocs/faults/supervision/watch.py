@@ -64,6 +64,7 @@ class SilenceWatch:
         on_silent: Callable[[str], None],
     ) -> None:
         self._silence = Silence(heartbeats_ms, kept, silent, steady_ms=clock.steady_ms())
+        _SILENT.set(len(self._silence.silent))
         self._is_needed = bool(heartbeats_ms)
         self._pump = pump
         self._clock = clock

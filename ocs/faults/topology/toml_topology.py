@@ -107,7 +107,9 @@ class TomlTopology:
 
 
 def load_topology(folder: Path) -> TomlTopology:
-    """Read all ``*.toml`` files of a folder as one topology; a folder without any is a network that nobody described.
+    """Read all ``*.toml`` files of a folder as one topology.
+
+    Without folder or files it is a network that nobody described.
 
     Raises:
         TopologyError: a file cannot be read or used; one line naming file, entry and expectation.
@@ -116,6 +118,8 @@ def load_topology(folder: Path) -> TomlTopology:
         paths = sorted(
             path for path in folder.iterdir() if path.suffix == ".toml" and path.name != POLICY_FILE
         )
+    except FileNotFoundError:
+        paths = []
     except OSError as error:
         raise TopologyError(
             str(folder), "", f"expected a folder with topology files: {error.strerror}"

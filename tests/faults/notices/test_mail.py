@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from typing import Any
 
 import msgspec
 import pytest
@@ -34,7 +35,12 @@ async def server(nursery: trio.Nursery) -> FakeMailServer:
 
 
 def sender(server: FakeMailServer, **more) -> MailSender:
-    settings = {"host": "127.0.0.1", "port": server.port, "sender": "ocs@example.net", "tls": "none"}
+    settings: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": server.port,
+        "sender": "ocs@example.net",
+        "tls": "none",
+    }
     return MailSender(MailServer(**settings | more), ("noc@example.net", "night@example.net"))
 
 

@@ -7,9 +7,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from ocs.faults.notification import LINK_UP, Syntax, Varbind
+from ocs.faults.notification import LINK_DOWN, LINK_UP, Syntax, Varbind
 from ocs.faults.resync.agent import Agent, Secrets
-from ocs.faults.resync.alarm_tables import ACTIVE, LAST_CHANGED
+from ocs.faults.resync.alarm_tables import ACTIVE, LAST_CHANGED, MODEL_NOTIFICATIONS
 from ocs.faults.resync.comparison import RESYNC_FAILED
 from ocs.faults.resync.plan import Occasion
 from ocs.faults.resync.polling import Poll
@@ -225,3 +225,46 @@ async def test_table_of_alarms_that_changes_is_read_again_and_not_for_ever(autoj
         assert "changes faster" in (await lab.resync.ask("router7")).failure
         lab.element.during = lambda: None
         assert (await lab.resync.ask("router7")).failure == ""
+
+
+async def test_alarm_that_a_trap_raised_is_the_one_that_the_table_of_alarms_has(
+    autojump_clock: MockClock,
+) -> None:
+    async with running() as lab:
+        lab.down(7)
+        await trio.sleep(1)
+        row, variables = "0.8.7.234.11.22.13.30.0.0.1", "1.3.6.1.2.1.118.1.2.3.1"
+        oid, number = Syntax.OBJECT_IDENTIFIER, Syntax.INTEGER
+        said = [(LAST_CHANGED, Syntax.TIME_TICKS, 5), (f"{ACTIVE}.9.{row}", oid, LINK_DOWN)]
+        for place, (column, value) in enumerate(((1, 7), (7, 1), (8, 2)), 1):
+            said += [
+                (f"{variables}.2.0.1.{place}", oid, f"1.3.6.1.2.1.2.2.1.{column}.7"),
+                (f"{variables}.3.0.1.{place}", number, 4),
+                (f"{variables}.7.0.1.{place}", number, value),
+            ]
+        lab.element.objects = {name: Varbind(name, syntax, value) for name, syntax, value in said}
+        report = await lab.resync.ask("router7")
+        assert (report.raised, report.cleared) == (0, 0)
+        lab.element.objects = {LAST_CHANGED: Varbind(LAST_CHANGED, Syntax.TIME_TICKS, 6)} | {
+            name: Varbind(name, oid, LINK_DOWN) for name in (f"{MODEL_NOTIFICATIONS}.0.1.2",)
+        }
+        assert (await lab.resync.ask("router7")).cleared == 1, "it models linkDown, and has none"
+
+
+async def test_more_alarms_than_one_commit_holds_are_taken(autojump_clock: MockClock) -> None:
+    async with running() as lab:
+        lab.element.oper_status = dict.fromkeys(range(1, 3_001), DOWN)
+        assert (await lab.resync.ask("router7")).raised == 3_000
+        await trio.sleep(1)
+        assert len(lab.interfaces()) == 3_000
+
+
+async def test_element_that_says_that_everything_is_broken_does_not_fill_the_list(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocs.faults.resync.resynchroniser.RESYNC_SIGNALS_MAX", 100)
+    async with running() as lab:
+        lab.element.oper_status = dict.fromkeys(range(1, 102), DOWN)
+        assert "more at once than 100 alarms" in (await lab.resync.ask("router7")).failure
+        await settled()
+        assert set(lab.standing()) == {("router7", RESYNC_FAILED)}

@@ -93,6 +93,10 @@ def test_mistake_is_one_line_with_its_place(text: str, message: str, names: MibN
     assert "\n" not in str(told.value)
 
 
-def test_folder_that_is_not_there_is_told(names: MibNames, tmp_path: Path) -> None:
+def test_without_a_folder_there_are_no_tables_and_a_file_in_its_place_is_told(
+    names: MibNames, tmp_path: Path
+) -> None:
+    assert load_walks(tmp_path / "none", names) == {}
+    (tmp_path / "file").write_text("")
     with pytest.raises(TopologyError, match="expected a folder"):
-        load_walks(tmp_path / "none", names)
+        load_walks(tmp_path / "file", names)

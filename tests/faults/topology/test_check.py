@@ -32,7 +32,10 @@ TWO = '[[elements]]\nname = "x"\n[[elements]]\nname = "y"\n'
             '[[elements]]\nname = "x"\nagent = { community_file = "c", user = "u" }',
             "elements[x].agent: expected one of community_file and user",
         ),
-        ('[[elements]]\nname = "x"\nagent = {}', "elements[x].agent: expected one of community_file and user"),
+        (
+            '[[elements]]\nname = "x"\nagent = {}',
+            "elements[x].agent: expected one of community_file and user",
+        ),
         (
             '[[elements]]\nname = "x"\nagent = { user = "u" }',
             "elements[x].agent.address: expected an IP address, or one of the element itself",

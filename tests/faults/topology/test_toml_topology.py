@@ -69,9 +69,12 @@ def test_a_link_over_another_depends_on_it_and_on_its_ends(tmp_path: Path) -> No
     assert load_topology(tmp_path).parents("ip") == ("wave", "mux/if/a", "mux/if/b")
 
 
-def test_a_folder_without_files_is_a_network_nobody_described_and_a_missing_one_is_an_error(
-    tmp_path: Path,
-) -> None:
+def test_a_folder_without_files_and_a_missing_one_are_a_network_that_nobody_described(tmp_path: Path) -> None:
     assert load_topology(tmp_path).element_of("10.0.0.1") is None
+    assert load_topology(tmp_path / "nowhere").element_of("10.0.0.1") is None
+
+
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
     with pytest.raises(TopologyError, match="expected a folder"):
-        load_topology(tmp_path / "nowhere")
+        load_topology(tmp_path / "file")
