@@ -432,8 +432,8 @@ DISCARD_ALARM_INTERVAL_MS: Final = 86_400_000
 VALUE_CHARACTERS_MAX: Final = 160
 # Object identifiers whose names are remembered, about 500 octets each: 10,000 interfaces with six columns each.
 MIB_NAMES_REMEMBERED: Final = 65_536
-# MIB modules of the operator's own: a vendor has some 300. What one takes as a source, the largest known have 2 MiB, and
-# compiled; a hostile one must not fill the memory.
+# MIB modules of the operator's own: a vendor has some 300. What one takes as a source, the largest known have 2 MiB,
+# and compiled; a hostile one must not fill the memory.
 MIB_MODULES_MAX: Final = 2_048
 MIB_SOURCE_OCTETS_MAX: Final = 4_194_304
 MIB_TABLE_OCTETS_MAX: Final = 16_777_216

@@ -57,7 +57,7 @@ TESTED_IN: dict[str, str] = {
     "ocs/faults/book/outlook.py": "tests/faults/book/test_book.py",
     "ocs/faults/topology/port.py": "tests/faults/topology/test_toml_topology.py",
     "ocs/faults/topology/schema.py": "tests/faults/topology/test_toml_topology.py",
-    "ocs/faults/resync/looked_up.py": "tests/faults/resync/test_walks.py",
+    "ocs/faults/resync/looked_up.py": "tests/faults/resync/test_alarm_tables.py",
     "ocs/faults/resync/report.py": "tests/faults/resync/test_resynchroniser.py",
     "ocs/faults/supervision/supervised.py": "tests/faults/supervision/test_supervisor.py",
     "ocs/http_process.py": "tests/test_app.py",
@@ -88,7 +88,6 @@ TESTED_IN: dict[str, str] = {
     "ocs/radius_worker.py": "tests/radius/test_server_pyrad.py",
     "ocs/session_commands.py": "tests/endtoend/test_demands.py",
     "ocs/faults/history/tables.py": "tests/test_sql.py",
-    "ocs/faults/store/change_group.py": "tests/faults/history/test_writer.py",
     "ocs/faults/store/loading.py": "tests/faults/store/test_reader.py",
     "ocs/faults/store/memory.py": "tests/faults/store/test_alarm_store.py",
     "ocs/faults/store/port.py": "tests/faults/store/test_alarm_store.py",
@@ -96,7 +95,7 @@ TESTED_IN: dict[str, str] = {
     "ocs/migrations/versions/v0001_alarm_history.py": "tests/test_sql.py",
     "ocs/sql_error.py": "tests/test_sql.py",
     "ocs/faults/mibs/errors.py": "tests/faults/mibs/test_compiler.py",
-    "ocs/faults/rules/errors.py": "tests/faults/rules/test_rules_file.py",
+    "ocs/faults/rules/errors.py": "tests/faults/rules/test_templates.py",
     "ocs/faults/rules/schema.py": "tests/faults/rules/test_rules_file.py",
 }
 # Sources in which there is nothing to test.

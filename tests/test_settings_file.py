@@ -1,4 +1,4 @@
-"""Configuration: what is accepted, and the one line a user sees for what is not."""
+"""Configuration: what is accepted, and the one line a user sees for what is not (settings_file, settings_checks)."""
 
 from pathlib import Path
 

@@ -117,8 +117,8 @@ class Alarm(msgspec.Struct, frozen=True, array_like=True):
         changes: oldest first, bounded; compress keeps the last.
         root_cause: id of the alarm whose symptom this is; empty when it stands for itself.
         symptoms: how many alarms are grouped under this one now.
-        suppression: why notices are held back: ``shelved``, ``maintenance``, ``symptom``, ``flapping``, ``settling`` (its
-            cause may still come); else empty.
+        suppression: why notices are held back: ``shelved``, ``maintenance``, ``symptom``, ``flapping``, ``settling``
+            (its cause may still come); else empty.
         affected_services: names of services, from the topology. affected_subscribers: their number.
         escalation: how often it was escalated by age.
         is_announced: people and partners were told that it stands, and not yet that it is over.

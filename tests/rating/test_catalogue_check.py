@@ -1,6 +1,6 @@
 """A catalogue with mistakes is told all of them at once, each with file, line and key, and none that is not its own.
 
-The shapes of tables, and the places of keys, are tested on the way.
+The shapes of tables, the places of keys, and stand_ins for what is wrong are tested on the way.
 """
 
 import random

@@ -95,6 +95,8 @@ class SourceClock:
             boots: snmpEngineBoots of an authenticated v3 sender; 0 otherwise.
         """
         life = self._lives.get(source)
+        # Some senders write more than TimeTicks have; more than 64 bits of milliseconds no store takes.
+        uptime_ticks %= _WRAP_TICKS
         uptime_ms = uptime_ticks * _MS_PER_TICK
         if life is None:
             life = self._begin(source, uptime_ms, received_ms, boots, None)
@@ -133,7 +135,7 @@ class SourceClock:
         life = self._lives.get(source)
         if life is None:
             return False
-        late_ms = received_ms - uptime_ticks * _MS_PER_TICK - life.wraps_ms - life.boot_ms
+        late_ms = received_ms - uptime_ticks % _WRAP_TICKS * _MS_PER_TICK - life.wraps_ms - life.boot_ms
         return abs(late_ms) <= _LATE_MAX_AT_START_MS + max(0, received_ms - life.heard_ms) * _DRIFT
 
     def life_of(self, source: str) -> Life | None:

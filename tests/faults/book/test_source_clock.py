@@ -1,5 +1,6 @@
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +49,20 @@ def test_within_one_life_places_are_in_the_order_of_sending_whatever_the_network
     assert not any(is_restarted for _, is_restarted in places.values())
     in_order = [places[true_ms][0] for true_ms in sorted(places)]
     assert in_order == sorted(set(in_order))
+
+
+@pytest.mark.parametrize("wraps", [1, 1 << 31, (1 << 32) - 1])
+def test_an_uptime_beyond_what_its_type_holds_counts_as_what_is_left_of_it(wraps: int) -> None:
+    clock = SourceClock()
+    sent(clock, BOOT_MS + HOUR_MS)
+    true_ms = BOOT_MS + HOUR_MS + 1_000
+    ticks = (true_ms - BOOT_MS) // 10 + (wraps << 32)
+    assert clock.fits("10.0.0.7", ticks, true_ms)
+    assert clock.at_ms("10.0.0.7", ticks, true_ms)[1] is False
+    stranger, _ = clock.at_ms("10.0.0.8", ticks, true_ms)
+    assert stranger == true_ms
+    for source in ("10.0.0.7", "10.0.0.8"):
+        msgspec.msgpack.encode(clock.life_of(source))
 
 
 def test_a_restart_is_told_from_a_delay() -> None:

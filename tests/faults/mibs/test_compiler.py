@@ -1,4 +1,4 @@
-"""MIB sources to modules: a vendor's files, net-snmp's own against what pysnmp-mibs says of them, and broken ones."""
+"""MIB sources to modules: a vendor's files, net-snmp's own against what pysnmp-mibs says of them, and errors of broken ones."""
 
 import shutil
 from pathlib import Path

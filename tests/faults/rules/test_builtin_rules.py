@@ -18,6 +18,7 @@ def mte(oid: str, value: int, *more: str) -> list[str]:
 
 
 # trap, varbinds; the rule that applies; then for each signal resource, type, qualifier, severity.
+LAB = "1.3.6.1.4.1.32473.1"
 CASES: list[tuple[str, list[str], str, list[tuple[str, str, str, str]]]] = [
     ("SNMPv2-MIB::coldStart", [], "cold-start", [(E, "restarted", "cold", "WARNING"), (E, "agent-shutdown", "", "CLEARED")]),
     ("SNMPv2-MIB::warmStart", [], "warm-start", [(E, "restarted", "warm", "WARNING"), (E, "agent-shutdown", "", "CLEARED")]),
@@ -91,6 +92,10 @@ CASES: list[tuple[str, list[str], str, list[tuple[str, str, str, str]]]] = [
     (f"{ENVMON}.3.0.9", [f"{ENVMON}.1.5.1.2.1=PS1", f"{ENVMON}.1.5.1.3.1=1"], "cisco-power-supply", [(f"{E}/power-supply/1", "power-supply-failure", "", "CLEARED")]),
     (f"{ENVMON}.3.0.8", [f"{ENVMON}.1.4.1.3.2=3"], "cisco-fan", [(f"{E}/fan/2", "fan-failure", "", "CRITICAL")]),
     (f"{ENVMON}.3.0.7", [f"{ENVMON}.1.3.1.2.2=intake", f"{ENVMON}.1.3.1.3.2=61", f"{ENVMON}.1.3.1.6.2=2"], "cisco-temperature", [(f"{E}/temperature/2", "high-temperature", "", "MINOR")]),
+    (f"{LAB}.0.1", [f"{LAB}.1.1.0=2"], "lab-card-failed", [(f"{E}/card/2", "card-failed", "", "CRITICAL")]),
+    (f"{LAB}.0.2", [f"{LAB}.1.1.0=2"], "lab-card-works", [(f"{E}/card/2", "card-failed", "", "CLEARED")]),
+    (f"{LAB}.0.3", [f"{LAB}.2.1.4=2"], "lab-fan", [(f"{E}/fan/4", "fan-failed", "", "MINOR")]),
+    (f"{LAB}.0.3", [f"{LAB}.2.1.4=1"], "lab-fan", [(f"{E}/fan/4", "fan-failed", "", "CLEARED")]),
 ]  # fmt: skip
 
 
