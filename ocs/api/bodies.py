@@ -32,6 +32,8 @@ async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
         json.loads(octets, object_pairs_hook=_named_once, parse_float=_passed_over, parse_int=_passed_over)
     except msgspec.DecodeError as error:
         raise ClientException(f"the body: {error}") from None
+    except UnicodeDecodeError:
+        raise ClientException("the body: it is not UTF-8") from None
     except RecursionError:
         raise ClientException("the body: it is nested too deeply") from None
     except InternalServerException:  # Litestar's word for a client that has gone, which is no fault of ours
