@@ -100,10 +100,16 @@ class Desk:
                 continue
             view = self.view() if view is None else view
             ids = [name for name in view.ids(AlarmFilter(), self.now_ms) if name.startswith(text)]
-            if len(text) < _ID_PREFIX_CHARACTERS_MIN or len(ids) != 1:
+            if len(text) < _ID_PREFIX_CHARACTERS_MIN:
                 raise NoSuchAlarmError(
-                    f"{text!r} means {len(ids)} alarms: give {_ID_PREFIX_CHARACTERS_MIN} letters or more of one"
+                    f"{text!r} is too short: give {_ID_PREFIX_CHARACTERS_MIN} letters or more of the alarm's id"
                 )
+            if not ids:
+                raise NoSuchAlarmError(
+                    f"no alarm's id begins with {text!r}: `ocs alarms list --all` shows the ids"
+                )
+            if len(ids) > 1:
+                raise NoSuchAlarmError(f"{len(ids)} alarms' ids begin with {text!r}: give more letters")
             found += ids
         return found
 
@@ -163,7 +169,9 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resource", default="", help="and everything within it")
     parser.add_argument("--type", default="", dest="alarm_type")
     parser.add_argument("--service", default="", help="that it affects")
-    parser.add_argument("--roots", action="store_true", help="without symptoms")
+    parser.add_argument(
+        "--roots", action="store_true", help="count no symptoms: they only stand under their cause"
+    )
     parser.add_argument("--root-cause", default="", metavar="ID", help="the symptoms of this alarm")
     parser.add_argument("--changed-within", type=duration_ms, default=0, metavar="TIME", help="such as 2h")
     parser.add_argument("--text", default="", help="a part of resource, type or text")

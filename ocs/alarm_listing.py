@@ -77,7 +77,7 @@ def notes_of(row: AlarmRow) -> str:
     if alarm.escalation:
         notes.append(f"escalated {alarm.escalation}")
     if alarm.symptoms:
-        notes.append(f"{alarm.symptoms} symptoms")
+        notes.append(f"{alarm.symptoms} symptom{'s' if alarm.symptoms > 1 else ''}")
     if alarm.affected_subscribers:
         notes.append(f"{alarm.affected_subscribers} subscribers")
     if alarm.occurrences > 1:
@@ -91,7 +91,7 @@ def alarm_table(rows: Sequence[AlarmRow], view: AlarmView, now_ms: int) -> Table
         "severity",
         Column("age", justify="right", no_wrap=True),
         Column("id", no_wrap=True),
-        "resource",
+        Column("resource", overflow="fold"),
         "alarm",
         "notes",
         box=None,
@@ -165,9 +165,10 @@ def alarm_lines(row: AlarmRow, now_ms: int) -> Iterator[str]:
     yield f"{shown(key.resource)}: {shown(name)}"
     yield f"  {shown(alarm.text)}"
     over = f", over since {time_text(alarm.last_changed_ms)}" if alarm.is_cleared else ""
-    yield f"  {alarm.severity.name.lower()}{over}; raised {time_text(alarm.last_raised_ms)} UTC,"
-    yield f"  {age_in_words(now_ms - alarm.last_raised_ms)} ago; {alarm.occurrences} signals since"
-    yield f"  {time_text(alarm.created_ms)}; last change {time_text(alarm.last_changed_ms)}"
+    yield f"  {alarm.severity.name.lower()}{over}"
+    raised = f"{time_text(alarm.last_raised_ms)} UTC, {age_in_words(now_ms - alarm.last_raised_ms)} ago"
+    yield f"  raised {raised}; last change {time_text(alarm.last_changed_ms)}"
+    yield f"  first raised {time_text(alarm.created_ms)}; raised or repeated: {alarm.occurrences}"
     yield f"  cause {probable_cause_word(alarm.probable_cause)}, told by {shown(alarm.source)}"
     if alarm.repair:
         yield f"  repair: {shown(alarm.repair)}"
@@ -214,7 +215,7 @@ def explanation_lines(row: AlarmRow, view: AlarmView, now_ms: int) -> Iterator[s
         why = _SUPPRESSIONS.get(alarm.suppression, alarm.suppression)
         yield f"- nobody is told of it: {why}"
     elif alarm.is_announced:
-        yield "- people and partners were told that it stands"
+        yield "- nothing holds its notice back: whoever `ocs alarms notices` lists for such alarms is told"
     if row.is_shelved(now_ms) and row.operator is not None and row.operator.shelved_until_ms:
         yield f"- the shelf ends {time_text(row.operator.shelved_until_ms)} UTC"
     if alarm.is_cleared:

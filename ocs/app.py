@@ -17,6 +17,7 @@ import structlog
 import trio
 
 from ocs.account_care import care_for_accounts
+from ocs.api.tmf.callback import CallbackError, CallbackPolicy
 from ocs.balance.embedded import DataFolderInUseError, EmbeddedStore
 from ocs.balance.store_admin import StoreRefusedError, StoreUnreachableError, connect
 from ocs.balance.stream_care import care_for_streams
@@ -93,6 +94,7 @@ async def run_up(settings: Settings, launch: Launch) -> None:
     """
     (launch.data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
     await _outlive_orphans(launch.data_dir)
+    _check_webhooks(settings)
     doors = _bind(settings)._replace(snmp=bind_snmp(settings.snmp))
     store = (
         None if settings.store.url else EmbeddedStore(launch.data_dir, durability=settings.store.durability)
@@ -116,6 +118,22 @@ async def run_up(settings: Settings, launch: Launch) -> None:
                 await store.stop()
             doors.close()
         nursery.cancel_scope.cancel()
+
+
+def _check_webhooks(settings: Settings) -> None:
+    """Refuse addresses that nobody may be told at now, not when the first alarm is told.
+
+    Raises:
+        SettingsError: one line with the key.
+    """
+    policy = CallbackPolicy(settings.http.hub_callbacks)
+    for index, one in enumerate(settings.notices.recipients):
+        try:
+            if one.webhook:
+                policy.target(one.webhook)
+        except CallbackError as error:
+            problem = str(error).removeprefix("callback: ")
+            raise SettingsError(f"notices.recipients[{index}].webhook: {problem}") from None
 
 
 async def _outlive_orphans(data_dir: Path) -> None:

@@ -38,7 +38,10 @@ async def run_http_process(settings: Settings, launch: Launch) -> None:
         parent = () if launch.lifeline_fd is None else (WorkerChannel("up", run / "up.sock"),)
 
         async def find_channels() -> list[WorkerChannel]:
-            return [*await find_workers(run), *parent]
+            # The network process is none of every node's: it is asked where its socket is.
+            path = run / "network.sock"
+            network = (WorkerChannel("network", path),) if path.exists() else ()
+            return [*await find_workers(run), *network, *parent]
 
         parts = build_parts(
             settings.http,

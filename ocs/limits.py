@@ -410,12 +410,18 @@ STORM_CLEARS_RATIO: Final = 4
 STORM_QUIET_MS: Final = 30_000
 # So many seconds of its ration a source may send at once: a card that fails takes hundreds of interfaces with it.
 TRAP_BURST_S: Final = 5
+# Reports (RFC 3414) to one address and in all: a sender needs two to begin, one of our restarts asks every sender once.
+SNMP_REPORTS_PER_PEER_PER_S: Final = 20
+SNMP_REPORTS_PER_S: Final = 2_000
 # Informs whose acknowledgement is remembered, about 400 octets each: senders repeat for seconds, at most some hundred a
 # second each.
 INFORMS_REMEMBERED_MAX: Final = 32_768
 # What may arrive while a commit is under way: at 20,000 a second and 300 octets (each takes its share of kernel memory
 # besides) some 300 ms. The kernel's own bound (net.core.rmem_max) may give less.
 TRAP_SOCKET_BUFFER_OCTETS: Final = 8_388_608
+# How long a thread beside the receiver (the history) keeps it from going on after it let go for a system call. Python's
+# own 5 ms, several times a commit, are much of the 20 ms in which an alarm is to be durable.
+NETWORK_THREAD_SWITCH_S: Final = 0.001
 # Datagrams read before others have their turn: at 50 us each 12 ms.
 TRAPS_PER_READ: Final = 256
 # Notifications of one commit, and those that wait for one. When so many wait, the sockets are not read: the kernel
@@ -572,6 +578,8 @@ ALARMS_DUE_PER_TICK: Final = 2_000
 AFFECTED_SERVICES_MAX: Final = 32
 # Sources whose clocks are followed, about 500 octets each.
 CLOCK_SOURCES_MAX: Final = 65_536
+# Agents that speak from one address, each with an uptime of its own: snmpd, a vendor's, and some from before a restart.
+CLOCK_LIVES_PER_SOURCE_MAX: Final = 4
 
 # --- Topology ------------------------------------------------------------------------------------------
 # What a resource depends on, all the way up: an access router behind ten others has some hundred.

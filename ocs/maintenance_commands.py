@@ -11,6 +11,7 @@ import msgspec
 from rich.table import Table
 
 from ocs.alarm_commands import Desk, duration_ms
+from ocs.alarm_listing import time_text
 from ocs.api.views import iso_time
 from ocs.faults.book.maintenance import MaintenanceWindow
 from ocs.faults.store.batch import AlarmStoreError
@@ -100,13 +101,13 @@ def _list(options: argparse.Namespace) -> None:
     if not windows:
         print("no maintenance is planned")
         return
-    table = Table("id", "resource", "from", "until", "operator", "why", box=None)
+    table = Table("id", "resource", "from (UTC)", "until (UTC)", "operator", "why", box=None)
     for window in windows:
         table.add_row(
             window.window_id,
             window.resource,
-            iso_time(window.from_ms),
-            iso_time(window.until_ms),
+            time_text(window.from_ms),
+            time_text(window.until_ms),
             window.operator,
             window.text,
         )

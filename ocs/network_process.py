@@ -6,6 +6,7 @@ silent. What it holds in memory follows from the store, so losing the list means
 
 import ipaddress
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,8 @@ from ocs.faults.snmp.usm import UsmUser
 from ocs.faults.store.alarm_store import AlarmStore
 from ocs.faults.supervision.supervised import RESYNC_QUESTION, Supervised, load_supervised
 from ocs.faults.topology.toml_topology import load_topology
-from ocs.limits import STORE_PATIENCE_S
+from ocs.garbage import collect_seldom
+from ocs.limits import NETWORK_THREAD_SWITCH_S, STORE_PATIENCE_S
 from ocs.log import get_logger
 from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.migrations import upgrade_schema
@@ -110,6 +112,8 @@ async def _serve(
             await nursery.start(store.run)
             path = launch.data_dir / "run" / "network.sock"
             await nursery.start(serve_worker_channel, path, answers, _errands(owner, supervised))
+            collect_seldom()
+            sys.setswitchinterval(NETWORK_THREAD_SWITCH_S)
             ready()
             await owner.run()
         nursery.cancel_scope.cancel()

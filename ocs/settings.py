@@ -246,11 +246,10 @@ class RecipientSettings(_Section, frozen=True, kw_only=True):
     snmp: str = ""
     severity: Literal["indeterminate", "warning", "minor", "major", "critical"] = "major"
     resource: str = ""
-    events: tuple[Literal["raised", "changed", "cleared", "regrouped", "escalated", "operated"], ...] = (
+    events: tuple[Literal["raised", "changed", "cleared", "escalated", "operated"], ...] = (
         "raised",
         "changed",
         "cleared",
-        "regrouped",
         "escalated",
     )
     digest_s: int = 0

@@ -1,7 +1,6 @@
 """One charging worker: Diameter server, engine, supervision and store connection in one trio thread."""
 
 import dataclasses
-import gc
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,6 +30,7 @@ from ocs.diameter_gy.connection_shares import ConnectionShares
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.server import DiameterServer, Listener, ServerPolicy
 from ocs.diameter_gy.session_demand import SessionDemand
+from ocs.garbage import collect_seldom
 from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.origin_state import OriginState
 from ocs.peer_notices import (
@@ -52,9 +52,7 @@ from ocs.worker_channel import serve_worker_channel
 
 log = structlog.get_logger()
 
-# Young objects die young on the hot path and hold no cycles; a full collection walks the whole cache for nothing.
 _decode_demands: Final = msgspec.msgpack.Decoder(list[SessionDemand]).decode
-_GC_THRESHOLDS: Final = (50_000, 50, 100)
 
 
 class Worker:
@@ -150,9 +148,7 @@ class Worker:
             if self._replica_watch is not None:
                 nursery.start_soon(self._replica_watch.run)
             add_process_metrics(self._channel.stem)
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*_GC_THRESHOLDS)
+            collect_seldom()
             async with trio.open_nursery() as serving:
                 await serving.start(self._server.serve, self._listeners)
                 if self._radius is not None:

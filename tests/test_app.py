@@ -389,6 +389,16 @@ def test_port_in_use_is_one_line_with_the_port(refused, tmp_path: Path, listener
     assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in line
 
 
+def test_webhook_that_nobody_may_call_is_one_line(tmp_path: Path) -> None:
+    config = write_config(
+        tmp_path, '[[notices.recipients]]\nname = "chat"\nwebhook = "http://127.0.0.1:9911/hook"'
+    )
+    ended = run_ocs("up", "--config", str(config), "--data-dir", str(tmp_path / "data"))
+    assert ended.returncode == 2
+    assert "notices.recipients[0].webhook: https is expected" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
 def test_certificate_that_is_none_is_one_line(refused, tmp_path: Path) -> None:
     (tmp_path / "bad.pem").write_text("-----BEGIN NOTHING-----\n")
     config = write_config(tmp_path, '[diameter]\ntls_certificate_file = "bad.pem"\ntls_key_file = "bad.pem"')

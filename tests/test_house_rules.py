@@ -27,6 +27,7 @@ LONG_FILES: dict[str, str] = {"ocs/limits.py": "the one table of bounds, each wi
 # Sources without a test file of their own -> the test file that covers them (and imports or names them).
 TESTED_IN: dict[str, str] = {
     "ocs/faults/receiver/receiver.py": "tests/faults/test_alarm_owner.py",
+    "ocs/faults/alarm_change.py": "tests/faults/notices/test_recipient.py",
     "bench/trap_receivers.py": "tests/bench/test_traps.py",
     "bench/trap_sender.py": "tests/bench/test_traps.py",
     "ocs/secret_file.py": "tests/test_settings_file.py",
@@ -109,7 +110,6 @@ NOTHING_TO_TEST = {
     "ocs/rating/rate.py": "types only",
     "ocs/faults/store/keys.py": "constants",
     "ocs/faults/mibs/model.py": "types only",
-    "ocs/faults/alarm_change.py": "types only",
     "ocs/faults/notification.py": "types only",
     "ocs/faults/operator_axis.py": "types only",
 }

@@ -90,6 +90,8 @@ def problem_response(
 
 def on_http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
     """What litestar refuses by itself: no such page, wrong method, a parameter out of range."""
+    if error.status_code == HTTPStatus.SERVICE_UNAVAILABLE:  # said on purpose: there is no room for one more
+        return refusal(request, error.status_code, error.detail, error.headers)
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("http_request_failed", path=request.url.path, exc_info=error)
         return refusal(request, error.status_code)

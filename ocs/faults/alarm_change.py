@@ -40,3 +40,13 @@ class AlarmChange(msgspec.Struct, frozen=True, array_like=True):
     alarm: Alarm | None
     operator: OperatorRecord | None = None
     is_notified: bool = True
+
+    @property
+    def told_as(self) -> ChangeKind:
+        """What it is for those who are told.
+
+        An alarm is told later than it was raised when its cause might still have come, or went: for them it is raised
+        then.
+        """
+        is_late = self.kind is ChangeKind.REGROUPED and self.is_notified and self.alarm is not None
+        return ChangeKind.RAISED if is_late else self.kind

@@ -1,5 +1,6 @@
 """Owning the alarm list: everything that runs while it is ours, and opening it again when it is not."""
 
+import gc
 import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -15,7 +16,7 @@ from ocs.faults.book.maintenance import MaintenanceWindow
 from ocs.faults.book.outcome import decode_rest
 from ocs.faults.book.policy import BookPolicy
 from ocs.faults.book.source_clock import Life, SourceClock
-from ocs.faults.receiver.pump import TrapPump
+from ocs.faults.receiver.pump import Told, TrapPump
 from ocs.faults.receiver.rations import Rations
 from ocs.faults.receiver.receiver import TrapReceiver
 from ocs.faults.resync.report import ResyncReport
@@ -115,6 +116,7 @@ class AlarmOwner:
                 except* AlarmStoreError as lost:
                     log.warning("alarm_list_lost", reason=str(lost.exceptions[0]))
                 self._supervisor = None
+                gc.collect()  # its tasks held the list and each other; nobody else looks for that often
                 await trio.sleep(_REOPEN_S)
         finally:
             _OWNED.set(0)
@@ -156,8 +158,8 @@ class AlarmOwner:
             ),
             store=self._store,
             clock=self._clock,
-            acknowledge=receiver.acknowledge,
-            on_restart=self._note_restart,
+            told=Told(receiver.acknowledge, receiver.decline, self._note_restart),
+            keeps=lambda source: self._topology.element_of(source) is not None,
             records=snapshot.operators,
         )
         supervisor = self._supervisor = Supervisor(

@@ -44,6 +44,7 @@ async def test_decimal_keeps_its_digits(content_type: str):
         b'{"amount": "x"}',
         b'{"amount": {}}',
         b"\xff",
+        b'{"amount": 1, "other": "\xff"}',
         b"{}",
         b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
         b'{"amount": 1, "amount": 1000}',

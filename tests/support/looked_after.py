@@ -13,7 +13,7 @@ from ocs.faults.book.policy import BookPolicy
 from ocs.faults.book.source_clock import SourceClock
 from ocs.faults.mibs import MibNames, open_mib_names
 from ocs.faults.notification import LINK_DOWN, LINK_UP, Notification, SecurityLevel, Syntax, Varbind, Version
-from ocs.faults.receiver.pump import TrapPump
+from ocs.faults.receiver.pump import Told, TrapPump
 from ocs.faults.resync.agent import Agent
 from ocs.faults.resync.polling import Poll, PollError
 from ocs.faults.rules import RuleBook, load_rules
@@ -127,8 +127,8 @@ class Desk:
             sources=SourceClock(),
             store=self.store,
             clock=self.clock,
-            acknowledge=lambda arrival: None,
-            on_restart=on_restart,
+            told=Told(lambda arrival: None, lambda arrival: None, on_restart),
+            keeps=lambda source: True,
         )
 
     def standing(self) -> dict[tuple[str, str], Alarm]:

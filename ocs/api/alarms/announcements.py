@@ -27,7 +27,7 @@ def announcement(change: AlarmChange) -> dict[str, Any] | None:
 
 def _what(change: AlarmChange) -> str | None:
     """The event's name behind the resource's; None for what only moves counters."""
-    match change.kind:
+    match change.told_as:
         case ChangeKind.RAISED:
             alarm = change.alarm
             is_new = alarm is not None and alarm.created_ms == alarm.last_raised_ms

@@ -31,7 +31,7 @@ from ocs.faults.store.desk import AlarmDesk, DeskBusyError, NoSuchAlarmError
 from ocs.limits import ALARM_KEY_CHARACTERS_MAX, ALARM_TEXT_CHARACTERS_MAX
 
 # What a name of a resource or a type may hold: it stands in tables, addresses and log lines.
-_NAME: Final = re.compile(r"[^\s/](?:[^\x00-\x1f\x7f]*[^\s])?")
+_NAME: Final = re.compile(r"(?!.*[\x00-\x1f\x7f-\x9f])[^\s/](?:.*[^\s])?", re.DOTALL)
 
 
 async def deed_in_thread(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,7 +1,7 @@
 """Finds alarms of the view that a TMF query asks for, without showing a hundred thousand to find ten.
 
 What the view can select by itself it selects; what is left of the conditions is asked of each alarm as TMF642 shows it,
-a thousand at a time so that others are served between.
+some at a time so that others are served between.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,9 @@ from ocs.faults.alarm import Severity
 from ocs.faults.view.alarm_view import AlarmView
 from ocs.faults.view.selection import AlarmFilter, AlarmRow, Order, PageRequest
 
-_SHOWN_AT_A_TIME: Final = 1_000
+_SHOWN_AT_A_TIME: Final = 250
+# One query at a time is asked of every alarm: a hundred thousand take a second, and others are to be served meanwhile.
+_SIFTING: Final = trio.Semaphore(1)
 _ORDERS: Final[dict[tuple[str, ...], Order]] = {
     ("alarmChangedTime",): Order.CHANGED,
     ("alarmRaisedTime",): Order.RAISED,
@@ -96,7 +98,8 @@ async def find_page(view: AlarmView, query: Query, now_ms: int) -> FoundPage:
     if left or order is None:
         rows = rows_of(view, query, wanted, now_ms)
         rows.sort(key=attrgetter("alarm.last_changed_ms"), reverse=True)
-        found = [alarm async for alarm in _sifted(rows, Query(filters=left))]
+        async with _SIFTING:
+            found = [alarm async for alarm in _sifted(rows, Query(filters=left))]
         first = query.sorted(found)[query.offset : query.offset + query.limit]
         return FoundPage(first, len(found))
     kind, is_descending = order
@@ -112,8 +115,9 @@ async def find_ids(view: AlarmView, patterns: Iterable[tuple[Filter, ...]], now_
     for filters in patterns:
         wanted, left = narrow(filters)
         rows = rows_of(view, Query(filters=filters), wanted, now_ms)
-        async for alarm in _sifted(rows, Query(filters=left)):
-            ids[alarm["id"]] = None
+        async with _SIFTING:
+            async for alarm in _sifted(rows, Query(filters=left)):
+                ids[alarm["id"]] = None
     return list(ids)
 
 

@@ -35,7 +35,10 @@ class WebhookSender:
 
     async def send(self, changes: Sequence[AlarmChange]) -> None:
         """Post all of them at once. Cancelled, the listener may have them."""
-        told = [{"change_id": change.change_id, **change_record(change)} for change in changes]
+        told = [
+            {"change_id": change.change_id, **change_record(change), "kind": str(change.told_as)}
+            for change in changes
+        ]
         body = encode_body({"recipient": self._name, "changes": told})
         headers = {"X-Hub-Signature": signature(self._secret, body)} if self._secret else {}
         try:

@@ -335,7 +335,9 @@ class AlarmBook:
             self._doubt(self._correlation.members(entry), now_ms)
         if entry.spread_ms and entry.spread_ms <= now_ms:
             entry.spread_ms = 0
-            self._doubt(self._correlation.downstream(entry), now_ms)
+            below = [one for one in self._correlation.downstream(entry) if one is not entry]
+            if below:
+                self._doubt(below, now_ms)
         if entry.stands and (entry.is_doubtful or (entry.settle_ms and entry.settle_ms <= now_ms)):
             entry.settle_ms = 0
             entry.is_doubtful = False

@@ -3,6 +3,10 @@
 ``sysUpTime`` (RFC 3418) counts hundredths of a second from the element's start. Within one life of the element, what is
 sent later has the greater uptime, whatever the network does to the order of datagrams. So each life has a map from
 uptime to our time that only rises: two signals of one source compare as they happened.
+
+Several agents may speak from one address: a vendor's beside snmpd, the elements behind a translator. Each has a life of
+its own; the life that a notification is nearest to is whose it is. What fits none and cannot have started since is
+another agent's, and its arrival counts.
 """
 
 from collections import OrderedDict
@@ -10,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from ocs.limits import CLOCK_SOURCES_MAX
+from ocs.limits import CLOCK_LIVES_PER_SOURCE_MAX, CLOCK_SOURCES_MAX
 
 # RFC 2578 section 7.1.8: TimeTicks wrap after 497 days.
 _WRAP_TICKS: Final = 1 << 32
@@ -26,6 +30,9 @@ _DRIFT: Final = 200e-6
 _LOOK_BACK_MS: Final = 600_000
 # An uptime of zero that stands still for so long is none; another may be a datagram that came twice.
 _STANDS_STILL_MS: Final = 5_000
+# Nothing comes before it was sent: a datagram earlier than a life's map is this much less likely of that life than one
+# that is as much late.
+_EARLY_WEIGHT: Final = 8
 # How long after a restart datagrams from before it may come.
 _LINGERS_MS: Final = 2 * _LATE_MAX_MS
 # Bends of the map that are remembered for datagrams which were overtaken.
@@ -44,6 +51,9 @@ class Life(msgspec.Struct, array_like=True):
         earlier_boot_ms: our time at uptime zero of the life before; None for the first.
         began_ms: our clock at its first datagram.
         look_from_ms: since when ``least_boot_ms``, the least of our time at uptime zero, is collected.
+        engine_id: of the agent, where its messages of version 3 tell it.
+        is_replaced: its agent seems to have restarted; the first to be forgotten.
+        others: of the source that was heard of last: the lives beside it, and those of before a restart.
     """
 
     knots: list[tuple[int, int]]
@@ -56,6 +66,9 @@ class Life(msgspec.Struct, array_like=True):
     began_ms: int = 0
     look_from_ms: int = 0
     least_boot_ms: int = 0
+    engine_id: bytes = b""
+    is_replaced: bool = False
+    others: list["Life"] = []
 
     @property
     def boot_ms(self) -> int:
@@ -76,16 +89,42 @@ class Life(msgspec.Struct, array_like=True):
         return after_ms - (after_uptime_ms - uptime_ms)
 
 
+class _Said(msgspec.Struct, frozen=True, gc=False):
+    """What a notification says of its sender's clock, and our clock at its arrival."""
+
+    uptime_ms: int
+    received_ms: int
+    is_start: bool = False
+    boots: int = 0
+    engine_id: bytes = b""
+
+    def tolerance_ms(self, life: Life) -> int:
+        """How far from the life's map it may be to be of that life."""
+        if not self.uptime_ms and not self.is_start:
+            return _STANDS_STILL_MS
+        tolerance_ms = _LATE_MAX_AT_START_MS if self.is_start else _LATE_MAX_MS
+        return tolerance_ms + int(max(0, self.received_ms - life.heard_ms) * _DRIFT)
+
+
 class SourceClock:
     """The clocks of all sources, the longest silent forgotten when there are too many."""
 
     def __init__(self, lives: dict[str, Life] | None = None) -> None:
+        # Of each source the life that was heard of last, the others within.
         self._lives: OrderedDict[str, Life] = OrderedDict(lives or {})
+        self._changed: set[str] = set()
 
     def at_ms(
-        self, source: str, uptime_ticks: int, received_ms: int, *, is_start: bool = False, boots: int = 0
+        self,
+        source: str,
+        uptime_ticks: int,
+        received_ms: int,
+        *,
+        is_start: bool = False,
+        boots: int = 0,
+        engine_id: bytes = b"",
     ) -> tuple[int, bool]:
-        """When a notification was sent, and whether its source has restarted since the one before.
+        """When a notification was sent, and whether an agent of its source has restarted since the one before.
 
         Args:
             source: whose uptime it is.
@@ -93,75 +132,108 @@ class SourceClock:
             received_ms: our clock at its arrival.
             is_start: it is a coldStart or warmStart.
             boots: snmpEngineBoots of an authenticated v3 sender; 0 otherwise.
+            engine_id: of a v3 sender; empty otherwise.
         """
-        life = self._lives.get(source)
         # Some senders write more than TimeTicks have; more than 64 bits of milliseconds no store takes.
-        uptime_ticks %= _WRAP_TICKS
-        uptime_ms = uptime_ticks * _MS_PER_TICK
-        if life is None:
-            life = self._begin(source, uptime_ms, received_ms, boots, None)
-            return life.at_ms, False
+        uptime_ms = uptime_ticks % _WRAP_TICKS * _MS_PER_TICK
+        said = _Said(uptime_ms, received_ms, is_start, boots, engine_id)
+        first = self._lives.get(source)
+        if first is None:
+            return self._begin(source, said, None).at_ms, False
         self._lives.move_to_end(source)
-        uptime_ms += life.wraps_ms
-        late_ms = received_ms - uptime_ms - life.boot_ms
-        tolerance_ms = _LATE_MAX_AT_START_MS if is_start else _LATE_MAX_MS
-        tolerance_ms += int(max(0, received_ms - life.heard_ms) * _DRIFT)
-        if boots and life.boots and boots != life.boots:
-            # RFC 3414 section 2.2: boots only rise; a lower one is an old datagram.
-            if boots < life.boots:
-                return self._of_earlier_life(life, uptime_ms, received_ms), False
-            return self._begin(source, uptime_ms - life.wraps_ms, received_ms, boots, life).at_ms, True
-        life.boots = boots or life.boots
-        if abs(late_ms - _WRAP_MS) <= tolerance_ms:
-            life.wraps_ms += _WRAP_MS
-            return self._follow(life, uptime_ms + _WRAP_MS, received_ms), False
-        if life.wraps_ms and abs(late_ms + _WRAP_MS) <= tolerance_ms:
-            return life.place(uptime_ms - _WRAP_MS), False
-        stands_still_ms = tolerance_ms if uptime_ticks else _STANDS_STILL_MS
-        is_still = uptime_ms == life.uptime_ms or not uptime_ticks
-        if is_still and late_ms > stands_still_ms and not is_start:
-            return self._without_clock(life, received_ms), False
-        if late_ms > tolerance_ms:
-            return self._begin(source, uptime_ms - life.wraps_ms, received_ms, boots, life).at_ms, True
-        if late_ms < -tolerance_ms and self._may_be_of_earlier_life(life, received_ms):
-            return self._of_earlier_life(life, uptime_ms, received_ms), False
-        return self._follow(life, uptime_ms, received_ms), False
+        lives = _possible(first, said)
+        known_boots = 0
+        if boots and lives:
+            newest = max(lives, key=_boots)
+            known_boots = newest.boots
+            if 0 < known_boots < boots:
+                return self._begin(source, said, newest).at_ms, True
+        if found := _nearest(lives, said):
+            return self._of_life(source, *found, said), False
+        # RFC 3414 section 2.2: boots only rise; a lower one is an old datagram.
+        is_old = boots < known_boots
+        if not is_old and (still := _standing_still(lives, said)):
+            return self._without_clock(still, received_ms), False
+        for life in lives:
+            if (at_ms := _of_earlier_life(life, said)) is not None:
+                return at_ms, False
+        if is_old:
+            return received_ms, False
+        restarted = _restarted(lives, said)
+        return self._begin(source, said, restarted).at_ms, restarted is not None
 
     def fits(self, source: str, uptime_ticks: int, received_ms: int) -> bool:
-        """Whether an uptime that a source was asked for is of the life that its notifications tell of.
+        """Whether an uptime that a source was asked for is of a life that its notifications tell of.
 
         It is not when the source has restarted, nor where another program sends the notifications.
         """
-        life = self._lives.get(source)
-        if life is None:
+        first = self._lives.get(source)
+        if first is None:
             return False
-        late_ms = received_ms - uptime_ticks % _WRAP_TICKS * _MS_PER_TICK - life.wraps_ms - life.boot_ms
-        return abs(late_ms) <= _LATE_MAX_AT_START_MS + max(0, received_ms - life.heard_ms) * _DRIFT
+        said = _Said(uptime_ticks % _WRAP_TICKS * _MS_PER_TICK, received_ms, is_start=True)
+        return _nearest(_possible(first, said), said) is not None
 
     def life_of(self, source: str) -> Life | None:
         """What is known of a source, to be kept."""
         return self._lives.get(source)
 
-    def _begin(self, source: str, uptime_ms: int, received_ms: int, boots: int, before: Life | None) -> Life:
-        at_ms = received_ms if before is None else max(received_ms, before.at_ms + 1)
-        boot_ms = at_ms - uptime_ms
+    def take_changed(self) -> dict[str, Life]:
+        """The sources whose clocks are seen in a new light since the last time, to be kept."""
+        if not self._changed:
+            return {}
+        changed, self._changed = self._changed, set()
+        return {source: life for source in changed if (life := self._lives.get(source))}
+
+    def _begin(self, source: str, said: _Said, replaced: Life | None) -> Life:
+        """A new life, of an agent that has restarted or that was not heard of; all of before lies before it."""
+        first = self._lives.get(source)
+        others = [] if first is None else [first, *first.others]
+        at_ms = max([said.received_ms, *(life.at_ms + 1 for life in others)])
+        if first is not None:
+            first.others = []
+        if replaced is not None:
+            replaced.is_replaced = True
+        others.sort(key=lambda life: (life.is_replaced, -life.heard_ms))
         life = Life(
-            [(uptime_ms, at_ms)],
-            uptime_ms,
+            [(said.uptime_ms, at_ms)],
+            said.uptime_ms,
             at_ms,
-            received_ms,
+            said.received_ms,
             0,
-            boots,
-            None if before is None else before.boot_ms,
-            received_ms,
-            received_ms,
-            boot_ms,
+            said.boots,
+            None if replaced is None else replaced.boot_ms,
+            said.received_ms,
+            said.received_ms,
+            said.received_ms - said.uptime_ms,
+            said.engine_id,
+            others=others[: CLOCK_LIVES_PER_SOURCE_MAX - 1],
         )
         self._lives[source] = life
         self._lives.move_to_end(source)
+        self._changed.add(source)
         if len(self._lives) > CLOCK_SOURCES_MAX:
             self._lives.popitem(last=False)
         return life
+
+    def _of_life(self, source: str, life: Life, uptime_ms: int, said: _Said) -> int:
+        """Place a notification in the life that it is nearest to."""
+        first = self._lives[source]
+        if life is not first:
+            life.others = [first, *(other for other in first.others if other is not life)]
+            first.others = []
+            self._lives[source] = life
+        if life.is_replaced:
+            began_ms = max((other.began_ms for other in life.others), default=0)
+            # What was sent before a restart is not that long on its way: this agent lives on beside the other.
+            life.is_replaced = said.received_ms - began_ms <= _LINGERS_MS
+        life.boots = said.boots or life.boots
+        life.engine_id = said.engine_id or life.engine_id
+        life.wraps_ms = max(life.wraps_ms, uptime_ms - said.uptime_ms)
+        knots = life.knots
+        at_ms = self._follow(life, uptime_ms, said.received_ms)
+        if life.knots is not knots:
+            self._changed.add(source)
+        return at_ms
 
     def _follow(self, life: Life, uptime_ms: int, received_ms: int) -> int:
         """Place an uptime of this life; a new greatest one may move the map, never back over what was given."""
@@ -175,7 +247,9 @@ class SourceClock:
         least_ms = life.at_ms + (uptime_ms - life.uptime_ms) // _MS_PER_TICK - uptime_ms
         moved_ms = min(held_ms, max(boot_ms, least_ms))
         if received_ms - life.look_from_ms >= _LOOK_BACK_MS:
-            moved_ms = max(life.least_boot_ms, least_ms)
+            # What no delay explains is drift in a long silence: then this is all that is known of the clock.
+            has_drifted = boot_ms - life.least_boot_ms > _LATE_MAX_MS
+            moved_ms = max(boot_ms if has_drifted else life.least_boot_ms, least_ms)
             life.look_from_ms, life.least_boot_ms = received_ms, boot_ms
         if moved_ms != held_ms:
             self._bend(life, uptime_ms, moved_ms + uptime_ms)
@@ -198,15 +272,66 @@ class SourceClock:
         life.at_ms = max(life.at_ms + 1, received_ms)
         return life.at_ms
 
-    def _may_be_of_earlier_life(self, life: Life, received_ms: int) -> bool:
-        """Whether the network may still hold datagrams from before a restart. Later it is our clock that went back."""
-        return life.earlier_boot_ms is not None and abs(received_ms - life.began_ms) <= _LINGERS_MS
 
-    def _of_earlier_life(self, life: Life, uptime_ms: int, received_ms: int) -> int:
-        """A datagram from before the restart that came after it."""
-        if life.earlier_boot_ms is None:
-            return received_ms
-        return min(life.earlier_boot_ms + uptime_ms, life.place(0))
+def _possible(first: Life, said: _Said) -> list[Life]:
+    """The lives of a source that a notification may be of, by what it says of its engine."""
+    lives = [first, *first.others] if first.others else [first]
+    if not said.engine_id:
+        return lives
+    own = [life for life in lives if life.engine_id == said.engine_id]
+    return own or [life for life in lives if not life.engine_id]
+
+
+def _boots(life: Life) -> int:
+    return life.boots
+
+
+def _nearest(lives: list[Life], said: _Said) -> tuple[Life, int] | None:
+    """The life that a notification fits best, and its uptime there with all wraps; None when it fits none."""
+    nearest, nearest_distance = None, 0
+    for life in lives:
+        if said.boots and life.boots and said.boots != life.boots:
+            continue
+        tolerance_ms = said.tolerance_ms(life)
+        uptime_ms = said.uptime_ms + life.wraps_ms
+        late_ms = said.received_ms - uptime_ms - min(life.boot_ms, life.least_boot_ms)
+        if abs(late_ms) > tolerance_ms:
+            wrap_ms = _WRAP_MS if late_ms > 0 else -min(life.wraps_ms, _WRAP_MS)
+            late_ms, uptime_ms = late_ms - wrap_ms, uptime_ms + wrap_ms
+            if abs(late_ms) > tolerance_ms:
+                continue
+        distance = late_ms if late_ms >= 0 else -late_ms * _EARLY_WEIGHT
+        if nearest is None or distance < nearest_distance:
+            nearest, nearest_distance = (life, uptime_ms), distance
+    return nearest
+
+
+def _standing_still(lives: list[Life], said: _Said) -> Life | None:
+    """The life whose uptime does not run, if this is of one; zero never runs."""
+    if said.is_start:
+        return None
+    for life in lives:
+        if said.uptime_ms + life.wraps_ms == life.uptime_ms:
+            return life
+    return None if said.uptime_ms or not lives else lives[0]
+
+
+def _restarted(lives: list[Life], said: _Said) -> Life | None:
+    """The life whose agent has most likely restarted: it was silent since this one's uptime was zero.
+
+    None when there is no such life: two agents are alive.
+    """
+    boot_ms = said.received_ms - said.uptime_ms
+    silent = [life for life in lives if said.is_start or boot_ms >= life.heard_ms - _LATE_MAX_MS]
+    return max(silent, key=lambda life: (not life.is_replaced, life.heard_ms), default=None)
+
+
+def _of_earlier_life(life: Life, said: _Said) -> int | None:
+    """Place a datagram from before the restart with which a life began; None when it is none."""
+    if life.earlier_boot_ms is None or abs(said.received_ms - life.began_ms) > _LINGERS_MS:
+        return None
+    at_ms = life.earlier_boot_ms + said.uptime_ms
+    return at_ms if said.received_ms - _LINGERS_MS <= at_ms < life.place(0) else None
 
 
 def _is_dense(one: tuple[int, int], other: tuple[int, int]) -> bool:

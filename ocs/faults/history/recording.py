@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from ocs.faults.alarm_change import AlarmChange, ChangeKind
 from ocs.faults.history.episodes import Episode, advance_episode
@@ -132,12 +132,22 @@ def _record_episodes(connection: Connection, changes: Iterable[AlarmChange]) -> 
             del opened[change.alarm_id]
             ended.append(after)
     open_ones = [episode for alarm_id, episode in opened.items() if episode is not before.get(alarm_id)]
-    for episode in [*ended, *open_ones]:
-        _save(connection, episode)
+    _save(connection, [*ended, *open_ones])
 
 
-def _save(connection: Connection, episode: Episode) -> None:
-    values = {
+def _save(connection: Connection, episodes: Sequence[Episode]) -> None:
+    """Write them with two statements: one for each costs the receiver beside us its processor."""
+    new = [_values(episode) for episode in episodes if not episode.number]
+    if new:
+        connection.execute(insert(ALARM_EPISODE), new)
+    known = [_values(episode) | {"number": episode.number} for episode in episodes if episode.number]
+    if known:
+        row = ALARM_EPISODE.c.episode_number == bindparam("number")
+        connection.execute(update(ALARM_EPISODE).where(row), known)
+
+
+def _values(episode: Episode) -> dict[str, Any]:
+    return {
         "alarm_id": episode.alarm_id,
         "resource": _clean(episode.resource),
         "alarm_type": _clean(episode.alarm_type),
@@ -151,11 +161,6 @@ def _save(connection: Connection, episode: Episode) -> None:
         "ended_ms": episode.ended_ms,
         "is_purged": episode.is_purged,
     }
-    if episode.number:
-        row = ALARM_EPISODE.c.episode_number == episode.number
-        connection.execute(update(ALARM_EPISODE).where(row).values(values))
-    else:
-        connection.execute(insert(ALARM_EPISODE).values(values))
 
 
 def _episode_of(row: Any) -> Episode:

@@ -128,7 +128,7 @@ def _paragraph(change: AlarmChange, alarm: Alarm) -> str:
     lines = [
         f"{_word(change, alarm).upper()}  {alarm.key.resource}",
         f"  {alarm.text}",
-        f"  {change.kind} {at}",
+        f"  {change.told_as} {at}",
     ]
     if alarm.affected_services:
         services = ", ".join(alarm.affected_services)

@@ -26,7 +26,6 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
             ChangeKind.CLEARED,
             ChangeKind.ESCALATED,
             ChangeKind.CHANGED,
-            ChangeKind.REGROUPED,
         }
     )
     digest_s: float = 0
@@ -34,7 +33,7 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
     def wants(self, change: AlarmChange) -> bool:
         """Whether a change is told; what suppression holds back never is."""
         alarm = change.alarm
-        if alarm is None or not change.is_notified or change.kind not in self.kinds:
+        if alarm is None or not change.is_notified or change.told_as not in self.kinds:
             return False
         resource = alarm.key.resource
         return alarm.severity >= self.severity and (

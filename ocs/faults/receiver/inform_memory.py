@@ -43,3 +43,7 @@ class InformMemory:
         if len(self._durable) > INFORMS_REMEMBERED_MAX:
             self._durable.popitem(last=False)
         return self._waiting.pop(key, arrival)
+
+    def forget(self, arrival: Arrival) -> None:
+        """It was not taken: its next copy is new."""
+        self._waiting.pop(arrival.inform_key, None)

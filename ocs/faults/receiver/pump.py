@@ -8,13 +8,13 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import trio
 
 from ocs.clock import Clock
-from ocs.faults.alarm import AlarmSignal
+from ocs.faults.alarm import AlarmSignal, Severity
 from ocs.faults.alarm_change import AlarmChange, ChangeKind
 from ocs.faults.book.book import AlarmBook
 from ocs.faults.book.maintenance import MaintenanceWindow
@@ -27,7 +27,7 @@ from ocs.faults.snmp.engine import Arrival
 from ocs.faults.store.batch import TOKEN_OCTETS, AlarmBatch, StoreUnavailableError
 from ocs.faults.store.port import AlarmListStore
 from ocs.limits import TRAPS_PER_COMMIT, TRAPS_WAITING_MAX
-from ocs.log import get_logger
+from ocs.log import RepeatLimiter, get_logger
 from ocs.metrics import Counter, Gauge, Histogram
 
 log = get_logger(__name__)
@@ -40,18 +40,33 @@ _AGE_SECONDS: Final = Histogram(
 _FAILED: Final = Counter(
     "ocs_snmp_commit_retries_total", "Batches sent again because the store did not confirm."
 )
+_NO_ROOM: Final = Counter("ocs_alarms_without_room_total", "Raises that found the alarm list full.")
 # The store is asked again so soon; a restart of it takes about as long.
 _RETRY_S: Final = 0.2
 _STARTS: Final = frozenset({COLD_START, WARM_START})
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
+class Told(NamedTuple):
+    """Who is told of what became of a notification.
+
+    Attributes:
+        acknowledge: sends the acknowledgement of an inform whose alarm is durable.
+        decline: an inform found no room in the list: it is not acknowledged, and its repeat is new.
+        on_restart: a source has restarted, or says that it lost its state.
+    """
+
+    acknowledge: Callable[[Arrival], None]
+    decline: Callable[[Arrival], None]
+    on_restart: Callable[[str], None]
+
+
 class TrapPump:
     """Everything between a decoded notification and its acknowledgement.
 
     Args:
-        acknowledge: sends the acknowledgement of an inform whose alarm is durable.
-        on_restart: told the source that has restarted, or says that it lost its state.
+        told: who is told of what became of a notification.
+        keeps: whether a source's clock is kept over our restarts; strangers are too many, and easily forged.
         records: what operators have said, as it was loaded.
     """
 
@@ -63,8 +78,8 @@ class TrapPump:
         sources: SourceClock,
         store: AlarmListStore,
         clock: Clock,
-        acknowledge: Callable[[Arrival], None],
-        on_restart: Callable[[str], None],
+        told: Told,
+        keeps: Callable[[str], bool],
         records: Iterable[OperatorRecord] = (),
     ) -> None:
         self._rules = rules
@@ -72,8 +87,8 @@ class TrapPump:
         self._sources = sources
         self._store = store
         self._clock = clock
-        self._acknowledge = acknowledge
-        self._on_restart = on_restart
+        self._told = told
+        self._keeps = keeps
         self._arrivals: deque[Arrival] = deque()
         self._signals: deque[AlarmSignal] = deque()
         self._desk: deque[AlarmChange] = deque()
@@ -84,7 +99,9 @@ class TrapPump:
         # Sources that were heard of since somebody asked; what else is to be in the store, by name.
         self._heard: set[str] = set()
         self._kept: dict[str, bytes] = {}
+        self._limiter = RepeatLimiter(clock)
         self.is_stuck = False
+        self._had_no_room = False
         self._something = trio.Event()
         self._room = trio.Event()
 
@@ -172,7 +189,10 @@ class TrapPump:
                 await self._commit(batch)
             for arrival in arrivals:
                 if arrival.acknowledgement is not None:
-                    self._acknowledge(arrival)
+                    if self._had_no_room and not self._is_taken(arrival):
+                        self._told.decline(arrival)
+                    else:
+                        self._told.acknowledge(arrival)
             self._count(arrivals)
 
     async def _wait(self) -> None:
@@ -196,8 +216,7 @@ class TrapPump:
     def _understand(self, arrivals: Sequence[Arrival]) -> AlarmBatch | None:
         """What the notifications and everything else that waits change; None when nothing does."""
         now_ms = self._clock.now_ms()
-        lives: dict[str, Life] = {}
-        signals = [signal for arrival in arrivals for signal in self._signals_of(arrival, lives)]
+        signals = [signal for arrival in arrivals for signal in self._signals_of(arrival)]
         # A table walk may bring more than one step writes.
         signals.extend(self._signals.popleft() for _ in range(min(len(self._signals), TRAPS_PER_COMMIT)))
         orders, self._orders = self._orders, {}
@@ -210,7 +229,11 @@ class TrapPump:
         due_ms = self._book.due_ms()
         if due_ms is not None and due_ms <= now_ms:
             outcomes.append(self._book.tick(now_ms))
-        return self._batch(outcomes, lives, tuple(orders))
+        return self._batch(outcomes, self._changed_lives(), tuple(orders))
+
+    def _changed_lives(self) -> dict[str, Life]:
+        changed = self._sources.take_changed()
+        return {source: life for source, life in changed.items() if self._keeps(source)}
 
     def _note_desk(self, change: AlarmChange, now_ms: int) -> Outcome:
         if change.kind is ChangeKind.PURGED or change.operator is None:
@@ -222,25 +245,21 @@ class TrapPump:
         self._records[change.alarm_id] = change.operator
         return self._book.note_operator(change.operator, now_ms)
 
-    def _signals_of(self, arrival: Arrival, lives: dict[str, Life]) -> Sequence[AlarmSignal]:
-        """What a notification says; a source whose clock is seen in a new light is put into ``lives``."""
+    def _signals_of(self, arrival: Arrival) -> Sequence[AlarmSignal]:
+        """What a notification says."""
         notification = arrival.notification
         source = notification.source
-        before = self._sources.life_of(source)
-        knots = None if before is None else before.knots
         at_ms, is_restarted = self._sources.at_ms(
             source,
             notification.uptime_ticks,
             notification.received_ms,
             is_start=notification.trap_oid in _STARTS,
             boots=max(0, arrival.engine_boots),
+            engine_id=notification.engine_id,
         )
-        life = self._sources.life_of(source)
         self._heard.add(source)
-        if life is not None and life.knots is not knots:
-            lives[source] = life
         if is_restarted or self._rules.wants_resync(notification):
-            self._on_restart(source)
+            self._told.on_restart(source)
         try:
             return self._rules.signals(notification, at_ms)
         except Exception:
@@ -251,6 +270,9 @@ class TrapPump:
     def _batch(
         self, outcomes: Sequence[Outcome], lives: dict[str, Life], orders: Sequence[str]
     ) -> AlarmBatch | None:
+        refused = sum(outcome.refused for outcome in outcomes)
+        self._had_no_room = bool(refused)
+        self._tell_of_no_room(refused)
         alarms = {alarm.alarm_id: alarm for outcome in outcomes for alarm in outcome.alarms}
         changes = [change for outcome in outcomes for change in outcome.changes]
         rest = next((outcome.rest for outcome in reversed(outcomes) if outcome.rest is not None), None)
@@ -267,6 +289,27 @@ class TrapPump:
             sources=kept | {source: _encode(life) for source, life in lives.items()},
             rest=None if rest is None else encode_rest(rest),
         )
+
+    def _is_taken(self, arrival: Arrival) -> bool:
+        """Whether what an inform says is in the list; asked only where some of its batch is not."""
+        return all(
+            signal.severity is Severity.CLEARED or self._book.alarm(signal.key.alarm_id) is not None
+            for signal in self._rules.signals(arrival.notification, 0)
+        )
+
+    def _tell_of_no_room(self, refused: int) -> None:
+        """Say that raises were not taken: the list itself has no room to say so."""
+        if not refused:
+            return
+        _NO_ROOM.inc(by=refused)
+        swallowed = self._limiter.admit("no_room")
+        if swallowed is not None:
+            log.error(
+                "alarm_list_full",
+                not_taken=refused,
+                swallowed=swallowed,
+                remedy="look who floods it, and take it off the list: `ocs alarms purge --clearance any --resource`",
+            )
 
     def _follow_up(self, outcomes: Sequence[Outcome]) -> list[tuple[OperatorRecord | None, OperatorRecord]]:
         """What the book made of operators' records, each with the one that it follows from."""

@@ -8,7 +8,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from ocs.limits import STORM_CLEARS_RATIO, STORM_QUIET_MS, TRAP_KINDS_REMEMBERED, TRAP_SOURCES_MAX
+from ocs.limits import (
+    SNMP_REPORTS_PER_PEER_PER_S,
+    SNMP_REPORTS_PER_S,
+    STORM_CLEARS_RATIO,
+    STORM_QUIET_MS,
+    TRAP_KINDS_REMEMBERED,
+    TRAP_SOURCES_MAX,
+)
 
 # Octets, the address and the port that they came from.
 Datagram = tuple[bytes, str, int]
@@ -34,6 +41,27 @@ class Rationed(NamedTuple):
 
     passed: list[Datagram]
     storms: list[Storm]
+
+
+class ReportRation:
+    """How many Reports are sent: addresses are easily forged, and a Report is longer than what asks for it."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._sent: dict[str, int] = {}
+        self._total = 0
+
+    def admit(self, address: str, now_ms: int) -> bool:
+        """Whether one more may be sent there in this second; who is not answered asks again."""
+        if now_ms // 1000 != self._second:
+            self._second, self._total = now_ms // 1000, 0
+            self._sent.clear()
+        sent = self._sent.get(address, 0)
+        if sent >= SNMP_REPORTS_PER_PEER_PER_S or self._total >= SNMP_REPORTS_PER_S:
+            return False
+        self._sent[address] = sent + 1
+        self._total += 1
+        return True
 
 
 class _Source:

@@ -10,7 +10,7 @@ from ocs.clock import Clock
 from ocs.faults.receiver.inform_memory import InformMemory, Standing
 from ocs.faults.receiver.own_signals import DiscardAlarms, storm_signal
 from ocs.faults.receiver.pump import TrapPump
-from ocs.faults.receiver.rations import Rations, Storm
+from ocs.faults.receiver.rations import Rations, ReportRation, Storm
 from ocs.faults.receiver.udp import drain, send
 from ocs.faults.snmp.engine import Arrival, Discard, TrapEngine
 from ocs.limits import STORM_QUIET_MS, TRAPS_PER_READ
@@ -52,6 +52,7 @@ class TrapReceiver:
         self._clock = clock
         self._element_of = element_of
         self._informs = InformMemory()
+        self._reports = ReportRation()
         self._discards = DiscardAlarms()
         self._limiter = RepeatLimiter(clock)
         self._began_ms = clock.steady_ms()
@@ -59,6 +60,10 @@ class TrapReceiver:
     def acknowledge(self, arrival: Arrival) -> None:
         """Tell the sender of an inform that its alarm is durable."""
         self._send_acknowledgement(self._informs.settle(arrival))
+
+    def decline(self, arrival: Arrival) -> None:
+        """Do not acknowledge an inform that was not taken: its sender repeats it."""
+        self._informs.forget(arrival)
 
     def _send_acknowledgement(self, arrival: Arrival) -> None:
         if arrival.acknowledgement is not None:
@@ -87,7 +92,8 @@ class TrapReceiver:
         engine_time_s = (self._clock.steady_ms() - self._began_ms) // 1000
         received = self._engine.receive(passed, now_ms, engine_time_s)
         for reply in received.replies:
-            send(self._socket, reply.octets, reply.address, reply.port)
+            if self._reports.admit(reply.address, now_ms):
+                send(self._socket, reply.octets, reply.address, reply.port)
         for discard in received.discards:
             self._discard(discard, now_ms, pump)
         arrivals = [arrival for arrival in received.notifications if self._is_new(arrival)]

@@ -161,7 +161,11 @@ def _cause(
         return _told(source, names, trap, PROBABLE_CAUSES, OTHER_CAUSE)
     number = CAUSE_NUMBERS.get(source, -1) if isinstance(source, str) else source
     if number not in PROBABLE_CAUSES:
-        raise EntryError((), f"expected a name or number of IANAItuProbableCause, got {source!r}")
+        raise EntryError(
+            (),
+            f"expected a name or number of IANAItuProbableCause, got {source!r}; "
+            "`ocs faults mib explain ITU-ALARM-MIB::ituAlarmProbableCause` lists them",
+        )
     return lambda _: number
 
 

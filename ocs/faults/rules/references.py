@@ -60,19 +60,18 @@ class Reference:
         count = len(varbinds)
         if self._place >= 0:
             return varbinds[self._place] if self._place < count else None
-        hint = self._hint
+        hint, below = self._hint, self._below
         if hint < count:
             varbind = varbinds[hint]
-            if varbind.name.startswith(self._below):
+            if varbind.name.startswith(below):
                 return varbind
-        for place in range(count):
-            if self._is(varbinds[place].name):
-                self._hint = place
-                return varbinds[place]
+        oid = self.oid
+        for varbind in varbinds:
+            name = varbind.name
+            if name.startswith(below) or name == oid:
+                self._hint = varbinds.index(varbind)
+                return varbind
         return None
-
-    def _is(self, name: str) -> bool:
-        return name.startswith(self._below) or name == self.oid
 
     def text(self, varbind: Varbind) -> str:
         """The value as people read it."""

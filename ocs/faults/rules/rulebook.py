@@ -91,6 +91,11 @@ class RuleBook:
 
     def wants_resync(self, notification: Notification) -> bool:
         """Whether the device says that it lost its state: its alarms are to be looked up again."""
+        for one in self.candidates(notification.trap_oid):
+            if one.resynchronise:
+                break
+        else:  # nearly always
+            return False
         rule = self.rule_for(notification)
         return rule is not None and rule.resynchronise
 

@@ -42,6 +42,9 @@ class Dependencies:
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
         self._upstream: dict[str, frozenset[str]] = {}
+        # What nobody described is not remembered, but asked for a few times in a row.
+        self._last = ""
+        self._upstream_of_last: frozenset[str] = frozenset()
 
     def place(self, resource: str) -> str:
         """The one name of a resource: where its alarms are looked for as causes."""
@@ -85,22 +88,31 @@ class Dependencies:
         is_reached = node.startswith(_REACHED)
         place = node[1:] if is_reached else node
         if "/" in place and not self._topology.parents(place):
-            # What nobody described depends on what it is part of by its name. There are many of them: sessions,
-            # sensors, interfaces of strangers; each is put together from what its element depends on.
-            names, holder = [place], place.rpartition("/")[0]
-            while "/" in holder and not self._topology.parents(holder):
-                names.append(holder)
-                holder = holder.rpartition("/")[0]
-            if not is_reached:
-                return self.upstream(holder).union(names)
-            above = self.upstream(_REACHED + element_name(place))
-            # An element to be reached depends on all that the element depends on.
-            return above.union(names) if "/" not in holder else above.union(names, self.upstream(holder))
+            if node != self._last:
+                self._upstream_of_last = self._put_together(place, is_reached=is_reached)
+                self._last = node
+            return self._upstream_of_last
         known = self._walk(node)
         if len(self._upstream) >= UPSTREAM_REMEMBERED:
             self._upstream.clear()
         self._upstream[node] = known
         return known
+
+    def _put_together(self, place: str, *, is_reached: bool) -> frozenset[str]:
+        """What a resource depends on that nobody described: what it is part of by its name.
+
+        There are many of them: sessions, sensors, interfaces of strangers; each is put together from what its element
+        depends on.
+        """
+        names, holder = [place], place.rpartition("/")[0]
+        while "/" in holder and not self._topology.parents(holder):
+            names.append(holder)
+            holder = holder.rpartition("/")[0]
+        if not is_reached:
+            return self.upstream(holder).union(names)
+        above = self.upstream(_REACHED + element_name(place))
+        # An element to be reached depends on all that the element depends on.
+        return above.union(names) if "/" not in holder else above.union(names, self.upstream(holder))
 
     def _walk(self, start: str) -> frozenset[str]:
         seen = {start}

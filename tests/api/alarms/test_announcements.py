@@ -20,7 +20,7 @@ AGAIN = msgspec.structs.replace(A, last_raised_ms=NOW_MS + 1)
         (change_of(AGAIN), "AlarmStateChangeEvent"),
         (change_of(A, ChangeKind.CLEARED), "AlarmStateChangeEvent"),
         (change_of(A, ChangeKind.CHANGED), "AlarmAttributeValueChangeEvent"),
-        (change_of(A, ChangeKind.REGROUPED), "AlarmAttributeValueChangeEvent"),
+        (change_of(A, ChangeKind.REGROUPED), "AlarmCreateEvent"),  # it stood for a while and is told only now
         (change_of(A, ChangeKind.OPERATED), "AlarmAttributeValueChangeEvent"),
         (change_of(A, ChangeKind.ESCALATED), "AlarmAttributeValueChangeEvent"),
         (

@@ -226,6 +226,8 @@ async def test_report_that_nobody_takes_yet_is_answered_202(client, owner, monke
         {"alarmedObject": {"id": ""}},
         {"alarmedObject": {"id": "/a"}},
         {"specificProblem": "x" * 300},
+        {"specificProblem": "\x1b[2J\x00"},
+        {"alarmedObject": {"id": "a\x9b"}},
         {"alarmRaisedTime": "soon"},
     ],
 )

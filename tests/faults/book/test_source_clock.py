@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocs.faults.book import source_clock
-from ocs.faults.book.source_clock import SourceClock
+from ocs.faults.book.source_clock import Life, SourceClock
 
 BOOT_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
@@ -201,3 +201,245 @@ def test_uptime_that_was_asked_for_fits_the_life_that_notifications_tell_of() ->
     assert clock.fits("10.0.0.7", 2 * HOUR_MS // 10, now_ms)
     assert not clock.fits("10.0.0.7", 100, now_ms), "it has restarted"
     assert not clock.fits("10.0.0.7", 4 * HOUR_MS // 10, now_ms), "another program sends the notifications"
+
+
+DAY_MS = 86_400_000
+# Two agents behind one address: one runs for a month, the other for a day.
+OLD_BOOT_MS = BOOT_MS - 30 * DAY_MS
+YOUNG_BOOT_MS = BOOT_MS - DAY_MS
+
+
+@pytest.mark.parametrize("boots_ms", [(OLD_BOOT_MS, YOUNG_BOOT_MS), (YOUNG_BOOT_MS, OLD_BOOT_MS)])
+def test_two_agents_behind_one_address_are_both_placed_at_their_time_and_none_has_restarted(boots_ms) -> None:
+    clock = SourceClock()
+    for i in range(200):
+        true_ms = BOOT_MS + i * 1_000
+        assert sent(clock, true_ms, boot_ms=boots_ms[i % 2]) == (true_ms, False)
+
+
+def test_what_was_overtaken_has_its_place_among_what_its_own_agent_sent() -> None:
+    clock = SourceClock()
+    for true_ms in (BOOT_MS, BOOT_MS + 20_000):
+        for boot_ms in (OLD_BOOT_MS, YOUNG_BOOT_MS):
+            sent(clock, true_ms, boot_ms=boot_ms)
+    for boot_ms in (OLD_BOOT_MS, YOUNG_BOOT_MS):
+        at_ms, is_restarted = sent(clock, BOOT_MS + 10_000, delay_ms=40_000, boot_ms=boot_ms)
+        assert not is_restarted
+        assert abs(at_ms - (BOOT_MS + 10_000)) <= 1
+
+
+def test_restart_of_one_agent_leaves_the_other_its_life() -> None:
+    clock = SourceClock()
+    for i in range(10):
+        for boot_ms in (OLD_BOOT_MS, YOUNG_BOOT_MS):
+            sent(clock, BOOT_MS + i * 30_000, boot_ms=boot_ms)
+    new_boot_ms = BOOT_MS + 300_000
+    assert sent(clock, new_boot_ms + 10, boot_ms=new_boot_ms, is_start=True)[1]
+    for i in range(1, 20):
+        true_ms = new_boot_ms + i * 15_000
+        for boot_ms in (OLD_BOOT_MS, new_boot_ms):
+            at_ms, is_restarted = sent(clock, true_ms, boot_ms=boot_ms)
+            assert not is_restarted
+            assert true_ms <= at_ms <= true_ms + 2
+
+
+def test_agent_that_was_taken_for_the_restart_of_a_silent_one_lives_on_beside_it() -> None:
+    clock = SourceClock()
+    sent(clock, BOOT_MS - 2 * DAY_MS, boot_ms=OLD_BOOT_MS)
+    assert sent(clock, BOOT_MS, boot_ms=YOUNG_BOOT_MS)[1], "it may be a restart: the element is asked"
+    for i in range(1, 300):
+        for boot_ms in (OLD_BOOT_MS, YOUNG_BOOT_MS):
+            true_ms = BOOT_MS + i * 1_000
+            assert sent(clock, true_ms, boot_ms=boot_ms) == (true_ms, False)
+    life = clock.life_of("10.0.0.7")
+    assert life is not None
+    assert [one.is_replaced for one in (life, *life.others)] == [False, False]
+
+
+def test_what_would_have_been_sent_after_the_restart_is_not_of_the_life_before_it() -> None:
+    clock = SourceClock()
+    sent(clock, BOOT_MS - 2 * DAY_MS, boot_ms=OLD_BOOT_MS)
+    sent(clock, BOOT_MS, boot_ms=YOUNG_BOOT_MS)
+    at_ms, _ = sent(clock, BOOT_MS, delay_ms=110_000, boot_ms=OLD_BOOT_MS)
+    assert at_ms == BOOT_MS + 110_000
+
+
+def test_late_datagram_is_not_taken_for_an_early_one_of_the_agent_that_started_a_little_later() -> None:
+    clock = SourceClock()
+    later_boot_ms = BOOT_MS + 70_000
+    for boot_ms in (BOOT_MS, later_boot_ms):
+        sent(clock, BOOT_MS + HOUR_MS, boot_ms=boot_ms)
+    at_ms, _ = sent(clock, BOOT_MS + HOUR_MS + 1_000, delay_ms=50_000)
+    assert at_ms == BOOT_MS + HOUR_MS + 1_000
+
+
+def test_order_is_kept_by_one_map_when_our_own_clock_goes_back() -> None:
+    clock = SourceClock()
+    last_ms, _ = sent(clock, BOOT_MS + HOUR_MS)
+    for i in range(1, 50):
+        at_ms, _ = sent(clock, BOOT_MS + HOUR_MS + i * 10_000, delay_ms=-HOUR_MS)
+        assert at_ms > last_ms
+        last_ms = at_ms
+    life = clock.life_of("10.0.0.7")
+    assert life is not None
+    assert len(life.others) == 1
+
+
+def test_engines_are_told_apart_however_near_their_uptimes_are() -> None:
+    clock = SourceClock()
+    near_boot_ms = BOOT_MS + 5_000
+    for i in range(1, 50):
+        true_ms = BOOT_MS + HOUR_MS + i * 1_000
+        assert sent(clock, true_ms, boots=7, engine_id=b"first") == (true_ms, False)
+        at_ms, is_restarted = sent(clock, true_ms, boot_ms=near_boot_ms, boots=2, engine_id=b"second")
+        assert not is_restarted
+        assert true_ms <= at_ms <= true_ms + 1
+    restart_ms = BOOT_MS + 2 * HOUR_MS
+    assert sent(clock, restart_ms + 10, boot_ms=restart_ms, boots=3, engine_id=b"second")[1]
+    assert sent(clock, restart_ms + 900, boots=7, engine_id=b"first") == (restart_ms + 900, False)
+
+
+def test_agent_is_the_same_whether_it_speaks_version_2c_or_3() -> None:
+    clock = SourceClock()
+    for i in range(10):
+        true_ms = BOOT_MS + HOUR_MS + i * 1_000
+        is_v3 = i % 2
+        placed = sent(clock, true_ms, boots=4, engine_id=b"engine") if is_v3 else sent(clock, true_ms)
+        assert placed == (true_ms, False)
+    life = clock.life_of("10.0.0.7")
+    assert life is not None
+    assert (life.engine_id, life.boots, life.others) == (b"engine", 4, [])
+
+
+def test_crash_loop_of_one_agent_does_not_take_the_life_of_another() -> None:
+    clock = SourceClock()
+    sent(clock, BOOT_MS, boot_ms=OLD_BOOT_MS)
+    sent(clock, BOOT_MS, boot_ms=YOUNG_BOOT_MS)
+    for i in range(1, 40):
+        boot_ms = BOOT_MS + i * 200_000
+        for after_ms in (100, 1_000, 30_000):
+            sent(clock, boot_ms + after_ms, boot_ms=boot_ms)
+        life = clock.life_of("10.0.0.7")
+        assert life is not None
+        assert len(life.others) < source_clock.CLOCK_LIVES_PER_SOURCE_MAX
+        if i == 1:
+            sent(clock, boot_ms + 190_000, boot_ms=OLD_BOOT_MS)
+            sent(clock, boot_ms + 190_000, boot_ms=boot_ms)
+            continue
+        assert OLD_BOOT_MS in [one.boot_ms for one in life.others]
+
+
+def test_uptime_that_was_asked_for_fits_any_of_the_lives_behind_the_address() -> None:
+    clock = SourceClock()
+    for boot_ms in (OLD_BOOT_MS, YOUNG_BOOT_MS):
+        sent(clock, BOOT_MS, boot_ms=boot_ms)
+    for boot_ms in (OLD_BOOT_MS, YOUNG_BOOT_MS):
+        assert clock.fits("10.0.0.7", (BOOT_MS + 9_000 - boot_ms) // 10, BOOT_MS + 9_000)
+    assert not clock.fits("10.0.0.7", 100, BOOT_MS + 9_000)
+
+
+def test_first_word_after_a_long_silence_is_of_now_however_slow_the_clock_was() -> None:
+    clock = SourceClock()
+    sent(clock, BOOT_MS + HOUR_MS)
+    now_ms = BOOT_MS + 60 * DAY_MS
+    uptime_ms = (now_ms - BOOT_MS) * (1 - 100e-6)
+    at_ms, is_restarted = clock.at_ms("10.0.0.7", int(uptime_ms / 10), now_ms)
+    assert not is_restarted
+    assert now_ms - 10 <= at_ms <= now_ms
+
+
+def test_clocks_that_changed_are_told_once_and_all_lives_are_kept() -> None:
+    clock = SourceClock()
+    for boot_ms in (OLD_BOOT_MS, YOUNG_BOOT_MS):
+        sent(clock, BOOT_MS, boot_ms=boot_ms)
+    kept = msgspec.msgpack.encode(clock.take_changed())
+    assert clock.take_changed() == {}
+    sent(clock, BOOT_MS + 1_000, boot_ms=OLD_BOOT_MS)
+    assert clock.take_changed() == {}, "its map is as it was"
+    again = SourceClock(msgspec.msgpack.decode(kept, type=dict[str, Life]))
+    for boot_ms in (OLD_BOOT_MS, YOUNG_BOOT_MS):
+        assert sent(again, BOOT_MS + 60_000, boot_ms=boot_ms) == (BOOT_MS + 60_000, False)
+
+
+def test_what_was_kept_before_there_were_several_lives_is_still_read() -> None:
+    kept = [
+        [(HOUR_MS, BOOT_MS + HOUR_MS)],
+        HOUR_MS,
+        BOOT_MS + HOUR_MS,
+        BOOT_MS + HOUR_MS,
+        0,
+        0,
+        None,
+        0,
+        0,
+        BOOT_MS,
+    ]
+    life = msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=Life)
+    true_ms = BOOT_MS + 2 * HOUR_MS
+    assert sent(SourceClock({"10.0.0.7": life}), true_ms) == (true_ms, False)
+
+
+# Delays are at most half of what tells a life from another, so that every datagram has one life that it is of.
+DELAY_MAX_MS = 20_000
+APART_MS = 120_000
+RESTART_MS = 90_000
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.integers(1, 6_000), st.integers(0, DELAY_MAX_MS), st.integers(0, 12)),
+        min_size=2,
+        max_size=120,
+    ),
+    st.booleans(),
+)
+def test_two_agents_interleaved_each_keep_their_order_whatever_the_network_does_and_when_they_restart(
+    steps, has_engines
+) -> None:
+    boots_ms, boots, true_ms = [OLD_BOOT_MS, YOUNG_BOOT_MS], [1, 1], BOOT_MS
+    journeys = []
+    for number, (agent, gap_ticks, delay_ms, event) in enumerate(steps):
+        true_ms += 10 * gap_ticks
+        if event == 0 and true_ms + RESTART_MS - boots_ms[1 - agent] > APART_MS:
+            # What it sends first is not what arrives first; at the uptime of before it would be a clock that stands.
+            true_ms += RESTART_MS
+            boots_ms[agent], boots[agent] = true_ms - 10 - 10 * number, boots[agent] + 1
+        journeys.append((true_ms + delay_ms, number, agent, true_ms, boots_ms[agent], boots[agent]))
+    clock = SourceClock()
+    places: tuple[dict[int, int], dict[int, int]] = {}, {}
+    for received_ms, _, agent, left_ms, boot_ms, engine_boots in sorted(journeys):
+        more = {"boots": engine_boots, "engine_id": b"ab"[agent : agent + 1]} if has_engines else {}
+        at_ms, _ = sent(clock, left_ms, received_ms - left_ms, boot_ms, **more)
+        assert -DELAY_MAX_MS <= at_ms - left_ms <= DELAY_MAX_MS + 2 * len(steps)
+        places[agent][left_ms] = at_ms
+    for of_agent in places:
+        in_order = [of_agent[left_ms] for left_ms in sorted(of_agent)]
+        assert in_order == sorted(set(in_order))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 1, 4_711, 8_640_000, 259_200_000, (1 << 32) - 1])
+            | st.integers(0, (1 << 32) - 1),
+            st.integers(0, 200_000) | st.integers(0, 90 * DAY_MS),
+            st.booleans(),
+            st.integers(0, 3),
+            st.sampled_from([b"", b"a", b"b"]),
+        ),
+        max_size=60,
+    )
+)
+def test_nothing_is_placed_further_back_than_the_network_can_have_held_it(said) -> None:
+    clock, now_ms = SourceClock(), BOOT_MS
+    for uptime_ticks, gap_ms, is_start, boots, engine_id in said:
+        now_ms += gap_ms
+        at_ms, _ = clock.at_ms(
+            "10.0.0.7", uptime_ticks, now_ms, is_start=is_start, boots=boots, engine_id=engine_id
+        )
+        assert at_ms >= now_ms - 120_000
+        life = clock.life_of("10.0.0.7")
+        assert life is not None
+        assert len(life.others) < source_clock.CLOCK_LIVES_PER_SOURCE_MAX
+        assert all(other.others == [] for other in life.others)
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(life), type=Life) == life

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, event, select
 from sqlalchemy.exc import IntegrityError
 
 from ocs.faults.alarm import AlarmKey, Severity
@@ -126,6 +126,27 @@ def test_change_that_another_wrote_between_the_look_and_the_insert_leaves_nothin
         record(database, change_of(B), change)
     assert len(rows(database)) == 1
     assert len(episodes(database)) == 1
+
+
+def test_a_storm_is_written_with_as_many_statements_as_two_alarms(database: Database):
+    def statements(count: int, kind: ChangeKind) -> int:
+        alarms = [alarm_of(f"router{number}/if/{count}") for number in range(count)]
+        told: list[object] = []
+
+        def work(connection: Connection) -> None:
+            event.listen(connection, "before_cursor_execute", lambda *told_of: told.append(told_of))
+            is_cleared = kind is ChangeKind.CLEARED
+            record_changes(
+                connection,
+                [change_of(msgspec.structs.replace(one, is_cleared=is_cleared), kind) for one in alarms],
+            )
+
+        database.write_blocking(work)
+        return len(told)
+
+    assert statements(2, ChangeKind.RAISED) == statements(100, ChangeKind.RAISED)
+    assert statements(2, ChangeKind.CLEARED) == statements(100, ChangeKind.CLEARED)
+    assert [ended for *_, ended in episodes(database)] == [NOW_MS] * 102
 
 
 def test_what_is_old_is_forgotten_in_parts_and_what_stands_is_kept(database: Database):

@@ -18,6 +18,12 @@ def test_usual_recipient_is_told_of_what_happens_in_the_network(kind):
     assert ALL.wants(change_of(A, kind)) is (kind in told)
 
 
+def test_alarm_that_is_told_late_is_raised_for_who_asked_for_raises_alone():
+    recipient = Recipient(name="bot", kinds=frozenset({ChangeKind.RAISED, ChangeKind.CLEARED}))
+    assert recipient.wants(change_of(A, ChangeKind.REGROUPED))
+    assert not recipient.wants(change_of(A, ChangeKind.CHANGED))
+
+
 def test_what_is_held_back_is_told_to_nobody():
     assert not ALL.wants(change_of(A, is_notified=False))
 

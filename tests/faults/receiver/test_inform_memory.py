@@ -43,3 +43,10 @@ def test_memory_is_bounded() -> None:
         memory.settle(inform(key))
     assert memory.meet(inform(0)) is Standing.NEW
     assert memory.meet(inform(1)) is Standing.DURABLE
+
+
+def test_inform_that_was_not_taken_is_new_again() -> None:
+    memory = InformMemory()
+    memory.meet(inform("a"))
+    memory.forget(inform("a"))
+    assert memory.meet(inform("a")) is Standing.NEW

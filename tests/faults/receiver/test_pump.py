@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -11,19 +12,21 @@ import trio.testing
 from ocs.clock import ManualClock
 from ocs.faults.alarm import Alarm, AlarmKey, AlarmSignal, EventType, Severity
 from ocs.faults.alarm_change import AlarmChange, ChangeKind
+from ocs.faults.book import book
 from ocs.faults.book.book import AlarmBook
 from ocs.faults.book.policy import BookPolicy
-from ocs.faults.book.source_clock import SourceClock
+from ocs.faults.book.source_clock import Life, SourceClock
 from ocs.faults.mibs import MibNames, open_mib_names
 from ocs.faults.notification import LINK_DOWN, LINK_UP, Notification, SecurityLevel, Syntax, Varbind, Version
 from ocs.faults.operator_axis import OperatorRecord, OperatorState
-from ocs.faults.receiver.pump import TrapPump
+from ocs.faults.receiver.pump import Told, TrapPump
 from ocs.faults.rules import RuleBook, load_rules
 from ocs.faults.snmp.engine import Arrival
 from ocs.faults.store.batch import AlarmBatch, LeaseLostError, StoreUnavailableError
 from ocs.faults.store.memory import MemoryAlarmList, MemoryAlarmStore
 from ocs.faults.topology.port import NoTopology
 from ocs.limits import TRAPS_WAITING_MAX
+from ocs.metrics import REGISTRY
 
 NOW_MS = 1_790_000_000_000
 RULES = Path(__file__).parents[3] / "config" / "alarms"
@@ -65,6 +68,7 @@ class Desk:
         self.store = store
         self.acknowledged: list[bytes] = []
         self.restarted: list[str] = []
+        self.declined: list[Arrival] = []
         self.clock = ManualClock(NOW_MS)
         self.pump = TrapPump(
             rules=rules,
@@ -72,8 +76,8 @@ class Desk:
             sources=SourceClock(),
             store=store,
             clock=self.clock,
-            acknowledge=self._acknowledge,
-            on_restart=self.restarted.append,
+            told=Told(self._acknowledge, self.declined.append, self.restarted.append),
+            keeps=lambda source: not source.startswith("192."),
         )
 
     def _acknowledge(self, arrival: Arrival) -> None:
@@ -96,6 +100,11 @@ async def running(
         nursery.start_soon(desk.pump.run)
         yield desk
         nursery.cancel_scope.cancel()
+
+
+def without_room() -> float:
+    families = {family.name: family for family in REGISTRY.snapshot().families}
+    return sum(sample.value for sample in families["ocs_alarms_without_room_total"].samples)
 
 
 async def settled() -> None:
@@ -125,6 +134,18 @@ async def test_what_waits_together_is_one_commit(rules: RuleBook) -> None:
         await settled()
     assert [len(batch.alarms) for batch in batches] == [50]
     assert next(one for one in batches[0].alarms if one.key.resource.endswith("/7")).occurrences == 51
+
+
+async def test_raise_that_finds_the_list_full_is_counted(
+    rules: RuleBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "ALARMS_MAX", 2)
+    before = without_room()
+    async with running(rules) as desk:
+        desk.pump.put([arrival(index) for index in range(1, 6)])
+        await settled()
+        assert len(await desk.alarms()) == 2
+    assert without_room() == before + 3
 
 
 async def test_unconfirmed_batch_is_sent_again_and_acknowledged_once(rules: RuleBook) -> None:
@@ -239,6 +260,38 @@ async def test_what_is_to_be_kept_of_sources_goes_with_the_next_batch(rules: Rul
         desk.pump.keep("~something", b"kept")
         await settled()
     assert (await desk.store.open_as_owner()).sources == {"~something": b"kept"}
+
+
+async def test_agents_behind_one_address_are_each_placed_by_their_own_uptime(rules: RuleBook) -> None:
+    month_ticks, day_ticks = 30 * 8_640_000, 8_640_000
+    async with running(rules) as desk:
+        for step, oid in enumerate((LINK_DOWN, LINK_UP, LINK_DOWN)):
+            desk.pump.put([arrival(3, oid=LINK_DOWN, uptime_ticks=month_ticks + step)])
+            desk.pump.put([arrival(4, oid=oid, uptime_ticks=day_ticks + step)])
+            await settled()
+        assert [alarm.is_cleared for alarm in await desk.alarms()] == [False, False]
+        assert desk.restarted == []
+        (kept,) = (await desk.store.open_as_owner()).sources.values()
+        life = msgspec.msgpack.decode(kept, type=Life)
+        assert [one.uptime_ms // 86_400_000 for one in (life, *life.others)] == [1, 30]
+
+
+async def test_clocks_of_strangers_fill_no_store(rules: RuleBook) -> None:
+    async with running(rules) as desk:
+        desk.pump.put([arrival(source="192.0.2.1"), arrival(source="10.0.0.1")])
+        await settled()
+        assert list((await desk.store.open_as_owner()).sources) == ["10.0.0.1"]
+
+
+async def test_inform_that_found_no_room_is_not_acknowledged(
+    rules: RuleBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "ALARMS_MAX", 1)
+    async with running(rules) as desk:
+        desk.pump.put([arrival(1, acknowledgement=b"taken"), arrival(2, acknowledgement=b"not taken")])
+        await settled()
+        assert desk.acknowledged == [b"taken"]
+        assert [one.acknowledgement for one in desk.declined] == [b"not taken"]
 
 
 async def test_sources_that_were_heard_of_are_told_once(rules: RuleBook) -> None:

@@ -1,7 +1,13 @@
 """Who babbles is cut short; what may end an alarm passes."""
 
-from ocs.faults.receiver.rations import Datagram, Rations, Storm
-from ocs.limits import STORM_CLEARS_RATIO, STORM_QUIET_MS, TRAP_SOURCES_MAX
+from ocs.faults.receiver.rations import Datagram, Rations, ReportRation, Storm
+from ocs.limits import (
+    SNMP_REPORTS_PER_PEER_PER_S,
+    SNMP_REPORTS_PER_S,
+    STORM_CLEARS_RATIO,
+    STORM_QUIET_MS,
+    TRAP_SOURCES_MAX,
+)
 
 LINK_DOWN = bytes.fromhex("2b0601060301010503")
 LINK_UP = bytes.fromhex("2b0601060301010504")
@@ -90,3 +96,12 @@ def test_sources_are_bounded_and_a_raging_storm_is_not_forgotten() -> None:
     )
     assert len(one._sources) <= TRAP_SOURCES_MAX + 1
     assert one.admit([trap("10.0.0.1")], 0).passed == []
+
+
+def test_reports_to_one_address_and_in_all_are_rationed_by_the_second() -> None:
+    ration = ReportRation()
+    assert sum(ration.admit("10.0.0.1", 0) for _ in range(100)) == SNMP_REPORTS_PER_PEER_PER_S
+    assert ration.admit("10.0.0.2", 999)
+    assert ration.admit("10.0.0.1", 1_000)
+    forged = sum(ration.admit(f"10.1.{n // 256}.{n % 256}", 1_500) for n in range(2 * SNMP_REPORTS_PER_S))
+    assert forged == SNMP_REPORTS_PER_S - 1
