@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -45,6 +45,8 @@ from ocs.store_setup import (
 )
 from ocs.worker import Worker, stop_on_signal
 from ocs.worker_channel import WorkerChannel, WorkerSilentError, serve_worker_channel
+
+_Prepared = TypeVar("_Prepared")
 
 log = structlog.get_logger()
 
@@ -349,7 +351,7 @@ async def run_charging(settings: Settings, launch: Launch, place: WorkerPlace) -
     listen_fds = place.listen_fds
     doors = _inherited(listen_fds) if listen_fds else _bind(settings)
     url = await trio.to_thread.run_sync(store_url, settings, launch.data_dir)
-    prepared, tariffs = await _prepare_patiently(settings, url, is_first=not listen_fds)
+    prepared, tariffs = await prepare_patiently(partial(_prepare, settings, url, is_first=not listen_fds))
     number = place.number if place.takes_over else await _free_number(launch.data_dir, place.number)
     structlog.contextvars.bind_contextvars(process=f"worker-{number}")
     run = launch.data_dir / "run"
@@ -385,14 +387,19 @@ async def _free_number(data_dir: Path, wanted: int | None) -> int:
     )
 
 
-async def _prepare_patiently(
-    settings: Settings, url: str, *, is_first: bool
-) -> tuple[PreparedStore, Tariffs]:
-    """Prepare the store; a worker that starts again while the store does too waits for it a little."""
+async def prepare_patiently(prepare: Callable[[], _Prepared]) -> _Prepared:
+    """Prepare the store; a process that starts again while the store does too waits for it a little.
+
+    Args:
+        prepare: blocks.
+
+    Raises:
+        StoreUnreachableError: it is still away. StoreRefusedError: one line with the remedy.
+    """
     give_up_at = trio.current_time() + STORE_PATIENCE_S
     while True:
         try:
-            return await trio.to_thread.run_sync(partial(_prepare, settings, url, is_first=is_first))
+            return await trio.to_thread.run_sync(prepare)
         except StoreUnreachableError:
             if trio.current_time() > give_up_at:
                 raise

@@ -15,12 +15,11 @@ from typing import Any
 import trio
 
 from ocs.alarm_notices import notice_service
-from ocs.app import Launch
+from ocs.app import Launch, prepare_patiently
 from ocs.balance.barrier import Barrier
 from ocs.balance.redis_store import RedisStore
 from ocs.balance.redis_stream import StoreServers
-from ocs.balance.store_admin import StoreRefusedError, StoreUnreachableError, connect
-from ocs.balance.store_guard import StoreGuard
+from ocs.balance.store_admin import connect
 from ocs.balance.store_identity import StoreIdentity
 from ocs.children import say_ready, stop_when_orphaned
 from ocs.clock import SystemClock
@@ -35,7 +34,7 @@ from ocs.faults.store.alarm_store import AlarmStore
 from ocs.faults.supervision.supervised import RESYNC_QUESTION, Supervised, load_supervised
 from ocs.faults.topology.toml_topology import load_topology
 from ocs.garbage import collect_seldom
-from ocs.limits import NETWORK_THREAD_SWITCH_S, STORE_PATIENCE_S
+from ocs.limits import NETWORK_THREAD_SWITCH_S
 from ocs.log import get_logger
 from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.migrations import upgrade_schema
@@ -44,8 +43,8 @@ from ocs.settings import Settings, resolve_path
 from ocs.settings_checks import is_loopback
 from ocs.settings_file import SettingsError
 from ocs.sql import Database, database_url
-from ocs.store_setup import PreparedStore, library_text, prepare_store, reload_library, store_url
-from ocs.worker import stop_on_signal
+from ocs.store_setup import PreparedStore, prepare_store, store_url
+from ocs.worker import guard_of, reload_functions, stop_on_signal
 from ocs.worker_channel import serve_worker_channel
 
 log = get_logger(__name__)
@@ -67,7 +66,9 @@ async def run_network(settings: Settings, launch: Launch, listen_fd: int | None)
         raise SettingsError("snmp.port: -1 takes no traps, and this process does nothing else")
     with bound:
         url = await trio.to_thread.run_sync(store_url, settings, launch.data_dir)
-        prepared = await _prepare_patiently(settings, url, is_first=listen_fd is None)
+        prepared = await prepare_patiently(
+            partial(prepare_store, settings, url, SystemClock(), may_create=listen_fd is None)
+        )
         meaning = await trio.to_thread.run_sync(_read_meaning, settings, launch.data_dir)
         store = _connect(settings, prepared)
         owner = AlarmOwner(
@@ -173,42 +174,16 @@ async def _care_for_history(settings: Settings, launch: Launch, prepared: Prepar
         database.close()
 
 
-async def _prepare_patiently(settings: Settings, url: str, *, is_first: bool) -> PreparedStore:
-    """Prepare the store; started again while the store does too, wait for it a little."""
-    give_up_at = trio.current_time() + STORE_PATIENCE_S
-    while True:
-        try:
-            return await trio.to_thread.run_sync(
-                partial(prepare_store, settings, url, SystemClock(), may_create=is_first)
-            )
-        except StoreUnreachableError:
-            if trio.current_time() > give_up_at:
-                raise
-            await trio.sleep(0.1)
-
-
 def _connect(settings: Settings, prepared: PreparedStore) -> RedisStore:
     """The store as workers have it: the same barrier, the same guard, the same way after a failover."""
     return RedisStore(
         StoreServers(prepared.address),
         partitions=prepared.meta.partitions,
         barrier=Barrier.from_settings(settings.store),
-        reload_library=partial(_reload_library, prepared),
+        reload_library=partial(reload_functions, prepared),
         identity=StoreIdentity(prepared.meta, lambda _: None),
-        guard=StoreGuard(
-            created_s=prepared.meta.created_s,
-            library=library_text(),
-            fsync=settings.store.durability != "memory",
-        ),
+        guard=guard_of(prepared, settings),
     )
-
-
-async def _reload_library(prepared: PreparedStore) -> None:
-    """Have the functions loaded where the store lacks them; raises OSError when that fails."""
-    try:
-        await trio.to_thread.run_sync(reload_library, prepared.address, prepared.meta, abandon_on_cancel=True)
-    except StoreRefusedError as error:
-        raise ConnectionError(str(error)) from None
 
 
 def _access(settings: Settings) -> SnmpAccess:

@@ -16,7 +16,6 @@ from ocs.balance.barrier import Barrier
 from ocs.balance.redis_store import RedisStore
 from ocs.balance.redis_stream import StoreServers
 from ocs.balance.replica_watch import watched_by
-from ocs.balance.store_address import StoreAddress
 from ocs.balance.store_admin import StoreMeta, StoreRefusedError
 from ocs.balance.store_guard import StoreGuard
 from ocs.balance.store_identity import StoreIdentity
@@ -86,9 +85,9 @@ class Worker:
             StoreServers(address),
             partitions=partitions,
             barrier=Barrier.from_settings(settings.store),
-            reload_library=partial(_reload_library, address, prepared.meta),
+            reload_library=partial(reload_functions, prepared),
             identity=StoreIdentity(prepared.meta, self._adopt_origin_state),
-            guard=_guard_of(prepared, settings),
+            guard=guard_of(prepared, settings),
             on_promotion=self._server_was_promoted,
             on_topology=None if self._replica_watch is None else self._replica_watch.look_now,
         )
@@ -234,7 +233,8 @@ class Worker:
         return self._server.disconnect_peer(notice.origin_host, cause)
 
 
-def _guard_of(prepared: PreparedStore, settings: Settings) -> StoreGuard:
+def guard_of(prepared: PreparedStore, settings: Settings) -> StoreGuard:
+    """What looks now and then whether the store is as money needs it."""
     return StoreGuard(
         created_s=prepared.meta.created_s,
         library=library_text(),
@@ -242,10 +242,10 @@ def _guard_of(prepared: PreparedStore, settings: Settings) -> StoreGuard:
     )
 
 
-async def _reload_library(address: StoreAddress, known: StoreMeta) -> None:
+async def reload_functions(prepared: PreparedStore) -> None:
     """Have the functions loaded where the store lacks them; raises OSError when that fails."""
     try:
-        await trio.to_thread.run_sync(reload_library, address, known, abandon_on_cancel=True)
+        await trio.to_thread.run_sync(reload_library, prepared.address, prepared.meta, abandon_on_cancel=True)
     except StoreRefusedError as error:
         raise ConnectionError(str(error)) from None
 

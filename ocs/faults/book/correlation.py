@@ -181,10 +181,6 @@ class Correlation:
         """The symptoms that stand."""
         return self._members.get(root.alarm_id, set())
 
-    def root_of(self, entry: Entry) -> Entry | None:
-        """The root that an alarm is grouped under, as far as it is known."""
-        return self._roots.get(entry.root_cause) if entry.root_cause else None
-
     def forget(self, entry: Entry) -> tuple[Entry, ...]:
         """Remove an alarm that left the list; the roots whose number of symptoms changed."""
         self.fall(entry)
