@@ -275,6 +275,61 @@ class NoticesSettings(_Section, frozen=True, kw_only=True):
     recipients: tuple[RecipientSettings, ...] = ()
 
 
+class ElementCredentialSettings(_Section, frozen=True, kw_only=True):
+    """One entry of ``[[provisioning.credentials]]``: how we say who we are to network elements.
+
+    Attributes:
+        name: what elements in the inventory refer to.
+        password_file, key_file: the secret, by exactly one of these and ``agent``. key_file: a private key of OpenSSH's
+            form; its passphrase, if it has one, in key_passphrase_file.
+        agent: the keys of the SSH agent that ``SSH_AUTH_SOCK`` names.
+        enable_file: the second password of command lines that ask for one.
+    """
+
+    name: str
+    user: str
+    password_file: str = ""
+    key_file: str = ""
+    key_passphrase_file: str = ""
+    agent: bool = False
+    enable_file: str = ""
+
+
+class ProvisioningSettings(_Section, frozen=True, kw_only=True):
+    """``[provisioning]``: how network elements are configured.
+
+    Attributes:
+        sessions_max: sessions with elements at once; 0: no element process.
+        types: folder of element types, by the configuration file. yang: folder of YANG modules. golden: folder of rules
+            that every element's configuration must keep.
+        secrets_dir: folder of files, each the value of one ``secret:NAME`` in a configuration; empty: there are none.
+        confirm_timeout_s: how long an element waits for the confirmation of a commit before it undoes it.
+    """
+
+    sessions_max: int = 512
+    types: str = "network/types"
+    yang: str = "network/yang"
+    golden: str = "network/golden"
+    secrets_dir: str = ""
+    confirm_timeout_s: int = 120
+    credentials: tuple[ElementCredentialSettings, ...] = ()
+
+
+class InventorySettings(_Section, frozen=True, kw_only=True):
+    """``[inventory]``: what the network consists of.
+
+    Attributes:
+        key_file: 32 octets in hexadecimal that encrypt the keys (Ki) of SIMs; empty: ``inventory.key`` in the data
+            folder, made with the first SIM.
+        reservation_s: how long what was reserved and not used stays reserved.
+        quarantine_days: how long a number rests before it is given to somebody else.
+    """
+
+    key_file: str = ""
+    reservation_s: int = 86_400
+    quarantine_days: int = 90
+
+
 class RadiusClientSettings(_Section, frozen=True, kw_only=True):
     """One entry of ``[[radius.clients]]``: a network access server, or the proxy before several.
 
@@ -345,6 +400,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     snmp: SnmpSettings = SnmpSettings()
     faults: FaultsSettings = FaultsSettings()
     notices: NoticesSettings = NoticesSettings()
+    provisioning: ProvisioningSettings = ProvisioningSettings()
+    inventory: InventorySettings = InventorySettings()
     radius: RadiusSettings = RadiusSettings()
     sql: SqlSettings = SqlSettings()
     log: LogSettings = LogSettings()

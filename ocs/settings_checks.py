@@ -10,6 +10,7 @@ from ocs.settings import (
     AccountsSettings,
     DiameterSettings,
     FaultsSettings,
+    ProvisioningSettings,
     RadiusSettings,
     RecipientSettings,
     Settings,
@@ -30,6 +31,11 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "snmp.traps_per_source_per_s": (0, 1_000_000),
     "faults.history_days": (1, 36_500),
     "notices.mail_port": (1, 65_535),
+    "provisioning.sessions_max": (0, 4_096),
+    # RFC 6241 section 8.4: seconds; below half a minute a slow element could not be verified in time.
+    "provisioning.confirm_timeout_s": (30, 3_600),
+    "inventory.reservation_s": (60, 86_400 * 365),
+    "inventory.quarantine_days": (0, 3_650),
     "radius.auth_port": (-1, 65_535),
     "radius.acct_port": (-1, 65_535),
     # RFC 2869 section 2.1: not below a minute.
@@ -106,6 +112,7 @@ def check_settings(settings: Settings) -> None:
     _check_radius(settings.radius)
     _check_snmp(settings.snmp)
     _check_notices(settings)
+    _check_credentials(settings.provisioning)
     for section in ("http", "snmp", "radius"):
         _check_address(f"{section}.host", getattr(settings, section).host)
     for index, origin in enumerate(settings.http.hub_callbacks):
@@ -287,6 +294,24 @@ def _check_notices(settings: Settings) -> None:
             _check_manager(key, one, users)
 
 
+def _check_credentials(provisioning: ProvisioningSettings) -> None:
+    names: set[str] = set()
+    for index, one in enumerate(provisioning.credentials):
+        key = f"provisioning.credentials[{index}]"
+        if not _CLIENT_NAME.fullmatch(one.name) or one.name in names:
+            raise BadKeyError(
+                f"{key}.name",
+                f"expected 1 to 32 of A-Z a-z 0-9 _ - that no other credential has, got {shown(one.name)}",
+            )
+        names.add(one.name)
+        if not one.user:
+            raise BadKeyError(f"{key}.user", "expected who we are to the element")
+        if sum(map(bool, (one.password_file, one.key_file, one.agent))) != 1:
+            raise BadKeyError(key, "expected exactly one of password_file, key_file and agent")
+        if one.key_passphrase_file and not one.key_file:
+            raise BadKeyError(f"{key}.key_passphrase_file", "there is no key_file that it could open")
+
+
 def _check_manager(key: str, manager: RecipientSettings, users: set[str]) -> None:
     host, _, port = manager.snmp.rpartition(":")
     try:
@@ -387,6 +412,12 @@ def check_files(settings: Settings) -> None:
             raise BadKeyError(
                 f"faults.{name}", f"expected a folder, and {resolve_path(settings, folder)} is none"
             )
+    for index, credential in enumerate(settings.provisioning.credentials):
+        for name in ("password_file", "key_file", "key_passphrase_file", "enable_file"):
+            if file := getattr(credential, name):
+                _secret(settings, f"provisioning.credentials[{index}].{name}", file)
+    if file := settings.inventory.key_file:
+        _secret(settings, "inventory.key_file", file)
     if file := settings.notices.mail_password_file:
         _secret(settings, "notices.mail_password_file", file)
     for index, one in enumerate(settings.notices.recipients):

@@ -452,3 +452,26 @@ def test_folder_that_was_named_for_alarms_must_be_there(write) -> None:
     with pytest.raises(SettingsError, match=r"faults\.topology: expected a folder, and .*/network is none"):
         load_settings(write('[faults]\ntopology = "network"\n'), {})
     assert load_settings(write(""), {}).faults.topology == "topology"
+
+
+# --- Provisioning ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ('credentials = [{name = "", user = "a", agent = true}]', r"credentials\[0\].name: expected 1 to 32"),
+        ('credentials = [{name = "a", user = "", agent = true}]', r"credentials\[0\].user: expected who we are"),
+        ('credentials = [{name = "a", user = "b"}]', "exactly one of password_file, key_file and agent"),
+        (
+            'credentials = [{name = "a", user = "b", agent = true, key_passphrase_file = "x"}]',
+            "no key_file that it could open",
+        ),
+        ('credentials = [{name = "a", user = "b", password_file = "nowhere"}]', "cannot read this secret"),
+        ("confirm_timeout_s = 5", "provisioning.confirm_timeout_s: expected an integer from 30 to 3600"),
+        ("sessions_max = -1", "provisioning.sessions_max: expected an integer from 0 to 4096"),
+    ],
+)
+def test_provisioning_keys_that_cannot_work_are_refused(write, lines: str, wanted: str):
+    with pytest.raises(SettingsError, match=wanted):
+        load_settings(write(f"[provisioning]\n{lines}\n"), {})

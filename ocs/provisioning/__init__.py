@@ -1,1 +1,1 @@
-"""NETCONF and SSH adapters that configure network elements."""
+"""What is sold and wanted, brought into network elements over NETCONF and SSH: on all concerned or on none."""

@@ -1,0 +1,1 @@
+"""What the network consists of, who uses what of it, and what it should look like."""
