@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from ocs.balance.model import Session
+from ocs.limits import LATE_BEGINNING_SLACK_S
 from ocs.messages import CCRequestType, ChargingRequest, ServiceUnit
 
 _INITIAL: Final = CCRequestType.INITIAL
@@ -36,7 +37,11 @@ def _began_before(session: Session, request: ChargingRequest) -> bool:
     Taken for another session of the same name it would have the next report count from nothing, and charge all again.
     """
     began_s = request.event_time_s
-    return request.request_type is _INITIAL and began_s is not None and began_s * 1000 <= session.opened_ms
+    if request.request_type is not _INITIAL or began_s is None:
+        return False
+    # How long ago it was, a late one tells; but by whose clock the session was opened, nobody knows any more.
+    slack_s = LATE_BEGINNING_SLACK_S if request.retransmitted else 0
+    return (began_s - slack_s) * 1000 <= session.opened_ms
 
 
 def since_last_report(

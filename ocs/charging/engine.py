@@ -254,6 +254,8 @@ class Engine:
                 work.is_located = False
                 self._stall(work)
             elif value is not None:
+                if work.is_new:  # what it opens goes on there, whoever has the number now
+                    work.is_hinted = False
                 if self._locate(work, value):
                     self._again(work)
             elif work.account_id:
@@ -286,7 +288,7 @@ class Engine:
             self._no_account(entry, works)
             return
         for work in works:
-            if work.session.value is None and not (work.is_new or work.is_located):
+            if work.session.value is None and work.is_continued and not work.is_located:
                 works = [work for work in works if not self._is_elsewhere(work)]
                 break
         if works:
@@ -399,7 +401,7 @@ class Engine:
 
     def _is_elsewhere(self, work: Work) -> bool:
         """Whether a request's session must be looked for by its locator: the number may have moved accounts."""
-        if work.request is None or work.is_located or work.is_new or work.session.value is not None:
+        if work.request is None or work.is_located or not work.is_continued or work.session.value is not None:
             return False
         self._ask_locator(work)
         return True

@@ -190,10 +190,8 @@ class Group:
         """Write a session, with its place among the deadlines and its locator where they change."""
         was_open = before is not None and before.state == _OPEN
         if session.state == _OPEN:
-            now_ms = self._engine.moment.now_ms
-            if session.located_until_ms - now_ms < _LOCATOR_LIFETIME_MS // 2:
-                session = _replace(session, located_until_ms=now_ms + _LOCATOR_LIFETIME_MS)
-                self._locate(session)
+            if session.located_until_ms - self._engine.moment.now_ms < _LOCATOR_LIFETIME_MS // 2:
+                session = self._located(session)
             if not was_open:
                 session = _replace(session, scheduled_ms=session.deadline_ms)
                 self._schedule(session, session.deadline_ms)
@@ -201,7 +199,14 @@ class Group:
             self._has_closed = True
             if was_open:
                 self._schedule(session, None)
+            elif session.reported is not None and not session.located_until_ms:
+                # Refused at once, and charged what it had come to: where, must be known if its number moves.
+                session = self._located(session)
         copy.decided = session
+
+    def _located(self, session: Session) -> Session:
+        self._locate(session)
+        return _replace(session, located_until_ms=self._engine.moment.now_ms + _LOCATOR_LIFETIME_MS)
 
     def _locate(self, session: Session) -> None:
         """Have the session found by its Session-Id alone."""

@@ -18,6 +18,7 @@ class Work:
 
     Attributes:
         is_new: it opens something, so the store need not be asked for its session first.
+        is_continued: what it is about may have begun before, under an account that its number has left since.
         since_s: when it first found the store away; 0 until then.
         is_hinted: its account came from the hint cache, which may be stale.
         is_located: the locator was asked already.
@@ -28,6 +29,7 @@ class Work:
     __slots__ = (
         "account_id",
         "attempts",
+        "is_continued",
         "is_gone",
         "is_hinted",
         "is_located",
@@ -45,8 +47,14 @@ class Work:
         self.reply = reply
         self.session_id = session_id
         self.is_new = request is not None and request.request_type in _BEGINNINGS
+        self.is_continued = not self.is_new or (request is not None and _goes_on(request))
         self.account_id = self.subscriber_id = ""
         self.session = _NOWHERE
         self.attempts = 0
         self.since_s = 0.0
         self.is_hinted = self.is_located = self.is_gone = False
+
+
+def _goes_on(request: ChargingRequest) -> bool:
+    """Whether what is opened was used before: counters from a session's beginning must not be charged twice."""
+    return request.is_cumulative and any([service.used for service in request.services])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ocs.balance.model import SessionState
 from ocs.charging.cumulative import is_outrun, since_last_report
+from ocs.limits import LATE_BEGINNING_SLACK_S
 from ocs.messages import Outcome, ServiceUnit
 from tests.support.ledger import Ledger, money
 from tests.support.requests import ASK_US, initial, mscc, termination, update
@@ -131,6 +132,34 @@ def test_a_start_that_comes_behind_its_session_s_reports_begins_no_other_session
     assert spent(ledger) == 5 * KIB, "what was charged before is not charged again"
     another = msgspec.structs.replace(start, event_time_s=ledger.now_s, end_to_end_id=8)
     assert ledger.ask(another).answer.outcome is Outcome.SUCCESS
+
+
+def test_a_start_told_late_begins_no_other_session_though_its_worker_s_clock_is_ahead(ledger):
+    ledger.ask(opens(counters(3 * KIB, 180)))
+    ledger.expire()
+    opened_s = ledger.session().opened_ms // 1000
+    late = msgspec.structs.replace(
+        opens(), retransmitted=True, event_time_s=opened_s + LATE_BEGINNING_SLACK_S, end_to_end_id=7
+    )
+    assert ledger.ask(late).answer.outcome is Outcome.REPEATED_WITH_OTHER_CONTENT
+    ledger.ask(reports(5 * KIB, 800))
+    assert spent(ledger) == 5 * KIB, "what was charged before is not charged again"
+
+
+@pytest.mark.parametrize(("is_late", "after_s"), [(False, 1), (True, LATE_BEGINNING_SLACK_S + 1)])
+def test_a_start_of_another_session_is_believed_at_once_and_told_late_behind_the_slack(
+    ledger, is_late, after_s
+):
+    ledger.ask(opens(counters(3 * KIB, 180)))
+    ledger.expire()
+    start = msgspec.structs.replace(
+        opens(),
+        retransmitted=is_late,
+        event_time_s=ledger.session().opened_ms // 1000 + after_s,
+        end_to_end_id=7,
+    )
+    assert ledger.ask(start).answer.outcome is Outcome.SUCCESS
+    assert ledger.session().reported is None
 
 
 def test_a_late_interim_does_not_open_an_ended_session_again(ledger):

@@ -4,6 +4,7 @@ import pytest
 
 from ocs.rating import Catalogue, explain
 from ocs.units import format_micro, parse_micro
+from tests.support.price_list_paths import path_of
 from tests.support.rating_cases import Case, cases, charge
 
 CASES = cases()
@@ -13,6 +14,13 @@ def test_there_are_three_hundred_cases_of_every_offer(shipped: Catalogue) -> Non
     assert len(CASES) >= 300
     used = {offer for case in CASES for offer in case.get("offers")}
     assert used == {offer.offer_id for offer in shipped.offers}
+
+
+def test_paths_of_all_cases_are_those_that_the_files_lead_to_without_our_rating() -> None:
+    charged = [case for case in CASES if not case.get("refused")]
+    assert {case.name: path_of(case.fields) for case in charged} == {
+        case.name: case.get("path") for case in charged
+    }
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

@@ -81,7 +81,7 @@ class Login:
         self._class = b""
         self._octets_max: int | None = None
         # Who is not asked for access may not be told of a beginning either.
-        self._status = random.choice((0, 0, wire.START, wire.INTERIM_UPDATE))
+        self._status = random.choice((0, 0, wire.START, wire.START, wire.INTERIM_UPDATE))
         self._must_end = False
         self.pending: Told | None = None
         self._spooled: list[Told] = []
@@ -89,11 +89,15 @@ class Login:
 
     def next_packet(self, now_ms: int) -> Told:
         """The next thing to tell; or the last one again, as it was or with its delay told."""
-        if self._spooled and self._random.random() < 0.2:
+        if self._spooled and self._random.random() < 0.5:
             return self._again(self._spooled.pop(self._random.randrange(len(self._spooled))), now_ms)
         if self.pending is not None:
             may_wait = self.pending.status in {wire.START, wire.INTERIM_UPDATE}
-            if not may_wait or self._random.random() < 0.7:
+            patience = 0.4 if self.pending.status == wire.START else 0.7
+            if self.pending.status == wire.START and not self.server.has_gigawords:
+                # Words that wrap before the session is known are understood by nobody.
+                may_wait = False
+            if not may_wait or self._random.random() < patience:
                 self.pending = self._again(self.pending, now_ms)
                 return self.pending
             # Others are told first, and this one later or never.

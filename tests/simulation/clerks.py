@@ -225,7 +225,7 @@ class Clerk:
             story_catalogue(),
             self._clock,
             rules=RULES,
-            on_change=lambda account_id, _: self._changed(account_id),
+            on_change=self._changed,
         )
 
     def die(self) -> None:

@@ -29,7 +29,6 @@ class Crowd:
         self._random = scene.random
         self._clock = scene.clock
         self._auditor = scene.auditor
-        self._changed = scene.changed
         self._note = scene.note
         self._network = network
         self._operators = operators
@@ -91,16 +90,26 @@ class Crowd:
                 self._auditor.evidence.gone.add(session.session_id)
                 self._expire(session.account_id, session.session_id)
 
-    def come_again(self) -> None:
-        """Gateways of accounts that have changed are asked to come again (RFC 8506 section 5.5)."""
-        for caller in self._callers:
-            session = self._auditor.history.values.session(caller.session_id)
-            if session is not None and session.account_id in self._changed:
-                self._note("is asked to come again:", caller.session_id)
-                caller.is_asked_again = True
-                if not caller.is_over:
-                    self._network.say(caller)
-        self._changed.clear()
+    def come_again(self, session_id: str) -> bool:
+        """Its gateway is asked to come again; whether it knows the session (RFC 8506 section 5.5)."""
+        caller = self._known(session_id)
+        if caller is not None and caller in self._callers:
+            caller.is_asked_again = True
+            self._network.say(caller)
+        return caller is not None
+
+    def end(self, session_id: str) -> bool:
+        """Its gateway is asked to end a session; whether it knows it (RFC 6733 section 8.5)."""
+        caller = self._known(session_id)
+        if caller is not None and caller in self._callers:
+            caller.must_end = True
+            self._network.say(caller)
+        return caller is not None
+
+    def _known(self, session_id: str) -> Caller | None:
+        """A gateway's session, if it has not ended there; one that is silent is known and says nothing."""
+        callers = (*self._callers, *self._silent)
+        return next((each for each in callers if each.session_id == session_id and not each.is_over), None)
 
     def speak_late(self) -> None:
         silent = [caller for caller in self._silent if not caller.is_over]

@@ -59,6 +59,7 @@ class Caller:
         self._was_granted = False
         self.is_over = False
         self.is_asked_again = False
+        self.must_end = False
         self.kind = random.choice((Service.DATA, Service.DATA, Service.VOICE, Service.SMS))
         self._context = NO_CONTEXT
         if self.kind == Service.VOICE:
@@ -90,7 +91,7 @@ class Caller:
             self.pending = self._event()
         elif not self._is_open and self._number == 0:
             self.pending = self._request(CCRequestType.INITIAL)
-        elif self.is_asked_again or random.random() < 0.7:
+        elif not self.must_end and (self.is_asked_again or random.random() < 0.7):
             self.is_asked_again = False
             self.pending = self._request(CCRequestType.UPDATE)
         else:

@@ -3,6 +3,7 @@
 Both ends are compared: what the server reads with what the gateway meant, and each repeat's answer with the first.
 """
 
+from collections.abc import Callable
 from itertools import count
 
 import msgspec
@@ -12,6 +13,7 @@ from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
 from tests.simulation import wire
 from tests.simulation.gateways import Caller
 from tests.simulation.operators import Operators
+from tests.simulation.peers import Link
 from tests.simulation.scene import Scene
 from tests.simulation.worker import Reply, Worker
 from tests.support.auditor import BUSY
@@ -39,6 +41,9 @@ class Network:
         self._octets: dict[int, bytes] = {}
         self._to_engines: list[tuple[int, Caller, ChargingRequest]] = []
         self._to_gateways: list[tuple[Caller, ChargingRequest, bytes]] = []
+        # Who deals with what workers ask of gateways; set once there is anybody.
+        self.on_demand: Callable[[Link, bytes], None] = lambda link, octets: None
+        self.on_gone: Callable[[Worker, str, str], None] = lambda worker, account_id, session_id: None
 
     @property
     def has_requests(self) -> bool:
@@ -108,7 +113,7 @@ class Network:
             if answer.outcome == Outcome.USER_UNKNOWN and self._operators.is_moving(meant):
                 watch.was_nobody = True
             if answer.outcome == Outcome.UNKNOWN_SESSION and self._operators.is_lost_by_a_move(meant):
-                watch.was_absent = True
+                watch.was_absent = watch.is_lost = True
             self.auditor.answered(meant, answer, watch)
             if key_of(meant) in self.auditor.acknowledged and answer.outcome not in BUSY:
                 self.sites.check_durable(key_of(meant))
@@ -124,6 +129,14 @@ class Network:
         if wire.decode_answer(octets).outcome not in {Outcome.UNABLE_TO_DELIVER, Outcome.UNKNOWN_SESSION}:
             self._check_same_octets(request, octets)
         self._to_gateways.append((caller, request, octets))
+
+    def hear_demand(self, link: Link, octets: bytes) -> None:
+        """A request of ours leaves a worker."""
+        self.on_demand(link, octets)
+
+    def is_gone(self, worker: Worker, account_id: str, session_id: str) -> None:
+        """A worker has heard from a gateway that it has no such session."""
+        self.on_gone(worker, account_id, session_id)
 
     def _check_same_octets(self, request: ChargingRequest, octets: bytes) -> None:
         """A repeat gets the first answer to the octet, header apart."""

@@ -23,6 +23,7 @@ from ocs.clock import Clock
 from ocs.events import encode_event
 from ocs.messages import ChargingRequest
 from ocs.subscribers.agenda import account_due_ms, account_member
+from ocs.subscribers.office import AccountChange
 from ocs.subscribers.operations import top_up
 from ocs.units import Money
 from tests.simulation.replicated_store import StoreConnection
@@ -45,7 +46,10 @@ class TopUp:
         account_id: str,
         amount_micro: int,
         reference: str,
+        tell: Callable[[str, AccountChange], None],
     ) -> None:
+        self._account_id = account_id
+        self._tell = tell
         self._connection = connection
         self._clock = clock
         self._new_token = new_token
@@ -88,6 +92,8 @@ class TopUp:
     def _committed(self, result: CommitResult) -> None:
         match result:
             case Committed():
+                if not self.is_done:
+                    self._tell(self._account_id, AccountChange.BALANCE)
                 self.is_done = True
             case Conflict(current):
                 self._loaded(current)
@@ -198,8 +204,10 @@ class Operators:
         self._is_split = is_split
         self._is_in_use = is_in_use
         self.auditor = scene.auditor
+        self._sites = scene.sites
         self.owners = owners
         self._note = scene.note
+        self._changed = scene.account_changed
         self.connection = StoreConnection(scene.random, scene.sites, is_watched=False)
         self._tokens = TokenSource(b"operate")
         self._references = count(1)
@@ -225,6 +233,7 @@ class Operators:
             account_id,
             amount,
             f"card-{next(self._references)}",
+            self._changed,
         )
         self._top_ups.append(top_up)
         top_up.try_now()
@@ -271,21 +280,25 @@ class Operators:
         return False
 
     def is_lost_by_a_move(self, request: ChargingRequest) -> bool:
-        """Whether nothing leads to a session whose number has moved.
+        """Whether nothing leads to a session whose number has moved, or may still be seen where it is not.
 
-        It was refused at its beginning, so that only the number led to it; or the request names no number, and a late
-        copy of what a worker wrote for the former account leads there (docs/failure-model.md).
+        It was refused at its beginning, so that only the number led to it; or the request names no number, and what
+        leads to its session was written for an account where the number is no more, or not yet.
         """
         session = self.auditor.history.values.session(request.session_id)
         if session is None:
             return False
         if not session.located_until_ms:
-            return any(identity in self._moves for identity in request.subscription_ids)
+            return any(
+                identity in self._moves
+                and (self.owners[identity][0] != session.account_id or self.is_moving(request))
+                for identity in request.subscription_ids
+            )
+        here = keys.encode_location(session.account_id, session.subscriber_id)
         return not request.subscription_ids and any(
-            identity in self._moves
-            for sent in self.auditor.sent.values()
-            if sent.session_id == request.session_id
-            for identity in sent.subscription_ids
+            site.data.hints.get(keys.locator_key(session.session_id), here) != here
+            for site in self._sites.all
+            if site.is_serving
         )
 
     def try_again(self) -> None:

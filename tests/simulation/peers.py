@@ -1,7 +1,7 @@
 """A gateway's connection to a worker: octets in pieces, the real framer, peer machine and request service; no socket."""
 
-from collections.abc import Callable
 from random import Random
+from typing import Protocol
 
 import trio
 
@@ -12,7 +12,7 @@ from ocs.diameter_gy.gateway_routes import GatewayRoutes
 from ocs.diameter_gy.identity import NodeIdentity
 from ocs.diameter_gy.message import Framer, parse_header
 from ocs.diameter_gy.overload import Overload, PeerLoad
-from ocs.diameter_gy.peer import Disconnect, Output, Peer, PeerPolicy, Refused, Send, Serve
+from ocs.diameter_gy.peer import Answered, Disconnect, Output, Peer, PeerPolicy, Refused, Send, Serve
 from ocs.diameter_gy.peer_table import PeerTable
 from ocs.diameter_gy.policy import GyPolicy
 from ocs.diameter_gy.request_log import RequestLog
@@ -29,6 +29,22 @@ _ROUTING = RoutingPolicy.of(("ocs.lab.example",), ("lab.example",))
 _GY_POLICY = GyPolicy(currency="EUR", check_routing=_ROUTING.check)
 
 
+class Outside(Protocol):
+    """What is outside of a worker's Diameter side."""
+
+    def hear(self, host: str, octets: bytes) -> None:
+        """An answer leaves for a gateway."""
+        ...
+
+    def hear_demand(self, link: "Link", octets: bytes) -> None:
+        """A request of ours leaves for a gateway."""
+        ...
+
+    def is_gone(self, account_id: str, session_id: str) -> None:
+        """A gateway has said that it has no such session."""
+        ...
+
+
 class _TimelessOverload(Overload):
     """The real time that answers take is no part of a story."""
 
@@ -39,11 +55,9 @@ class _TimelessOverload(Overload):
 class Node:
     """The Diameter side of one worker, and its connections by gateway."""
 
-    def __init__(
-        self, random: Random, handler: CreditControlHandler, hear: Callable[[str, bytes], None]
-    ) -> None:
+    def __init__(self, random: Random, handler: CreditControlHandler, outside: Outside) -> None:
         self._random = random
-        self._hear = hear
+        self._outside = outside
         self._policy = PeerPolicy(
             admission=AdmissionPolicy.from_settings((PeerSettings(origin_host="*"),)),
             table=PeerTable(),
@@ -53,25 +67,29 @@ class Node:
         )
         limiter = RepeatLimiter(ManualClock(0))
         log = RequestLog(limiter, 0)
-        demands = DemandSender(GatewayRoutes(tuple), lambda: _IDENTITY, limiter, lambda: 0.0, lambda *_: None)
-        self._service = CreditControlService(
-            _IDENTITY, _GY_POLICY, handler, log, _TimelessOverload(), demands
-        )
         self.links: dict[str, Link] = {}
+        routes = GatewayRoutes(self.links.values)  # type: ignore[arg-type]
+        self.demands = DemandSender(routes, lambda: _IDENTITY, limiter, trio.current_time, outside.is_gone)
+        self._service = CreditControlService(
+            _IDENTITY, _GY_POLICY, handler, log, _TimelessOverload(), self.demands
+        )
 
     def link(self, host: str) -> "Link":
         """The gateway's connection, made if need be; capabilities are exchanged first."""
         link = self.links.get(host)
         if link is None or link.is_closed:
-            link = self.links[host] = Link(self._random, self._service, self._policy, host, self._hear)
+            if link is not None:
+                self.demands.lost(link)  # type: ignore[arg-type]
+            link = self.links[host] = Link(self._random, self._service, self._policy, host, self._outside)
             link.receive(wire.capabilities_exchange(host, self._random.getrandbits(31)))
             check(link.peer.is_open, "capabilities exchange failed with", host)
         return link
 
     def tick(self) -> None:
-        """Look at the timers of all connections."""
+        """Look at the timers of all connections, and at what gateways were asked."""
         for link in list(self.links.values()):
             link.tick()
+        self.demands.tick()
 
     def close(self) -> None:
         """The worker ends: its connections break."""
@@ -89,12 +107,12 @@ class Link:
         service: CreditControlService,
         policy: PeerPolicy,
         host: str,
-        hear: Callable[[str, bytes], None],
+        outside: Outside,
     ) -> None:
         self._random = random
         self._service = service
         self._framer = Framer()
-        self._hear = hear
+        self._outside = outside
         self.host = host
         self.peer = Peer(policy, _IDENTITY, ("127.0.0.1",), now_s=trio.current_time())
         self.is_closed = False
@@ -134,6 +152,8 @@ class Link:
                     self._service.serve(message, header, self)  # type: ignore[arg-type]
                 case Send(message):
                     self.send(message)
+                case Answered(message, header):
+                    self._service.answered(message, header, self)  # type: ignore[arg-type]
                 case Disconnect():
                     self.close()
                 case Refused():
@@ -148,7 +168,9 @@ class Link:
             return
         command, is_request, _ = wire.command_of(message)
         if command == wire.CREDIT_CONTROL:
-            self._hear(self.host, message)
+            self._outside.hear(self.host, message)
+        elif is_request and command in {wire.RE_AUTH, wire.ABORT_SESSION}:
+            self._outside.hear_demand(self, message)
         elif is_request and command == wire.DEVICE_WATCHDOG and self._random.random() < 0.8:
             self.receive(wire.watchdog_answer(message, self.host))
 

@@ -15,7 +15,7 @@ from tests.simulation.operators import PARTITIONS
 from tests.simulation.scene import START_MS
 from tests.simulation.sites import Sites
 from tests.simulation.story_catalogue import story_catalogue
-from tests.simulation.terms import DAY_MS, MORTAL, ORDERS
+from tests.simulation.terms import DAY_MS, LEAVER, MORTAL, ORDERS
 
 # Number -> account and subscriber.
 Owners = dict[str, tuple[str, str]]
@@ -37,6 +37,7 @@ def login_of(name: str) -> str:
 def create_accounts(sites: Sites, now_ms: int) -> Owners:
     """Open the accounts; returns whose each number is."""
     owners: Owners = {}
+    _open_leaver(sites, now_ms)
     number = 491710000000
     for account_id, subscribers, opening, limit in OPENINGS:
         names = [f"{account_id}.{index}" for index in range(subscribers)]
@@ -81,6 +82,24 @@ def create_accounts(sites: Sites, now_ms: int) -> Owners:
         sites.primary.commit(commit)
     sites.heal()
     return owners
+
+
+def _open_leaver(sites: Sites, now_ms: int) -> None:
+    """An account that nobody uses: it is paid for, and closed some day."""
+    new = NewAccount(LEAVER, LEAVER, (), (), Money(0, "EUR"))
+    opened = open_account(new, story_catalogue(), now_ms)
+    partition = keys.partition_of(LEAVER, PARTITIONS)
+    values = {
+        keys.account_key(partition, LEAVER): encode_value(opened.account),
+        keys.subscriber_key(partition, LEAVER): encode_value(opened.subscriber),
+    }
+    sites.primary.commit(
+        Commit(
+            partition, tuple(values), (ABSENT,) * len(values), _CREATED + LEAVER.encode(),
+            tuple(Write(index, value) for index, value in enumerate(values.values())),
+            tuple(encode_event(event) for event in opened.events),
+        )
+    )  # fmt: skip
 
 
 def _enter(sites: Sites, identity: str, account_id: str, name: str) -> None:

@@ -184,7 +184,12 @@ class RadiusNetwork:
         told, outcome = delivery.told, delivery.outcome
         check(wire.is_reply(reply, told.octets, SECRET), "no reply to", told)
         is_first = told.octets not in self._replies
-        check(self._replies.setdefault(told.octets, reply) == reply, "another reply to", told)
+        if (
+            told.status
+            or outcome is not Outcome.REPEATED_WITH_OTHER_CONTENT
+            or self._remembers_opening(delivery)
+        ):
+            check(self._replies.setdefault(told.octets, reply) == reply, "another reply to", told)
         if told.counters is not None and (outcome is not None or is_first):
             # The next report tells what one of the same second did not get charged; behind a Stop there is none.
             is_last = told.status == wire.STOP
@@ -195,6 +200,11 @@ class RadiusNetwork:
                 check(bool(delivery.session_id), "acknowledged, and charging was not asked:", told)
                 self._auditor.acknowledged_counters(delivery.session_id, told.counters)
         self._to_servers.append((told, reply))
+
+    def _remembers_opening(self, delivery: _Delivery) -> bool:
+        """Whether a copy of the request for access can be told from another one: a session remembers but its last."""
+        session = self._auditor.history.values.session(delivery.session_id)
+        return session is None or any(a.request_type == CCRequestType.INITIAL for a in session.answers)
 
     def hear_order(self, code: Code, session_id: str, attributes: bytes) -> bool:
         """A worker wants a session to go on, so far, or to end."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from ocs.clock import ManualClock
+from ocs.subscribers.office import AccountChange
 from tests.simulation.sites import Sites
 from tests.support.auditor import Auditor
 
@@ -17,7 +18,7 @@ class Scene:
 
     Attributes:
         trace: what was done, in words, to be printed when the story ends badly.
-        changed: accounts whose gateways are to be asked to come again.
+        changed: accounts whose gateways are to be asked something, and how they have changed.
     """
 
     random: Random
@@ -25,15 +26,17 @@ class Scene:
     sites: Sites
     auditor: Auditor
     trace: list[str] = field(default_factory=list[str])
-    changed: dict[str, None] = field(default_factory=dict[str, None])
+    changed: dict[tuple[str, AccountChange], None] = field(
+        default_factory=dict[tuple[str, AccountChange], None]
+    )
 
     def note(self, *what: object) -> None:
         """Tell what is done."""
         self.trace.append(f"{self.clock.now_ms() - START_MS:>8} " + " ".join(str(part) for part in what))
 
-    def account_changed(self, account_id: str) -> None:
+    def account_changed(self, account_id: str, change: AccountChange) -> None:
         """What its sessions may get is another, for those who bring it to gateways."""
-        self.changed[account_id] = None
+        self.changed[account_id, change] = None
 
     @property
     def digest(self) -> str:

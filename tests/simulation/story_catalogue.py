@@ -114,6 +114,13 @@ quota = "pooled"
 
 
 _PLANS = """
+[[allowances]]
+id = "together"
+unit = "octets"
+services = ["data"]
+rating_groups = [10, 11]
+priority = 5
+
 [[offers]]
 id = "daily"
 [[offers.charges]]
@@ -145,6 +152,26 @@ amount = "0.03"
 allowance = "pack"
 amount = 900
 renewed = true
+
+[[offers]]
+id = "family"
+[[offers.charges]]
+id = "week"
+kind = "recurring"
+period = "week"
+amount = "0.07"
+proration = true
+[[offers.allowances]]
+allowance = "together"
+amount = 700
+renewed = true
+sharing = "once"
+
+[[bonuses]]
+id = "short"
+at_least = "0.1"
+money = "0.05"
+valid_days = 1
 
 [[bonuses]]
 id = "extra"

@@ -9,6 +9,8 @@ RULES = AccountRules(LifecycleRules(top_up_days=TOP_UP_DAYS, one_way_barred_days
 DAY_MS = 86_400_000
 # Whose life ends unless it is prolonged, and who has ordered to be topped up.
 MORTAL = "postpaid"
+# Whom nobody calls and who is closed some day; what is paid for him afterwards lies there.
+LEAVER = "leaver"
 ORDERS = {
     "poor": AutoTopUp(90_000, 150_000, "card"),
     "shared": AutoTopUp(1_900_000, 200_000, "card"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.simulation.world import STEPS, Theme, simulate
 
-SEEDS = 200
+SEEDS = 125
 BLOCK = 25
 SEEDS_LONG = 2_000
 HAPPENED = (
@@ -38,8 +38,13 @@ HAPPENED_BY_THEME: dict[Theme, tuple[str, ...]] = {
         "automatic top-ups",
         "becomes ONE_WAY_BARRED",
         "becomes EXPIRED",
+        "payments parked",
+        "came back with its end",
+        "left to a family",
+        "demands followed",
+        "demands denied",
     ),
-    "calls": ("redirections judged", "refusals judged", "grants over a switch"),
+    "calls": ("redirections judged", "refusals judged", "grants over a switch", "gateways asked"),
 }
 
 

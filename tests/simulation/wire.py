@@ -17,6 +17,7 @@ from ocs.messages import (
 
 REQUEST, PROXIABLE, RETRANSMITTED = 0x80, 0x40, 0x10
 CAPABILITIES_EXCHANGE, CREDIT_CONTROL, DEVICE_WATCHDOG = 257, 272, 280
+RE_AUTH, ABORT_SESSION = 258, 274
 _VENDOR_3GPP = 10415
 _NTP_OFFSET_S = 2_208_988_800
 _CONTEXTS = {
@@ -121,6 +122,14 @@ def watchdog_answer(request: bytes, host: str) -> bytes:
     return message(
         DEVICE_WATCHDOG, 0, 0, (hop_by_hop_id, end_to_end_id), unsigned32(268, 2001) + _origin(host)
     )
+
+
+def demand_answer(request: bytes, host: str, result_code: int) -> bytes:
+    """What a gateway answers to a Re-Auth- or Abort-Session-Request."""
+    command, _, _ = command_of(request)
+    session_id = dict(avps(request[20:]))[263]
+    body = avp(263, session_id) + unsigned32(268, result_code) + _origin(host)
+    return message(command, PROXIABLE, 4, struct.unpack_from(">II", request, 12), body)
 
 
 # --- Answers ------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from ocs.radius.service import RadiusService
 from ocs.settings import ChargingSettings
 from tests.simulation.access_servers import SERVERS
 from tests.simulation.operators import PARTITIONS
-from tests.simulation.peers import Node
+from tests.simulation.peers import Link, Node
 from tests.simulation.replicated_store import StoreConnection
 from tests.simulation.sites import Sites
 from tests.simulation.story_catalogue import story_catalogue
@@ -42,6 +42,26 @@ class RadiusSide(Protocol):
 
     def end_sessions(self, worker: "Worker", origin_host: str, before_ms: int) -> None:
         """An access server has begun anew."""
+        ...
+
+
+class GatewaySide(Protocol):
+    """What is outside of a worker's Diameter."""
+
+    def submit(self, worker: "Worker", decoded: ChargingRequest, reply: Reply) -> None:
+        """Charging is asked."""
+        ...
+
+    def hear(self, host: str, octets: bytes) -> None:
+        """An answer leaves for a gateway."""
+        ...
+
+    def hear_demand(self, link: Link, octets: bytes) -> None:
+        """A gateway is asked something."""
+        ...
+
+    def is_gone(self, worker: "Worker", account_id: str, session_id: str) -> None:
+        """A gateway has no such session."""
         ...
 
 
@@ -69,16 +89,14 @@ class Worker:
         true: ManualClock,
         sites: Sites,
         settings: ChargingSettings,
-        submit: Callable[["Worker", ChargingRequest, Reply], None],
-        hear: Callable[[str, bytes], None],
+        gateways: GatewaySide,
         radius: RadiusSide,
     ) -> None:
         self._random = random
         self.name = name
         self._settings = settings
         self._sites = sites
-        self._submit = submit
-        self._hear = hear
+        self._gateways = gateways
         self._radius_side = radius
         self._lives = count(1)
         self.clock = WorkerClock(true)
@@ -94,7 +112,7 @@ class Worker:
             partitions=PARTITIONS,
             tokens=self.new_tokens(),
         )
-        self.node = Node(self._random, _Handler(self, self._submit), self._hear)
+        self.node = Node(self._random, _Handler(self, self._gateways.submit), _Outside(self, self._gateways))
         self.radius = self._radius_service(self._radius_side)
         self.supervisor = Supervisor(self.engine, self.connection, self.clock, partitions=PARTITIONS)
         self.supervisor.sweep()  # as the real worker does: supervision time is known before anything is loaded
@@ -145,6 +163,15 @@ class _Handler(CreditControlHandler):
 
     def submit(self, request: ChargingRequest, reply: Reply) -> None:
         self._submit(self._worker, request, reply)
+
+
+class _Outside:
+    """What a worker's Diameter side sees of the world."""
+
+    def __init__(self, worker: Worker, gateways: GatewaySide) -> None:
+        self.hear = gateways.hear
+        self.hear_demand = gateways.hear_demand
+        self.is_gone = partial(gateways.is_gone, worker)
 
 
 class _Orders:

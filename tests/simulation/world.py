@@ -17,6 +17,7 @@ from ocs.settings import ChargingSettings
 from ocs.subscribers.agenda import UNDER_WAY_MS
 from tests.simulation.clerks import Errands
 from tests.simulation.crowd import Crowd
+from tests.simulation.demands import Demands
 from tests.simulation.errands import Wishes, sweep
 from tests.simulation.faults import CLOCK_OFF_MS_MAX, Faults
 from tests.simulation.network import Network
@@ -67,7 +68,7 @@ class World:
         self.radius = RadiusNetwork(scene, self.network, [login_of(name) for _, name in members])
         self.workers = [
             Worker(
-                random, name, self.clock, self.sites, SETTINGS, self.network.submit, self.network.hear, self.radius
+                random, name, self.clock, self.sites, SETTINGS, self.network, self.radius
             )
             for name in (1, 2)
         ]  # fmt: skip
@@ -77,6 +78,8 @@ class World:
         ]
         self._payments = Payments(random, self.readers[0], self.errands, self.auditor.evidence)
         self.crowd = Crowd(scene, self.network, self.operators, self._expire)
+        self.demands = Demands(scene, self.crowd)
+        self.network.on_demand, self.network.on_gone = self.demands.hear, self.demands.is_gone
         self._faults = Faults(scene, self.workers, self.operators, lambda: self._connections)
         drawn: Theme = random.choice(("calls", "calls", "access", "accounts"))
         self._actions = self._weighted_actions(theme or drawn)
@@ -91,7 +94,7 @@ class World:
         # Sessions of access servers end in silence and go on; what is due to accounts comes with the days.
         silence, days = (1.5 if theme == "access" else 0.5), (1.0 if theme == "accounts" else 0.2)
         passing = (self._pass_a_while, silence), (self._pass_a_day, days)
-        return actions + self._trouble() + passing + self._business(2.0 if theme == "accounts" else 1.0)
+        return actions + self._trouble() + passing + self._business(3.0 if theme == "accounts" else 1.0)
 
     def _calls(self) -> tuple[tuple[Callable[[], None], float], ...]:
         network, crowd = self.network, self.crowd
@@ -107,7 +110,9 @@ class World:
             (crowd.vanish, 1),
             (crowd.speak_late, 2),
             (crowd.deny, 1),
-            (crowd.come_again, 2),
+            (self._ask_gateways, 4),
+            (self.demands.deliver, 8),
+            (self.demands.lose, 0.5),
             (self._crowd, 2),
         )
 
@@ -193,6 +198,9 @@ class World:
 
     def _deliver_request(self) -> None:
         self.network.deliver_request(self._any_worker())
+
+    def _ask_gateways(self) -> None:
+        self.demands.ask(self.workers)
 
     def _deliver_datagram(self) -> None:
         self.radius.deliver_request(self._any_worker())
@@ -326,6 +334,7 @@ class World:
         self.crowd.leave()
         self.radius.leave()
         self.network.forget()
+        self.demands.forget()
         for worker in self.workers:
             worker.kill()
         self.auditor.forget_watches()
@@ -381,7 +390,9 @@ class World:
         for worker in self.workers:
             worker.clock.off_ms = 0
         self._run()
-        while self.network.has_requests or self.radius.has_requests:
+        while self.network.has_requests or self.radius.has_requests or not self.demands.is_empty:
+            self._ask_gateways()
+            self.demands.deliver()
             self._deliver_request()
             self._deliver_datagram()
             self._run()

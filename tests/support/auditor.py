@@ -15,6 +15,7 @@ from tests.support.books import AuditError, Book, Key, check, key_of
 from tests.support.connection import WatchedStore
 from tests.support.counters import Counters
 from tests.support.evidence import Evidence
+from tests.support.expiring import WORKER_SLACK_MS, is_money
 from tests.support.history import History
 from tests.support.prices import PRICES
 
@@ -33,11 +34,13 @@ class Watch:
         was_absent: nothing was stored under its Session-Id.
         balances: what a balance check would have said.
         was_nobody: none of its identities had an owner.
+        is_lost: nothing leads to its session since its number has moved, except for who remembers where it was.
     """
 
     request: ChargingRequest
     was_absent: bool = False
     was_nobody: bool = False
+    is_lost: bool = False
     balances: set[bool] = field(default_factory=set[bool])
 
 
@@ -47,6 +50,7 @@ class Auditor:
     Attributes:
         history: the line of commits that counts.
         acknowledged: what gateways were told; it must stay true whatever fails.
+        tally: how often what was seen beside commits.
     """
 
     def __init__(self, clock: Clock, *, supervision_time_s: int, store: WatchedStore | None = None) -> None:
@@ -55,7 +59,7 @@ class Auditor:
         self.evidence = Evidence()
         self.history = self.new_history()
         self.acknowledged: dict[Key, ChargingAnswer] = {}
-        self._counts: Counter[str] = Counter()
+        self.tally: Counter[str] = Counter()
         self._watches: dict[int, Watch] = {}
         if store is not None:
             store.on_committed = self.committed
@@ -67,7 +71,7 @@ class Auditor:
     @property
     def counts(self) -> Counter[str]:
         """How often what happened, to tell a story from silence."""
-        return self.history.counts + self.history.dealings.counts + self._counts
+        return self.history.counts + self.history.dealings.counts + self.tally
 
     @property
     def sent(self) -> dict[Key, ChargingRequest]:
@@ -127,7 +131,8 @@ class Auditor:
                 account = history.values.account(owner.account_id)
                 for left in self._limits_left(owner):
                     is_barred = not {owner.state, account.state} <= {LifecycleState.ACTIVE}
-                    watch.balances.add(not is_barred and self._can_pay(account, request, left))
+                    for money in self._money_of(account):
+                        watch.balances.add(not is_barred and self._can_pay(account, money, request, left))
 
     def _limits_left(self, owner: Subscriber) -> set[int]:
         """What an owner's limits on money leave; around the end of a day, also what they leave in the next one."""
@@ -142,7 +147,22 @@ class Auditor:
                     left.add(limit.amount - counter.value - counter.reserved)
         return left
 
-    def _can_pay(self, account: Account, request: ChargingRequest, limit_left: int) -> bool:
+    def _money_of(self, account: Account) -> set[int]:
+        """What is free of an account's money; around the end of some of it, with it and without it."""
+        free = {
+            bucket: bucket.value - bucket.reserved for bucket in account.buckets if is_money(bucket.bucket_id)
+        }
+        ends = {bucket: bucket.valid_until_ms for bucket in free if bucket.valid_until_ms}
+        soon_ms = self._clock.now_ms() + WORKER_SLACK_MS
+        sure = sum(amount for bucket, amount in free.items() if ends.get(bucket, soon_ms + 1) > soon_ms)
+        unsure = [
+            free[bucket]
+            for bucket, end_ms in sorted(ends.items(), key=lambda each: each[1])
+            if end_ms <= soon_ms
+        ]
+        return {sure + sum(unsure[first:]) for first in range(len(unsure) + 1)}
+
+    def _can_pay(self, account: Account, money: int, request: ChargingRequest, limit_left: int) -> bool:
         """Whether texts and money would pay for the messages asked for."""
         wanted = sum(
             (asked.requested.service_specific_units or 0) if asked.requested else 1
@@ -153,7 +173,6 @@ class Auditor:
             for bucket in account.buckets
             if bucket.unit_type == UnitType.SERVICE_SPECIFIC_UNITS
         )
-        money = sum(b.value - b.reserved for b in account.buckets if b.bucket_id == "main")
         due = max(0, wanted - texts) * PRICES["basic/sms"].micro
         return not due or min(money + account.credit_limit_micro, limit_left) >= due
 
@@ -164,7 +183,7 @@ class Auditor:
         if watch is not None:
             self._look(watch)
             del self._watches[id(watch)]
-        self._counts[answer.outcome.name] += 1
+        self.tally[answer.outcome.name] += 1
         if answer.outcome in BUSY:
             return
         check(answer.outcome != Outcome.UNABLE_TO_COMPLY, "answered", answer, request)
@@ -216,13 +235,15 @@ class Auditor:
             )
             check(is_true, "a report was discarded:", request)
             return
+        if watch is not None and watch.is_lost:
+            return
         if request.is_cumulative and answer.outcome == Outcome.UNKNOWN_SESSION:
             # What an access server reports opens its session where there is none: another copy may have, meanwhile.
             is_true = watch is None or watch.was_absent or first == encode_value(answer)
             check(is_true, "a report was discarded:", request)
             return
         check(self.history.has_answered(key, encode_value(answer)), "not the first answer:", answer, request)
-        self._counts["repeats"] += key in self.acknowledged
+        self.tally["repeats"] += key in self.acknowledged
         is_told = self.acknowledged.setdefault(key, answer) == answer
         check(is_told or key in self.history.beginnings, "two answers to", request)
 

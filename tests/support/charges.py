@@ -2,14 +2,14 @@
 
 from collections import Counter, defaultdict
 
-from ocs.balance.model import CounterHold, Session
+from ocs.balance.model import Session
 from ocs.events import ChargeEvent, EventKind
 from ocs.messages import ChargingAnswer, ChargingRequest, RequestedAction, ServiceUnit, TariffChangeUsage
 from ocs.units import UnitType
 from tests.support.books import Meter, Place, check, sides
 from tests.support.counters import NOTHING, Counters
 from tests.support.prices import PRICES, Price, price_at
-from tests.support.tallies import Counts, Pool
+from tests.support.tallies import Counts, Held, Pool
 from tests.support.values import Values
 
 POOLED: dict[int | None, Price] = {94: PRICES["stories/pool-a"], 95: PRICES["stories/pool-b"]}
@@ -59,9 +59,7 @@ class Charges:
         covered = sum(sign * m.amount for m in event.movements if m.unit_type != UnitType.MONEY)
         check(sign * event.amount_micro == price.cost(price.billed(event.units) - covered), "price of", event)
 
-    def check_debit(
-        self, event: ChargeEvent, session: Session, units: int, held: tuple[CounterHold, ...]
-    ) -> None:
+    def check_debit(self, event: ChargeEvent, session: Session, units: int, held: Held) -> None:
         price = price_at(event.tariff_path)
         meter = self.meter_of(session, event.rating_group)
         check(meter.path in {"", event.tariff_path} or price.is_switched, "tariff changed", event)
@@ -80,7 +78,7 @@ class Charges:
         if price.counter:
             subscriber = self._values.subscriber_of(session)
             assert subscriber is not None
-            due = self.counted.cost(subscriber, price, units, held)
+            due = self.counted.cost(subscriber, price, units, held, -event.amount_micro)
         else:
             due = price.cost(money_units) + meter.fee - meter.charged
         check(-event.amount_micro == due, "charged", event, "due", due, meter)

@@ -8,10 +8,13 @@ from ocs.balance.store import Commit
 from ocs.events import ChargeEvent, EventKind, NoticeKind
 from ocs.subscribers.vouchers import Voucher, VoucherState, decode_voucher
 from tests.support.books import check
+from tests.support.expiring import Expiring
+from tests.support.family import FAMILY, WEEK, WEEK_DAYS, Family
 from tests.support.lives import Lives
+from tests.support.paid_in import PaidIn
 
 # What tests/simulation/story_catalogue.py says: of a period, and beside periods.
-PERIOD_FEES = {"daily": ("day", 50_000), "daily-big": ("day-big", 80_000)}
+PERIOD_FEES = {"daily": ("day", 50_000), "daily-big": ("day-big", 80_000), FAMILY: (WEEK, 0)}
 OTHER_FEES = {"set-up": 20_000, "extra": 30_000}
 _FEES = OTHER_FEES | dict(PERIOD_FEES.values())
 _SET_UP, ONE_OFF = "daily-big", "extra"
@@ -43,6 +46,9 @@ class Dealings:
         self._agenda: dict[str, int] = {}
         self._top_ups: dict[str, int] = {}
         self._lives = Lives(self.counts)
+        self._expiring = Expiring(self.counts)
+        self._family = Family(self._expiring, self.counts)
+        self._paid_in = PaidIn(self.counts)
 
     def committed(
         self,
@@ -69,6 +75,12 @@ class Dealings:
                 self._check_voucher(self.vouchers.get(voucher.serial), voucher)
                 self.vouchers[voucher.serial] = voucher
         self._lives.committed(accounts, events, at_ms)
+        self._paid_in.committed(commit, self._agenda, accounts, events)
+        self._expiring.committed(accounts, events, at_ms)
+        self._expiring.check_gone(events, at_ms)
+        after = {account.account_id: {b.bucket_id: b for b in account.buckets} for account in accounts}
+        self._family.committed(after, subscribers, events, at_ms)
+        self._expiring.settled(accounts)
         self._check_reservations(events)
         self._check_changes(events)
         for event in events:
@@ -77,7 +89,9 @@ class Dealings:
             elif event.kind is EventKind.TOP_UP and event.reason.startswith("voucher"):
                 self._check_credit(event)
             elif event.kind is EventKind.TOP_UP:
-                self._top_ups[event.event_id] = event.amount_micro
+                # A bonus comes with it, in buckets of its own.
+                paid = (m for m in event.movements if not m.bucket_id.startswith("bonus."))
+                self._top_ups[event.event_id] = sum(m.amount for m in paid)
         self._check_fees(events, subscribers, at_ms)
         self._check_agenda(accounts, [after for _, after in subscribers], at_ms)
         for change in commit.agenda:
@@ -115,14 +129,19 @@ class Dealings:
             moved = {m.bucket_id: m.amount for m in event.movements if m.bucket_id.startswith("set-aside.")}
             for bucket_id, amount in moved.items():
                 place = event.account_id, bucket_id
-                is_begun = event.event_id.startswith("reservation:")
+                is_parked = event.kind is EventKind.TOP_UP
+                is_begun = is_parked or event.event_id.startswith("reservation:")
                 left = self.reservations.pop(place, 0)
                 check(is_begun == (not left), "set aside twice, or never:", event, left)
                 if event.kind is EventKind.ADJUSTMENT:
                     check(event.reason == "reservation" and amount == event.amount_micro, "taken by", event)
                     check(0 < -amount <= left, "taken beyond what is set aside:", event, left)
                 else:
-                    check(event.kind is EventKind.RESERVATION, "somebody else took what is set aside:", event)
+                    check(
+                        is_parked or event.kind is EventKind.RESERVATION,
+                        "somebody else took what is set aside:",
+                        event,
+                    )
                     check(amount > 0 if is_begun else -amount == left, "of a reservation of", left, event)
                     self.counts["reservations given back"] += not is_begun
                 if left + amount:
@@ -159,8 +178,9 @@ class Dealings:
         self, events: list[ChargeEvent], subscribers: list[tuple[Subscriber | None, Subscriber]], at_ms: int
     ) -> None:
         """Each period of an offer is paid once, when it begins and not before."""
-        fees = [event for event in events if event.kind is EventKind.FEE]
-        check(all(fee.amount_micro == -_FEES[fee.reason] for fee in fees), "fees", fees)
+        fees = [event for event in events if event.kind is EventKind.FEE and event.amount_micro < 0]
+        by_days = [fee for fee in fees if fee.reason != WEEK]
+        check(all(fee.amount_micro == -_FEES[fee.reason] for fee in by_days), "fees", fees)
         paid = Counter(fee.reason for fee in fees if fee.reason != ONE_OFF)
         due: Counter[str] = Counter()
         for before, after in subscribers:
@@ -172,7 +192,8 @@ class Dealings:
                 due[PERIOD_FEES[each.offer_id][0]] += periods
                 due["set-up"] += each.offer_id == _SET_UP and periods > 0 and was is None
                 if periods:
-                    check(each.renews_ms <= at_ms + _PERIOD_MS_MAX, "paid ahead:", each, at_ms)
+                    period_ms = _PERIOD_MS_MAX * (WEEK_DAYS if each.offer_id == FAMILY else 1)
+                    check(each.renews_ms <= at_ms + period_ms, "paid ahead:", each, at_ms)
                     self.counts["renewals"] += was is not None
                     days = -(-(each.renews_ms - was.renews_ms) // _DAY_MS) if was else 1
                     check(periods <= days, "periods paid more than once:", was, each)
@@ -217,6 +238,8 @@ class Dealings:
         if kind == "t":
             transfer = self.transfers.get((names[0], names[1]))
             check(transfer is None or bool(transfer.arrived), "taken for completed:", names, transfer)
+        elif kind == "p":
+            self._paid_in.check_line_gone(names[0], names[1])
         elif kind == "v":
             check(self.vouchers[names[0]].state is not VoucherState.CLAIMED, "taken for settled:", names)
 
@@ -235,6 +258,7 @@ class Dealings:
 
     def close(self) -> None:
         """Everything has come to its end: money is in one account, vouchers are used or not."""
+        self._paid_in.close()
         for place, transfer in self.transfers.items():
             check(bool(transfer.arrived), "under way for ever:", place, transfer)
         for voucher in self.vouchers.values():

@@ -8,6 +8,7 @@ from ocs.messages import CCRequestType, ChargingAnswer, ChargingRequest, Outcome
 from ocs.units import UnitType
 from tests.support.books import Meter, check
 from tests.support.charges import Charges
+from tests.support.expiring import WORKER_SLACK_MS, is_money
 from tests.support.prices import price_at
 from tests.support.values import Values
 
@@ -48,8 +49,8 @@ class Grants:
         if meter.path and meter.path != service.tariff_path:
             meter = Meter()
         need = price.billed(meter.counted + service.granted_units) - price.billed(meter.counted)
-        by_allowance = sum(hold.amount for hold in service.holds if hold.bucket_id != "main")
-        money = sum(hold.amount for hold in service.holds if hold.bucket_id == "main")
+        by_allowance = sum(hold.amount for hold in service.holds if not is_money(hold.bucket_id))
+        money = sum(hold.amount for hold in service.holds if is_money(hold.bucket_id))
         before = price.billed(meter.counted) - meter.covered
         due = price.cost(before + need - by_allowance) - price.cost(before)
         if need > by_allowance and price.fee and not meter.fee:
@@ -70,7 +71,9 @@ class Grants:
             check(held >= due, "grant over a switch", service, "needs", due)
         self._tally["grants over a switch"] += 1
 
-    def check_answer(self, request: ChargingRequest, told: ChargingAnswer, session: Session) -> None:
+    def check_answer(
+        self, request: ChargingRequest, told: ChargingAnswer, session: Session, at_ms: int
+    ) -> None:
         """A request that was decided alone: what is granted is what the session has, what is refused is not there."""
         if request.request_type == CCRequestType.EVENT:
             return
@@ -85,10 +88,10 @@ class Grants:
                 )  # fmt: skip
             elif service is not None and service.tariff_path and self._has_asked(request, one):
                 if one.outcome == Outcome.SUCCESS and service.is_redirected:
-                    self._check_refusal(session, service)
+                    self._check_refusal(session, service, at_ms)
                     self._tally["redirections judged"] += 1
                 elif one.outcome == Outcome.CREDIT_LIMIT_REACHED:
-                    self._check_refusal(session, service)
+                    self._check_refusal(session, service, at_ms)
 
     def _has_asked(self, request: ChargingRequest, told: ServiceAnswer) -> bool:
         return any(
@@ -97,7 +100,7 @@ class Grants:
             for asked in request.services
         )
 
-    def _check_refusal(self, session: Session, service: SessionService) -> None:
+    def _check_refusal(self, session: Session, service: SessionService, at_ms: int) -> None:
         """Not even the smallest grant could be paid, all that the request itself freed and took counted in."""
         price = price_at(service.tariff_path)
         subscriber = self._values.subscriber_of(session)
@@ -105,8 +108,12 @@ class Grants:
             return
         meter = self._charges.meter_of(session, service.rating_group)
         account = self._values.account(session.account_id)
-        main = next(bucket for bucket in account.buckets if bucket.bucket_id == "main")
-        available = main.value - main.reserved + account.credit_limit_micro
+        soon_ms = at_ms + WORKER_SLACK_MS
+        available = account.credit_limit_micro + sum(
+            bucket.value - bucket.reserved
+            for bucket in account.buckets
+            if is_money(bucket.bucket_id) and (not bucket.valid_until_ms or bucket.valid_until_ms > soon_ms)
+        )
         need = price.billed(meter.counted + price.minimum) - price.billed(meter.counted)
         before = price.billed(meter.counted) - meter.covered
         due = price.cost(before + need) - price.cost(before) + (price.fee if not meter.fee else 0)

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from msgspec import msgpack
 from msgspec.structs import replace
 
-from ocs.balance.model import Account, CounterHold, RememberedAnswer, Session, SessionState
+from ocs.balance.model import Account, RememberedAnswer, Session, SessionState
 from ocs.balance.store import Commit
 from ocs.events import ChargeEvent, EventKind, decode_event
 from ocs.limits import OUTAGE_THRESHOLD_MS
@@ -31,9 +31,10 @@ from tests.support.dealings import Dealings
 from tests.support.evidence import Evidence
 from tests.support.grants import Grants
 from tests.support.prices import PRICES
+from tests.support.tallies import NOTHING_HELD, Held
 from tests.support.values import CLOCK_SLACK_MS, Values
 
-DEALINGS = {EventKind.FEE, EventKind.ADJUSTMENT, EventKind.TRANSFER}
+DEALINGS = {EventKind.FEE, EventKind.ADJUSTMENT, EventKind.TRANSFER, EventKind.EXPIRY}
 _decode_answer = msgpack.Decoder(ChargingAnswer).decode
 _Processed = tuple[ChargingRequest, bytes, Session]
 _SessionChanges = list[tuple[Session | None, Session]]
@@ -65,7 +66,7 @@ class History:
         self.dealings = Dealings()
         self._due_ms: dict[str, int] = {}
         # What grants held in counters before the commit that is looked at, by session and rating group.
-        self._held: dict[tuple[str, int | None], tuple[CounterHold, ...]] = {}
+        self._held: dict[tuple[str, int | None], Held] = {}
         self._last_beat_ms: int | None = None
         self._outage_ms = 0
 
@@ -159,7 +160,9 @@ class History:
                 found[event.session_id, event.request_number, event.rating_group].append(event)
         requests = [new for before, session in changed for new in self._new_requests(before, session)]
         self._held = {
-            (before.session_id, service.rating_group): service.counter_holds
+            (before.session_id, service.rating_group): Held(
+                service.counter_holds, self._may_be_closed_first(commit, session)
+            )
             for before, session in changed
             if before is not None and before.opening_fingerprint == session.opening_fingerprint
             for service in before.services
@@ -175,12 +178,19 @@ class History:
         # A session that was denied may have been closed between its commit's request and the one before.
         if len(requests) == len(changed) == 1 and changed[0][1].session_id not in self._evidence.gone:
             request, answer, session = requests[0]
-            self._grants.check_answer(request, _decode_answer(answer), session)
+            self._grants.check_answer(request, _decode_answer(answer), session, at_ms)
             self._charges.check_sides(request, changed[0][0], found)
         told = Counter(
             (e.session_id, e.request_number, e.rating_group, e.units) for e in events if e.trace is not None
         )
         check(told == expected, "debits", told, "reports", expected)
+
+    def _may_be_closed_first(self, commit: Commit, session: Session) -> bool:
+        """Whether supervision, or what its gateway denied, may have closed a session that the same commit ends.
+
+        What ends it is answered alike in either order; a commit that supervision had a part in waits for a deadline.
+        """
+        return session.session_id in self._evidence.gone or commit.not_before_ms is not None
 
     def _new_requests(self, before: Session | None, session: Session) -> list[_Processed]:
         """What a session has processed since, each in the life of its Session-Id that it belongs to."""
@@ -227,9 +237,11 @@ class History:
                     expected[*place, event.units] += 1
                 continue
             parts = sides(self._used_of(request, asked))
-            held = self._held.pop((request.session_id, asked.rating_group), ())
+            held = self._held.pop((request.session_id, asked.rating_group), NOTHING_HELD)
             if _decode_answer(answer).outcome == Outcome.UNKNOWN_SESSION:
-                held = ()  # supervision had closed its session, in the same commit
+                held = NOTHING_HELD  # supervision had closed its session, in the same commit
+            elif request.request_type != CCRequestType.TERMINATION:
+                held = Held(held.holds)
             check(len(events) >= len(parts), "not debited:", request)
             for side, (event, part) in enumerate(zip(events, parts, strict=False)):
                 units = reported(part, event.unit_type)

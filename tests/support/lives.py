@@ -42,6 +42,8 @@ class Lives:
         return account.since_ms + _DAY_MS if account.state is LifecycleState.ONE_WAY_BARRED else 0
 
     def _check_step(self, before: Account, after: Account, at_ms: int, *, is_topped_up: bool) -> None:
+        if after.state is LifecycleState.CLOSED:
+            return  # by hand, and never again
         if after.state is LifecycleState.ACTIVE:
             check(is_topped_up, "came back by itself:", before, after)
             return

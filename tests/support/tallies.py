@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import product
+from typing import NamedTuple
 
 from ocs.balance.model import CounterHold, Session, SessionState, Subscriber
 from ocs.events import ChargeEvent
@@ -14,6 +16,21 @@ _OCTETS = {UnitType.TOTAL_OCTETS, UnitType.INPUT_OCTETS, UnitType.OUTPUT_OCTETS}
 _Place = tuple[str, str, int]  # subscriber, counter, start of its period
 
 
+class Held(NamedTuple):
+    """What the grant of a use held in counters when the use was reported.
+
+    Attributes:
+        holds: as the commit before left them.
+        may_be_released: the same commit may have closed the session first: then the grant held nothing any more.
+    """
+
+    holds: tuple[CounterHold, ...] = ()
+    may_be_released: bool = False
+
+
+NOTHING_HELD = Held()
+
+
 class Counts:
     """How far each counter of each subscriber has come.
 
@@ -23,31 +40,64 @@ class Counts:
 
     def __init__(self) -> None:
         self._values: dict[_Place, int] = defaultdict(int)
+        # Uses of this commit whose grant may have been released before: how much, counted where, or else where.
+        self._unsure: list[tuple[int, _Place, _Place]] = []
 
-    def cost(self, subscriber: Subscriber, price: Price, units: int, held: tuple[CounterHold, ...]) -> int:
+    def cost(self, subscriber: Subscriber, price: Price, units: int, held: Held, charged: int) -> int:
         """What units cost now, and count them.
 
         Args:
-            held: what their grant had set aside in counters.
+            charged: what was paid for them, by which two prices that are possible are told apart.
         """
-        place = self._place(subscriber, price.counter, held)
-        cost, self._values[place] = price.counted_cost(self._values[place], units)
+        place, other = self._places(subscriber, price.counter, held)
+        cost, after = price.counted_cost(self._values[place], units)
+        if cost != charged and place != other:
+            place = other
+            cost, after = price.counted_cost(self._values[place], units)
+        self._count(after - self._values[place], place, other)
         return cost
 
     def count_limits(
-        self, subscriber: Subscriber | None, event: ChargeEvent, held: tuple[CounterHold, ...] = ()
+        self, subscriber: Subscriber | None, event: ChargeEvent, held: Held = NOTHING_HELD
     ) -> None:
         """Count a use, or take one back, against its subscriber's limits."""
         for limit in subscriber.limits if subscriber else ():
-            place = self._place(subscriber, limit.counter_id, held)
+            places = self._places(subscriber, limit.counter_id, held)
             if limit.unit_type == UnitType.MONEY:
-                self._values[place] -= event.amount_micro
+                self._count(-event.amount_micro, *places)
             elif event.unit_type in _OCTETS:
-                self._values[place] += event.billed_units
+                self._count(event.billed_units, *places)
+
+    def _count(self, amount: int, place: _Place, other: _Place) -> None:
+        self._values[place] += amount
+        if amount and place != other:
+            self._unsure.append((amount, place, other))
+
+    def _settle(self, subscriber: Subscriber) -> None:
+        """Let the subscriber's own counters say where uses counted that may count in either of two periods."""
+        unsure = [each for each in self._unsure if each[1][0] == subscriber.subscriber_id]
+        if not unsure:
+            return
+        self._unsure = [each for each in self._unsure if each not in unsure]
+        values = self._values
+        for are_elsewhere in product((False, True), repeat=len(unsure)):
+            self._values = defaultdict(int, values)
+            for (amount, place, other), is_elsewhere in zip(unsure, are_elsewhere, strict=True):
+                if is_elsewhere:
+                    self._values[place] -= amount
+                    self._values[other] += amount
+            if all(
+                counter.value
+                == self._values[subscriber.subscriber_id, counter.counter_id, counter.period_start_ms]
+                for counter in subscriber.counters
+            ):
+                return
+        self._values = values
 
     def faults(self, subscriber: Subscriber, sessions: list[Session], at_ms: int) -> list[object]:
         """What is wrong with a subscriber's counters."""
         faults: list[object] = []
+        self._settle(subscriber)
         for counter in subscriber.counters:
             place = subscriber.subscriber_id, counter.counter_id, counter.period_start_ms
             held = sum(
@@ -64,11 +114,20 @@ class Counts:
                 faults.append((counter, "is of no day"))
         return faults
 
-    def _place(self, subscriber: Subscriber | None, counter_id: str, held: tuple[CounterHold, ...]) -> _Place:
+    def _places(self, subscriber: Subscriber | None, counter_id: str, held: Held) -> tuple[_Place, _Place]:
+        """Where a use counts, and where it does if its grant was released before."""
         assert subscriber is not None
         started = [c.period_start_ms for c in subscriber.counters if c.counter_id == counter_id]
-        granted = [h.period_start_ms for h in held if h.counter_id == counter_id and h.amount]
-        return subscriber.subscriber_id, counter_id, max(granted or started, default=0)
+        granted = [h.period_start_ms for h in held.holds if h.counter_id == counter_id and h.amount]
+        latest = max(started, default=0)
+        periods = max(granted, default=latest), latest
+        if not held.may_be_released:
+            periods = periods[0], periods[0]
+        return (subscriber.subscriber_id, counter_id, periods[0]), (
+            subscriber.subscriber_id,
+            counter_id,
+            periods[1],
+        )
 
 
 @dataclass

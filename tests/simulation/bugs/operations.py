@@ -22,7 +22,7 @@ def transfer_finished_without_its_credit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Transfers,
         "_complete",
-        lambda of, account_id, to, amount, reference: of._finish(account_id, reference),
+        lambda of, claimed: of._finish(claimed.account_id, claimed.reference),
     )
 
 
