@@ -3,6 +3,7 @@
 import argparse
 from typing import Any, Final
 
+from ocs import admin_commands
 from ocs.admin_commands import Desk, add_reference, identities_of
 from ocs.balance.model import AutoTopUp, LifecycleState, MemberLimit
 from ocs.event_listing import event_lines, event_record, fields, limits_in_words, print_json, shown
@@ -22,11 +23,11 @@ _UNITS: Final = {
 
 
 def add_commands(
-    account: "argparse._SubParsersAction[Any]",  # pyright: ignore[reportPrivateUsage] - argparse has no public name
-    commands: "argparse._SubParsersAction[Any]",  # pyright: ignore[reportPrivateUsage] - likewise
+    commands: "argparse._SubParsersAction[Any]",  # pyright: ignore[reportPrivateUsage] - argparse has no public name
     common: argparse.ArgumentParser,
 ) -> None:
-    """Add what changes an account to ``ocs account``, and ``ocs offer`` beside it."""
+    """Add ``account``, ``topup``, ``session`` and ``offer`` to the command line."""
+    account = admin_commands.add_commands(commands, common)
     _add_money(account, common)
     _add_terms(account, common)
     _add_offers(commands, common)

@@ -1,7 +1,8 @@
 """Builds the processes of the system and opens their top nurseries.
 
-``ocs up`` runs the embedded store (unless one is configured), the charging workers, the network process and the HTTP
-process, each a process of its own; ``ocs charging`` runs one worker alone.
+``ocs up`` runs the embedded store (unless one is configured), the charging workers, the network process, the followers
+of its alarms, the element process and the HTTP process, each a process of its own; ``ocs charging`` runs one worker
+alone.
 """
 
 import itertools
@@ -10,7 +11,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -19,7 +20,7 @@ import trio
 from ocs.account_care import care_for_accounts
 from ocs.api.tmf.callback import CallbackError, CallbackPolicy
 from ocs.balance.embedded import DataFolderInUseError, EmbeddedStore
-from ocs.balance.store_admin import StoreRefusedError, StoreUnreachableError, connect
+from ocs.balance.store_admin import StoreRefusedError, connect
 from ocs.balance.stream_care import care_for_streams
 from ocs.catalogue_schedule import PublishError
 from ocs.charging.tariffs import Tariffs
@@ -28,7 +29,9 @@ from ocs.clock import SystemClock
 from ocs.crew import Crew
 from ocs.diameter_gy.server import Listener, bind_listeners
 from ocs.faults.receiver.udp import address_text, bind_snmp
-from ocs.limits import DISCONNECT_TIMEOUT_S, DRAIN_TIMEOUT_S, LINGER_TIMEOUT_S, STORE_PATIENCE_S
+from ocs.heartbeat import watch_heartbeats
+from ocs.launch import Launch, prepare_patiently, stop_on_signal
+from ocs.limits import DISCONNECT_TIMEOUT_S, DRAIN_TIMEOUT_S, LINGER_TIMEOUT_S
 from ocs.log import mask_url
 from ocs.metrics import REGISTRY, add_process_metrics
 from ocs.radius.server import RadiusSockets, bind_radius
@@ -43,33 +46,12 @@ from ocs.store_setup import (
     published_tariffs,
     store_url,
 )
-from ocs.worker import Worker, stop_on_signal
 from ocs.worker_channel import WorkerChannel, WorkerSilentError, serve_worker_channel
-
-_Prepared = TypeVar("_Prepared")
 
 log = structlog.get_logger()
 
 # Orphans drain at most so long, and a little for noticing that they are.
 _ORPHANS_WAIT_S: Final = DISCONNECT_TIMEOUT_S + DRAIN_TIMEOUT_S + LINGER_TIMEOUT_S + 1.0
-
-
-class Launch(msgspec.Struct, frozen=True):
-    """How a process was started.
-
-    Attributes:
-        config: the configuration file, None for the defaults.
-        data_dir: the folder of this system's data.
-        log_style: ``json`` or ``console``.
-        lifeline_fd: ends with the parent; None when a user started this process.
-        ready_fd: where the parent waits for the ready line; None writes it to stdout.
-    """
-
-    config: Path | None
-    data_dir: Path
-    log_style: str = "json"
-    lifeline_fd: int | None = None
-    ready_fd: int | None = None
 
 
 class Doors(NamedTuple):
@@ -192,9 +174,9 @@ async def _care_for_streams(settings: Settings, prepared: PreparedStore) -> None
 
 
 async def _run_children(settings: Settings, launch: Launch, doors: Doors, url: str) -> None:
-    """Start workers, network and HTTP process and say that all is ready; cancelled, end them in order."""
+    """Start workers, the network's processes and HTTP and say that all is ready; cancelled, end them in order."""
     family = _Family(launch, doors, url)
-    http, network, crew = family.http(settings), family.network(settings), Crew()
+    http, beside, crew = family.http(settings), family.beside(settings), Crew()
     reloader = Reloader(
         settings,
         crew,
@@ -212,13 +194,17 @@ async def _run_children(settings: Settings, launch: Launch, doors: Doors, url: s
                 for worker in family.workers(settings):
                     starting.start_soon(crew.enlist, worker)
                 starting.start_soon(http.start)
-                if network is not None:
-                    starting.start_soon(network.start)
+                for child in beside:
+                    starting.start_soon(child.start)
             # Started again, it is to be found where it was.
             http.environment["OCS_HTTP__PORT"] = http.ready_text.rpartition(":")[2]
             nursery.start_soon(http.keep_running)
-            if network is not None:
-                nursery.start_soon(network.keep_running)
+            for child in beside:
+                nursery.start_soon(child.keep_running)
+            run = launch.data_dir / "run"
+            nursery.start_soon(
+                watch_heartbeats, [WorkerChannel(child.name, run / f"{child.name}.sock") for child in beside]
+            )
             nursery.start_soon(reloader.run)
             print(_ready_line(doors, http.ready_text), flush=True)  # noqa: T201 - the contract with tools
             log.info("ready", workers=len(crew.names), store=mask_url(url))
@@ -226,8 +212,8 @@ async def _run_children(settings: Settings, launch: Launch, doors: Doors, url: s
         # All tasks above have ended: nobody starts again what is stopped here.
         with trio.CancelScope(shield=True):
             await crew.stop()
-            if network is not None:
-                await network.stop()
+            for child in beside:
+                await child.stop()
             await http.stop()
 
 
@@ -303,13 +289,17 @@ class _Family:
             snapshot_settings(settings),
         )
 
-    def network(self, settings: Settings) -> Child | None:
-        """The network process, on our SNMP socket; None when no traps are taken."""
-        if self._snmp is None:
-            return None
-        descriptor = self._snmp.fileno()
-        arguments = ["network", *self._common, "--listen-fd", str(descriptor)]
-        return Child("network", arguments, self._environment, [descriptor], snapshot_settings(settings))
+    def beside(self, settings: Settings) -> list[Child]:
+        """What sees to the network: to its traps, on our SNMP socket, and to its elements; whichever is wanted."""
+        given, children = snapshot_settings(settings), list[Child]()
+        if self._snmp is not None:
+            descriptor = self._snmp.fileno()
+            arguments = ["network", *self._common, "--listen-fd", str(descriptor)]
+            children.append(Child("network", arguments, self._environment, [descriptor], given))
+            children.append(Child("followers", ["followers", *self._common], self._environment, given=given))
+        if settings.provisioning.sessions_max:
+            children.append(Child("elements", ["elements", *self._common], self._environment, given=given))
+        return children
 
     def http(self, settings: Settings) -> Child:
         """The HTTP process."""
@@ -348,6 +338,9 @@ class WorkerPlace(msgspec.Struct, frozen=True):
 
 async def run_charging(settings: Settings, launch: Launch, place: WorkerPlace) -> None:
     """Run one worker: on inherited listeners, or alone on its own."""
+    # The engine burdens the workers alone.
+    from ocs.worker import Worker
+
     listen_fds = place.listen_fds
     doors = _inherited(listen_fds) if listen_fds else _bind(settings)
     url = await trio.to_thread.run_sync(store_url, settings, launch.data_dir)
@@ -385,25 +378,6 @@ async def _free_number(data_dir: Path, wanted: int | None) -> int:
     raise DataFolderInUseError(
         f"{data_dir}: worker {wanted} runs on this data folder: choose another --number"
     )
-
-
-async def prepare_patiently(prepare: Callable[[], _Prepared]) -> _Prepared:
-    """Prepare the store; a process that starts again while the store does too waits for it a little.
-
-    Args:
-        prepare: blocks.
-
-    Raises:
-        StoreUnreachableError: it is still away. StoreRefusedError: one line with the remedy.
-    """
-    give_up_at = trio.current_time() + STORE_PATIENCE_S
-    while True:
-        try:
-            return await trio.to_thread.run_sync(prepare)
-        except StoreUnreachableError:
-            if trio.current_time() > give_up_at:
-                raise
-            await trio.sleep(0.1)
 
 
 def _bind(settings: Settings) -> Doors:

@@ -5,102 +5,39 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NoReturn, cast
 
 import msgspec
-import redis
 import structlog
 import trio
 
-from ocs import (
-    account_commands,
-    admin_commands,
-    alarm_commands,
-    catalogue_commands,
-    fault_commands,
-    maintenance_commands,
-    process_commands,
-    sql_commands,
-    store_commands,
-    token_commands,
-    voucher_commands,
-)
-from ocs.api.tokens import TokenError
-from ocs.app import Launch, WorkerPlace, run_charging, run_up
-from ocs.balance.backup import BackupError
-from ocs.balance.client import StoreBusyError
-from ocs.balance.embedded import EmbeddedStoreError
-from ocs.balance.scan import ScanInterruptedError
-from ocs.balance.store_admin import StoreRefusedError
-from ocs.balance.verify import CannotVerifyError
-from ocs.catalogue_schedule import PublishError
-from ocs.children import ChildFailedError, say_failed
-from ocs.diameter_gy.policy import PolicyError
-from ocs.diameter_gy.tls import TlsSettingsError
-from ocs.faults.book.operator_rules import OperatorRuleError
-from ocs.faults.mibs import MibError
-from ocs.faults.rules import RulesError
-from ocs.faults.rules.described_trap import DescriptionError
-from ocs.faults.store.batch import AlarmStoreError
-from ocs.faults.store.desk import DeskBusyError, NoSuchAlarmError
-from ocs.faults.topology.schema import TopologyError
+from ocs.children import say_failed
+from ocs.launch import Launch
 from ocs.log import configure_logging
-from ocs.peer_notices import NoticesUnavailableError
-from ocs.process_commands import NotRunningError
-from ocs.rating import CatalogueError
 from ocs.reload import ignore_reload_signal
-from ocs.secret_file import SecretFileError
 from ocs.settings import Settings, resolve_path
 from ocs.settings_file import SettingsError, load_settings, restore_settings
-from ocs.sql_error import SqlError
-from ocs.subscribers.operations import OperationError
-from ocs.units import AmountError, CurrencyMismatchError
 
-# What a user can put right: one line on stderr, no traceback.
-_USER_ERRORS: Final = (
-    AlarmStoreError,
-    AmountError,
-    BackupError,
-    CannotVerifyError,
-    CatalogueError,
-    ChildFailedError,
-    CurrencyMismatchError,
-    DescriptionError,
-    EmbeddedStoreError,
-    MibError,
-    NoticesUnavailableError,
-    NotRunningError,
-    OperationError,
-    OperatorRuleError,
-    OSError,
-    PolicyError,
-    PublishError,
-    RulesError,
-    ScanInterruptedError,
-    SecretFileError,
-    SettingsError,
-    SqlError,
-    StoreBusyError,
-    StoreRefusedError,
-    TlsSettingsError,
-    TokenError,
-    TopologyError,
-    redis.RedisError,
-)
-# What the state of things does not allow.
-_REFUSALS: Final = (
-    AmountError,
-    CurrencyMismatchError,
-    DeskBusyError,
-    NoSuchAlarmError,
-    OperationError,
-    OperatorRuleError,
-    PublishError,
-    StoreBusyError,
-    TokenError,
-)
+# The modules that add commands, in the order of `ocs --help`, and the commands of each. Only the module of the command
+# that was asked for is loaded: all of them would cost every command, and every process of `ocs up`, half its start.
+COMMANDS: Final = {
+    "ocs.account_commands": ("account", "topup", "session", "offer"),
+    "ocs.alarm_commands": ("alarms",),
+    "ocs.catalogue_commands": ("catalogue",),
+    "ocs.fault_commands": ("faults",),
+    "ocs.inventory_commands": ("inventory",),
+    "ocs.provision_commands": ("provision",),
+    "ocs.config_commands": ("config",),
+    "ocs.store_commands": ("verify", "backup", "restore"),
+    "ocs.process_commands": ("reload", "peer"),
+    "ocs.sql_commands": ("sql",),
+    "ocs.maintenance_commands": ("maintenance",),
+    "ocs.token_commands": ("token",),
+    "ocs.voucher_commands": ("voucher",),
+}
 EXIT_CONFIGURATION: Final = 2
 EXIT_REFUSED: Final = 1
 EXIT_INTERRUPTED: Final = 130
@@ -108,7 +45,8 @@ EXIT_INTERRUPTED: Final = 130
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 refused, 2 a wrong argument or configuration."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser(next(iter(words), "")).parse_args(words)
     try:
         options.run(options)
         sys.stdout.flush()
@@ -118,11 +56,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # Whoever read us has seen enough (`ocs account list | head`); nothing is left to be flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_REFUSED)
-    except _USER_ERRORS as error:
-        _fail(error, options)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        if not _is_the_users(error):
+            raise
+        _fail(error, options)
     sys.exit(0)
+
+
+def _is_the_users(error: BaseException) -> bool:
+    # Every room has errors of its own: only now that something has failed are they worth loading.
+    from ocs.user_errors import USER_ERRORS
+
+    return isinstance(error, USER_ERRORS)
 
 
 def _explained(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -130,7 +77,7 @@ def _explained(group: BaseExceptionGroup[BaseException]) -> BaseException:
     errors = list(_leaves(group))
     if any(isinstance(error, KeyboardInterrupt) for error in errors):
         sys.exit(EXIT_INTERRUPTED)
-    if not all(isinstance(error, _USER_ERRORS) for error in errors):
+    if not all(map(_is_the_users, errors)):
         raise group
     return errors[0]
 
@@ -145,14 +92,18 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 def _fail(error: BaseException, options: argparse.Namespace) -> NoReturn:
     """One line for the user; a child of `ocs up` hands it to its parent, which tells the user once."""
+    from ocs.user_errors import REFUSALS
+
     text = " ".join(_text_of(error).split())
     ready_fd: int | None = getattr(options, "ready_fd", None)
     if ready_fd is None or not say_failed(ready_fd, text):
         print(f"ocs: {text}", file=sys.stderr)
-    sys.exit(EXIT_REFUSED if isinstance(error, _REFUSALS) else EXIT_CONFIGURATION)
+    sys.exit(EXIT_REFUSED if isinstance(error, REFUSALS) else EXIT_CONFIGURATION)
 
 
 def _text_of(error: BaseException) -> str:
+    import redis
+
     if isinstance(error, redis.RedisError):
         return f"the store failed: {error}"
     if isinstance(error, OSError) and error.strerror is not None:
@@ -167,7 +118,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_CONFIGURATION, f"{self.prog}: {message}; `{self.prog} --help` explains\n")
 
 
-def _parser() -> _Parser:
+def _parser(word: str) -> _Parser:
+    """The command line, as far as the command that was asked for needs it."""
     parser = _Parser(prog="ocs", description="Online charging: run it, look into it, top up.")
     parser.add_argument("--version", action="version", version=f"ocs {version('ocs-bss')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -194,16 +146,23 @@ def _parser() -> _Parser:
     )
     network.add_argument("--listen-fd", type=int, default=None, help=argparse.SUPPRESS)
     network.set_defaults(run=_network)
-    account_commands.add_commands(admin_commands.add_commands(commands, common), commands, common)
-    alarm_commands.add_commands(commands, common)
-    catalogue_commands.add_commands(commands, common)
-    fault_commands.add_commands(commands, common)
-    store_commands.add_commands(commands, common)
-    process_commands.add_commands(commands, common)
-    sql_commands.add_commands(commands, common)
-    maintenance_commands.add_commands(commands, common)
-    token_commands.add_commands(commands, common)
-    voucher_commands.add_commands(commands, common)
+    followers = commands.add_parser(
+        "followers",
+        parents=[common, _log_options(), _child_options()],
+        help="run the followers process alone: the history of alarms, notices to people",
+    )
+    followers.set_defaults(run=_followers)
+    elements = commands.add_parser(
+        "elements",
+        parents=[common, _log_options(), _child_options()],
+        help="run the element process alone: it configures network elements",
+    )
+    elements.set_defaults(run=_elements)
+    known = {*commands.choices}.union(*COMMANDS.values())
+    for module, names in COMMANDS.items():
+        # Whoever asks for no command of ours is told all of them.
+        if word in names or word not in known:
+            import_module(module).add_commands(commands, common)
     return parser
 
 
@@ -282,10 +241,14 @@ async def _run_service(service: Callable[[], Awaitable[object]]) -> None:
 
 
 def _up(options: argparse.Namespace) -> None:
+    from ocs.app import run_up
+
     _serve(options, run_up, "up")
 
 
 def _charging(options: argparse.Namespace) -> None:
+    from ocs.app import WorkerPlace, run_charging
+
     place = WorkerPlace(options.number, options.listen_fds, options.takes_over)
     _serve(options, run_charging, "worker", place)
 
@@ -305,7 +268,21 @@ def _http(options: argparse.Namespace) -> None:
 
 
 def _network(options: argparse.Namespace) -> None:
-    # The libraries of SNMP and SQL burden this process alone.
+    # The libraries of SNMP burden this process alone.
     from ocs.network_process import run_network
 
     _serve(options, run_network, "network", options.listen_fd)
+
+
+def _followers(options: argparse.Namespace) -> None:
+    # The libraries of SQL burden this process and the administration alone.
+    from ocs.followers_process import run_followers
+
+    _serve(options, run_followers, "followers")
+
+
+def _elements(options: argparse.Namespace) -> None:
+    # The libraries of SSH and YANG burden this process and the administration alone.
+    from ocs.element_process import run_elements
+
+    _serve(options, run_elements, "elements")

@@ -10,9 +10,9 @@ import trio
 from rich.console import Console
 from rich.table import Column, Table
 
-from ocs.app import Launch
 from ocs.diameter_gy.base_commands import DisconnectCause
 from ocs.diameter_gy.server import PeerSnapshot
+from ocs.launch import Launch
 from ocs.limits import NOTICE_TIMEOUT_S, RELOAD_TIMEOUT_S
 from ocs.peer_notices import DISCONNECT_PEER, Acknowledgement, Notice, PeerNotices, notice_opener
 from ocs.reload import ReloadOutcome

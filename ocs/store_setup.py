@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 import redis
 import structlog
+import trio
 
 from ocs.balance.barrier import Barrier
 from ocs.balance.client import BalanceClient
@@ -27,6 +28,7 @@ from ocs.balance.store_admin import (
     set_up_store,
 )
 from ocs.balance.store_client import StoreClient
+from ocs.balance.store_guard import StoreGuard
 from ocs.balance.store_rights import refuse_denied
 from ocs.balance.topology import idle_primaries
 from ocs.catalogue_schedule import in_force, publish_folder, read_catalogue, read_schedule
@@ -238,3 +240,20 @@ def published_tariffs(settings: Settings, url: str) -> Tariffs | None:
 def library_text() -> str:
     """The functions that commit, as they are loaded into the store: one library, so that one digest names it."""
     return "\n".join(part.read_text(encoding="utf-8") for part in LIBRARY)
+
+
+def guard_of(prepared: PreparedStore, settings: Settings) -> StoreGuard:
+    """What looks now and then whether the store is as money needs it."""
+    return StoreGuard(
+        created_s=prepared.meta.created_s,
+        library=library_text(),
+        fsync=settings.store.durability != "memory",
+    )
+
+
+async def reload_functions(prepared: PreparedStore) -> None:
+    """Have the functions loaded where the store lacks them; raises OSError when that fails."""
+    try:
+        await trio.to_thread.run_sync(reload_library, prepared.address, prepared.meta, abandon_on_cancel=True)
+    except StoreRefusedError as error:
+        raise ConnectionError(str(error)) from None

@@ -1,7 +1,6 @@
 """One charging worker: Diameter server, engine, supervision and store connection in one trio thread."""
 
 import dataclasses
-import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,8 +15,7 @@ from ocs.balance.barrier import Barrier
 from ocs.balance.redis_store import RedisStore
 from ocs.balance.redis_stream import StoreServers
 from ocs.balance.replica_watch import watched_by
-from ocs.balance.store_admin import StoreMeta, StoreRefusedError
-from ocs.balance.store_guard import StoreGuard
+from ocs.balance.store_admin import StoreMeta
 from ocs.balance.store_identity import StoreIdentity
 from ocs.catalogue_watch import CatalogueWatch, look
 from ocs.charging.engine import Engine
@@ -46,7 +44,7 @@ from ocs.radius.server import RadiusSockets
 from ocs.radius_worker import RadiusWorker, is_radius
 from ocs.rating import Catalogue
 from ocs.settings import Settings
-from ocs.store_setup import PreparedStore, advance_origin_state, library_text, reload_library
+from ocs.store_setup import PreparedStore, advance_origin_state, guard_of, reload_functions
 from ocs.worker_channel import serve_worker_channel
 
 log = structlog.get_logger()
@@ -233,23 +231,6 @@ class Worker:
         return self._server.disconnect_peer(notice.origin_host, cause)
 
 
-def guard_of(prepared: PreparedStore, settings: Settings) -> StoreGuard:
-    """What looks now and then whether the store is as money needs it."""
-    return StoreGuard(
-        created_s=prepared.meta.created_s,
-        library=library_text(),
-        fsync=settings.store.durability != "memory",
-    )
-
-
-async def reload_functions(prepared: PreparedStore) -> None:
-    """Have the functions loaded where the store lacks them; raises OSError when that fails."""
-    try:
-        await trio.to_thread.run_sync(reload_library, prepared.address, prepared.meta, abandon_on_cancel=True)
-    except StoreRefusedError as error:
-        raise ConnectionError(str(error)) from None
-
-
 def _identity(settings: Settings, meta: StoreMeta, listeners: Sequence[Listener]) -> NodeIdentity:
     """What all messages of this worker say of it."""
     diameter = settings.diameter
@@ -264,11 +245,3 @@ def _identity(settings: Settings, meta: StoreMeta, listeners: Sequence[Listener]
 
 def _host_of(listener: Listener) -> str:
     return str(listener.socket.getsockname()[0])
-
-
-async def stop_on_signal(request_stop: Callable[[], None]) -> None:
-    """Call ``request_stop`` on SIGTERM or SIGINT."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            log.info("stopping", signal=signal.Signals(number).name)
-            request_stop()

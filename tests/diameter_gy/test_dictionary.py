@@ -3,12 +3,14 @@
 import pytest
 
 from ocs.diameter_gy.dictionary import (
+    AVPS_FILE,
     BY_NAME,
     DEFINITIONS,
     VENDOR_3GPP,
     AvpType,
     minimum_data_octets,
 )
+from ocs.diameter_gy.package_tables import avps_text, package_definitions
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,12 @@ def test_definition_is_that_of_the_standard(vendor_id, code, name, avp_type, man
 def test_every_credit_control_avp_of_rfc8506_is_known():
     codes = {*range(411, 462), *range(653, 670)}
     assert codes <= {code for vendor_id, code in DEFINITIONS if vendor_id == 0}
+
+
+def test_table_is_what_the_package_says_with_our_corrections():
+    remedy = "python -m ocs.diameter_gy.package_tables"
+    assert AVPS_FILE.read_text(encoding="ascii") == avps_text(), f"write it anew: {remedy}"
+    assert package_definitions() == DEFINITIONS
 
 
 def test_shortest_data_follow_from_the_type():
