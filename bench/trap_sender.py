@@ -73,7 +73,7 @@ class _Sources:
         self.sockets: list[socket.socket] = []
         writers: list[PacketWriter] = []
         for number in range(plan.sources):
-            address = f"127.50.{number >> 8}.{1 + (number & 0xFF) % 250}"
+            address = source_address(number)
             self.sockets.append(connected(address, plan))
             writers.append(PacketWriter(speech, address, templates=templates))
         self.packets: list[tuple[socket.socket, bytes]] = []
@@ -82,6 +82,11 @@ class _Sources:
             for one, writer in zip(self.sockets, writers, strict=True):
                 request_id = _REQUEST_ID_MIN + len(self.packets)
                 self.packets.append((one, writer.write(notice, ticks + index, request_id)))
+
+
+def source_address(number: int) -> str:
+    """The address of one element."""
+    return f"127.50.{number >> 8}.{1 + (number & 0xFF) % 250}"
 
 
 def connected(address: str, plan: Plan) -> socket.socket:

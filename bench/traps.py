@@ -24,7 +24,7 @@ from bench.figures import Figure
 from bench.gy import BenchError, Say
 from bench.processes import family, spent
 from bench.trap_receivers import SNMPTRAPD, pysnmp_receiver, snmptrapd
-from bench.trap_sender import Command, Plan, Report
+from bench.trap_sender import Command, Plan, Report, source_address
 from ocs.metrics import Snapshot
 from ocs.worker_channel import WorkerChannel
 from simulators.system import RunningSystem, lab_config, running_system
@@ -39,7 +39,7 @@ _WINDOW: Final = 3_000
 # Of a receiver whose buffer is as the kernel makes it.
 _SMALL_WINDOW: Final = 100
 _PACE_PER_S: Final = 10_000.0
-_LOOK_EVERY_S: Final = 0.02
+_LOOK_EVERY_S: Final = 0.04
 _STALLED_S: Final = 10.0
 _USER: Final = User("bench", "authpass12", "privpass12")
 _STORED: Final = "ocs_snmp_notifications_stored_total"
@@ -82,7 +82,7 @@ def run_traps(folder: Path, *, say: Say, ports: int = _PORTS) -> list[Figure]:
 
 
 def _engine_ids() -> list[bytes]:
-    return [engine_id_of(f"127.50.{number >> 8}.{1 + (number & 0xFF) % 250}") for number in range(_SOURCES)]
+    return [engine_id_of(source_address(number)) for number in range(_SOURCES)]
 
 
 def _measure_ours(folder: Path, version: str, user: User, ports: int, say: Say) -> list[Figure]:
@@ -111,7 +111,12 @@ def _measure_ours(folder: Path, version: str, user: User, ports: int, say: Say) 
 
 
 def _system(folder: Path, name: str, user: User) -> Any:
-    overrides = {"OCS_CHARGING__WORKERS": "1", "OCS_STORE__DURABILITY": "fsync", "OCS_SNMP__PORT": "0"}
+    overrides = {
+        "OCS_CHARGING__WORKERS": "1",
+        "OCS_STORE__DURABILITY": "fsync",
+        "OCS_SNMP__PORT": "0",
+        "OCS_FAULTS__TOPOLOGY": str(_topology(folder / f"topology-{name}")),
+    }
     if user.authentication_password:
         for kind, password in (("a", user.authentication_password), ("p", user.privacy_password)):
             path = folder / f"password-{kind}"
@@ -126,6 +131,17 @@ def _system(folder: Path, name: str, user: User) -> Any:
         }
         overrides["OCS_SNMP__USERS"] = msgspec.json.encode([entry]).decode()
     return running_system(config=lab_config(), data_dir=folder / f"traps-{name}", overrides=overrides)
+
+
+def _topology(folder: Path) -> Path:
+    """The senders as elements that somebody described: what strangers may have in the list is less."""
+    folder.mkdir()
+    elements = [
+        f'[[elements]]\nname = "element-{number}"\naddresses = ["{source_address(number)}"]\n'
+        for number in range(_SOURCES)
+    ]
+    (folder / "bench.toml").write_text("\n".join(elements))
+    return folder
 
 
 class _Stored:

@@ -18,6 +18,9 @@ from ocs.faults.view.selection import AlarmFilter, AlarmRow, Order, PageRequest
 
 # Symptoms shown under their cause; of a fibre cut there are thousands.
 SYMPTOMS_SHOWN: Final = 5
+ID_CHARACTERS: Final = 16
+# Letters of an id that people are shown at least: what they noted yesterday is still one alarm's today.
+_ID_LETTERS_SHOWN_MIN: Final = 6
 
 _STYLES: Final = {
     Severity.CRITICAL: Style(color="white", bgcolor="red", bold=True),
@@ -72,6 +75,8 @@ def notes_of(row: AlarmRow) -> str:
         notes.append(f"{operator_word(record.state)} {shown(who)}".rstrip())
     if record is not None and record.assigned_to:
         notes.append(f"for {shown(record.assigned_to)}")
+    if record is not None and record.grouped_under:
+        notes.append(f"under {record.grouped_under[:_ID_LETTERS_SHOWN_MIN]}")
     if alarm.suppression and alarm.suppression != "shelved":
         notes.append(alarm.suppression)
     if alarm.escalation:
@@ -85,15 +90,30 @@ def notes_of(row: AlarmRow) -> str:
     return ", ".join(notes)
 
 
-def alarm_table(rows: Sequence[AlarmRow], view: AlarmView, now_ms: int) -> Table:
-    """Alarms with those that they explain indented under them, if these are not in the list themselves."""
+def id_letters_of(view: AlarmView) -> int:
+    """How many first letters of its id name any alarm of the list."""
+    ids = view.ids(AlarmFilter(), 0)
+    lengths = range(_ID_LETTERS_SHOWN_MIN, ID_CHARACTERS)
+    return next(
+        (length for length in lengths if len({name[:length] for name in ids}) == len(ids)), ID_CHARACTERS
+    )
+
+
+def alarm_table(
+    rows: Sequence[AlarmRow], view: AlarmView, now_ms: int, *, id_letters: int = ID_CHARACTERS
+) -> Table:
+    """Alarms with those that they explain indented under them, if these are not in the list themselves.
+
+    Args:
+        id_letters: so much of an id is shown.
+    """
     table = Table(
-        "severity",
+        Column("severity", no_wrap=True),
         Column("age", justify="right", no_wrap=True),
         Column("id", no_wrap=True),
         Column("resource", overflow="fold"),
-        "alarm",
-        "notes",
+        Column("alarm", overflow="fold"),
+        Column("notes", overflow="fold"),
         box=None,
         pad_edge=False,
     )
@@ -101,29 +121,29 @@ def alarm_table(rows: Sequence[AlarmRow], view: AlarmView, now_ms: int) -> Table
     for row in rows:
         if row.alarm.root_cause in in_list:
             continue  # shown under its cause
-        _add(table, row, now_ms, indent="")
+        _add(table, row, now_ms, id_letters, indent="")
         if row.alarm.symptoms and not row.alarm.is_cleared:
-            _add_symptoms(table, row.alarm, view, now_ms)
+            _add_symptoms(table, row.alarm, view, now_ms, id_letters)
     return table
 
 
-def _add_symptoms(table: Table, cause: Alarm, view: AlarmView, now_ms: int) -> None:
+def _add_symptoms(table: Table, cause: Alarm, view: AlarmView, now_ms: int, id_letters: int) -> None:
     page = PageRequest(order=Order.SEVERITY, limit=SYMPTOMS_SHOWN)
     under = view.find(AlarmFilter(root_cause=cause.alarm_id, is_cleared=False), page, now_ms)
     for row in under.rows:
-        _add(table, row, now_ms, indent="  └ ")
+        _add(table, row, now_ms, id_letters, indent="  └ ")
     if under.total > len(under.rows):
-        more = f"  └ and {under.total - len(under.rows)} more: --root-cause {cause.alarm_id}"
+        more = f"  └ and {under.total - len(under.rows)} more: --root-cause {cause.alarm_id[:id_letters]}"
         table.add_row("", "", "", more, "", "")
 
 
-def _add(table: Table, row: AlarmRow, now_ms: int, *, indent: str) -> None:
+def _add(table: Table, row: AlarmRow, now_ms: int, id_letters: int, *, indent: str) -> None:
     alarm = row.alarm
     table.add_row(
         severity_text(alarm),
         age_in_words(now_ms - alarm.last_raised_ms),
-        alarm.alarm_id,
-        indent + shown(alarm.key.resource),
+        alarm.alarm_id[:id_letters],
+        indent + shown(row.name),
         shown(alarm.text),
         notes_of(row),
     )
@@ -162,7 +182,9 @@ def alarm_lines(row: AlarmRow, now_ms: int) -> Iterator[str]:
     """Everything about one alarm."""
     alarm, key = row.alarm, row.alarm.key
     name = f"{key.alarm_type} {key.qualifier}".rstrip()
-    yield f"{shown(key.resource)}: {shown(name)}"
+    yield f"{shown(row.name)}: {shown(name)}"
+    if row.name != key.resource:
+        yield f"  known as {shown(key.resource)}"
     yield f"  {shown(alarm.text)}"
     over = f", over since {time_text(alarm.last_changed_ms)}" if alarm.is_cleared else ""
     yield f"  {alarm.severity.name.lower()}{over}"
@@ -184,10 +206,17 @@ def alarm_lines(row: AlarmRow, now_ms: int) -> Iterator[str]:
         yield from _operator_lines(row.operator)
 
 
-def _operator_lines(record: OperatorRecord) -> Iterator[str]:
-    shelf = f" until {time_text(record.shelved_until_ms)}" if record.shelved_until_ms else ""
+def record_text(record: OperatorRecord) -> str:
+    """What operators say of an alarm, in a few words."""
+    shelf = f" until {time_text(record.shelved_until_ms)} UTC" if record.shelved_until_ms else ""
     assigned = f", for {shown(record.assigned_to)}" if record.assigned_to else ""
-    yield f"operators: {operator_word(record.state)}{shelf}{assigned}"
+    group = f", under {record.grouped_under}" if record.grouped_under else ""
+    is_touched = record.state is not OperatorState.NONE
+    return f"{operator_word(record.state) if is_touched else 'not acknowledged'}{shelf}{assigned}{group}"
+
+
+def _operator_lines(record: OperatorRecord) -> Iterator[str]:
+    yield f"operators: {record_text(record)}"
     deeds = [(one.at_ms, one.operator, operator_word(one.state), one.text) for one in record.changes]
     deeds += [(one.at_ms, one.operator, "says", one.text) for one in record.comments]
     for at_ms, operator, word, text in sorted(deeds):
@@ -197,7 +226,7 @@ def _operator_lines(record: OperatorRecord) -> Iterator[str]:
 def explanation_lines(row: AlarmRow, view: AlarmView, now_ms: int) -> Iterator[str]:
     """Why an alarm is as it is: what it stands under, who is told of it, when it will be over."""
     alarm = row.alarm
-    yield f"{shown(alarm.key.resource)}: {shown(alarm.text)}"
+    yield f"{shown(row.name)}: {shown(alarm.text)}"
     if alarm.is_catch_all:
         yield "- no rule knows the trap: `ocs faults explain` shows how one would be read"
     cause, seen = alarm, {alarm.alarm_id}
@@ -208,7 +237,9 @@ def explanation_lines(row: AlarmRow, view: AlarmView, now_ms: int) -> Iterator[s
             break
         cause = found.alarm
         seen.add(cause.alarm_id)
-        yield f"- {shown(cause.key.resource)} explains it: {shown(cause.text)} ({cause.alarm_id})"
+        yield f"- {shown(found.name)} explains it: {shown(cause.text)} ({cause.alarm_id})"
+    if row.operator is not None and (above := view.get(row.operator.grouped_under)) is not None:
+        yield f"- operators put it under {shown(above.name)}: {shown(above.alarm.text)} ({above.alarm.alarm_id})"
     if alarm.symptoms:
         yield f"- it explains {alarm.symptoms} others: `ocs alarms list --root-cause {alarm.alarm_id}`"
     if alarm.suppression:
@@ -226,16 +257,15 @@ def explanation_lines(row: AlarmRow, view: AlarmView, now_ms: int) -> Iterator[s
         yield "- the device never says when it is over: `ocs alarms clear` does"
 
 
-def change_text(change: AlarmChange) -> Text:
-    """One change as a line of `ocs alarms watch`."""
-    alarm = change.alarm
+def change_text(change: AlarmChange, row: AlarmRow | None) -> Text:
+    """One change as a line of `ocs alarms watch`; the row is that of its alarm."""
     text = Text(f"{time_text(change.at_ms)}  {change.alarm_id}  ")
     word = _KIND_WORDS.get(change.kind, str(change.kind))
-    if alarm is None:
+    if row is None:
         return text.append(word)
-    text.append(f"{word:10} ").append_text(severity_text(alarm))
-    text.append(f"  {shown(alarm.key.resource)}: {shown(alarm.text)}")
-    notes = notes_of(AlarmRow(alarm, change.operator))
+    text.append(f"{word:10} ").append_text(severity_text(row.alarm))
+    text.append(f"  {shown(row.name)}: {shown(row.alarm.text)}")
+    notes = notes_of(row)
     return text.append(f"  ({notes})") if notes else text
 
 

@@ -5,17 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 from ocs.alarm_listing import age_in_words, plain_table, time_text
-from ocs.alarm_terminal import Subcommands, add_json, duration_ms, print_json, print_table
+from ocs.alarm_names import topology_to_look_by
+from ocs.alarm_terminal import ID_LETTERS_MIN, Subcommands, add_json, duration_ms, print_json, print_table
 from ocs.clock import SystemClock
 from ocs.event_listing import shown
 from ocs.faults.alarm import Severity
+from ocs.faults.history.question import HistoryQuery
+from ocs.faults.store.desk import NoSuchAlarmError
 
 
 def add_commands(alarms: Subcommands, common: argparse.ArgumentParser) -> None:
     """Add ``history`` and ``reports`` to ``ocs alarms``."""
     history = alarms.add_parser("history", parents=[common], help="what happened to alarms, newest first")
     history.add_argument(
-        "alarm_id", nargs="?", default="", help="one alarm, also one that is gone: its whole id"
+        "alarm_id", nargs="?", default="", help="one alarm, also one that is gone; its first letters will do"
     )
     history.add_argument("--resource", default="", help="and everything within it")
     history.add_argument("--type", default="", dest="alarm_type")
@@ -41,11 +44,11 @@ def add_commands(alarms: Subcommands, common: argparse.ArgumentParser) -> None:
 
 def _history(options: argparse.Namespace) -> None:
     # SQLAlchemy takes a while to load: only for the commands that need it.
-    from ocs.faults.history.queries import HistoryQuery, find_changes
+    from ocs.faults.history.queries import find_changes
 
     now_ms = SystemClock().now_ms()
     query = HistoryQuery(
-        alarm_id=options.alarm_id,
+        alarm_id=_whole_id(options) if options.alarm_id else "",
         resource=options.resource,
         alarm_type=options.alarm_type,
         since_ms=now_ms - options.within if options.within else None,
@@ -55,18 +58,45 @@ def _history(options: argparse.Namespace) -> None:
     if options.json:
         print_json(rows)
         return
+    if not rows:
+        print_table(plain_table(("nothing is known of it",), ()))
+        return
+    topology = topology_to_look_by(options.open(options)[0])
     lines = [
         (
             time_text(row.at_ms),
             row.alarm_id,
             row.kind,
             "cleared" if row.is_cleared else Severity(row.severity).name.lower() if row.severity else "",
-            shown(row.resource),
+            shown(topology.canonical(row.resource)),
             shown(f"{row.operator}: {row.operator_text}" if row.operator else row.text),
         )
         for row in rows
     ]
     print_table(plain_table(("at (UTC)", "id", "what", "severity", "resource", "text"), lines))
+
+
+def _whole_id(options: argparse.Namespace) -> str:
+    """The id that begins with what was typed.
+
+    Raises:
+        NoSuchAlarmError: none does, or several.
+    """
+    from ocs.faults.history.queries import find_ids
+
+    typed: str = options.alarm_id.lower()
+    if len(typed) < ID_LETTERS_MIN:
+        raise NoSuchAlarmError(
+            f"{typed!r} is too short: give {ID_LETTERS_MIN} letters or more of the alarm's id"
+        )
+    found = _from_history(options, lambda connection: find_ids(connection, typed, 2))
+    if not found:
+        raise NoSuchAlarmError(
+            f"nothing is known of an alarm whose id begins with {typed!r}: `ocs alarms history` shows ids"
+        )
+    if len(found) > 1:
+        raise NoSuchAlarmError(f"several alarms' ids begin with {typed!r}: give more letters")
+    return found[0]
 
 
 def _reports(options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ocs import event_listing
+from ocs.faults.alarm import Severity
 
+# So many letters of an alarm's id name it, if no other begins so.
+ID_LETTERS_MIN: Final = 4
+SEVERITIES: Final = {
+    severity.name.lower(): severity
+    for severity in sorted(Severity, reverse=True)
+    if severity > Severity.CLEARED
+}
 _TABLE_COLUMNS_MAX: Final = 2_000
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNITS_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -26,6 +35,15 @@ def duration_ms(text: str) -> int:
 
 
 duration_ms.__name__ = "length of time (90s, 30m, 2h, 7d)"  # argparse says: invalid ... value
+
+
+def moment_ms(text: str) -> int:
+    """A moment as an option of the command line, ISO 8601, in ms since 1970; without an offset it is UTC."""
+    when = datetime.fromisoformat(text)
+    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+moment_ms.__name__ = "moment (2026-11-22T22:00Z)"  # as above
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

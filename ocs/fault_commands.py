@@ -7,13 +7,13 @@ import argparse
 import json
 import sys
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import trio
 
-from ocs.app import Launch
 from ocs.clock import SystemClock
 from ocs.faults.mibs import MibError, MibNames, open_mib_names
 from ocs.faults.mibs.folder import own_modules, save_module
@@ -23,8 +23,11 @@ from ocs.faults.rules import RulesError, load_rules
 from ocs.faults.rules.described_trap import DescriptionError, described_trap
 from ocs.faults.supervision.supervised import RESYNC_QUESTION
 from ocs.faults.topology.schema import TopologyError
-from ocs.faults.topology.toml_topology import load_topology
+from ocs.faults.topology.toml_topology import TomlTopology
+from ocs.launch import Launch
 from ocs.limits import RESYNC_TIMEOUT_S
+from ocs.near_names import meant_instead
+from ocs.network_topology import open_topology
 from ocs.process_commands import NotRunningError
 from ocs.settings import Settings, resolve_path
 from ocs.worker_channel import WorkerChannel, WorkerSilentError
@@ -84,7 +87,12 @@ def _add_explain(faults: "argparse._SubParsersAction[Any]", common: argparse.Arg
         metavar="NAME=VALUE",
         help="IF-MIB::ifIndex.3=3; may be repeated",
     )
-    explain.add_argument("--source", default="192.0.2.1", metavar="ADDRESS", help="of the element")
+    explain.add_argument(
+        "--source",
+        default="192.0.2.1",
+        metavar="ADDRESS",
+        help="where it comes from; the name of an element will do",
+    )
     explain.add_argument("--rules", type=Path, default=None, metavar="FOLDER", help="default: [faults] rules")
     explain.add_argument("--json", action="store_true")
     explain.set_defaults(run=_explain)
@@ -112,7 +120,7 @@ def _check(options: argparse.Namespace) -> None:
     try:
         book = load_rules(folder, names)
     except RulesError as error:
-        print(folder / str(error) if (folder / error.file).is_file() else error)
+        print(error)
         print("NOT USABLE")
         sys.exit(EXIT_FINDINGS)
     traps = len({(rule.trap_oid, rule.is_prefix) for rule in book.rules})
@@ -121,9 +129,12 @@ def _check(options: argparse.Namespace) -> None:
 
 def _explain(options: argparse.Namespace) -> None:
     settings, names = _names(options)
-    book = load_rules(options.rules or resolve_path(settings, settings.faults.rules), names)
+    _, launch = _open(options)
+    topology = open_topology(settings, launch.data_dir)
+    rules: Path = options.rules or resolve_path(settings, settings.faults.rules)
+    book = load_rules(rules, names, element_of=topology.element_of)
     now_ms = SystemClock().now_ms()
-    source: str = options.source
+    source = _address_of(options.source, topology)
     if options.packet is None:
         notification = described_trap(options.trap, options.varbind, names, source=source, received_ms=now_ms)
     elif options.varbind:
@@ -138,11 +149,33 @@ def _explain(options: argparse.Namespace) -> None:
         json.dump(msgspec.to_builtins(explanation), sys.stdout, indent=2)
         sys.stdout.write("\n")
         return
-    print(f"{explanation.trap} from {source}")
+    element = topology.element_of(source) or ("no element of the topology" if topology.elements else "")
+    print(f"{explanation.trap} from {source}" + (f" ({element})" if element else ""))
     for name, value in explanation.varbinds:
         print(f"  {name} = {value}")
     for step in explanation.steps:
         print(f"- {step}")
+
+
+def _address_of(source: str, topology: TomlTopology) -> str:
+    """The address that notifications of an element come from, by either.
+
+    Raises:
+        DescriptionError: it is neither.
+    """
+    try:
+        return str(ip_address(source))
+    except ValueError:
+        pass
+    element = topology.elements.get(source)
+    if element is None:
+        near = meant_instead(source, topology.elements)
+        raise DescriptionError(
+            f"--source: expected an address or an element of the topology, not {source!r}{near}"
+        )
+    if not element.addresses:
+        raise DescriptionError(f"--source: the topology knows no address of {source}: give one")
+    return str(ip_address(element.addresses[0]))
 
 
 # --- Elements ---------------------------------------------------------------------------------------------------
@@ -151,11 +184,16 @@ def _explain(options: argparse.Namespace) -> None:
 def _resync(options: argparse.Namespace) -> None:
     settings, launch = _open(options)
     element: str = options.element
-    known = load_topology(resolve_path(settings, settings.faults.topology)).elements.get(element)
-    if known is None or known.agent is None:
-        raise TopologyError(
-            "", f"elements[{element}].agent", "expected an element of the topology that can be asked"
+    elements = open_topology(settings, launch.data_dir).elements
+    known = elements.get(element)
+    if known is None:
+        near = meant_instead(element, elements)
+        raise TopologyError("", element, f"expected the name of an element of the topology{near}")
+    if known.agent is None:
+        expectation = (
+            'expected how it is asked, such as { community_file = "secrets/lookup" }: see docs/noc.md'
         )
+        raise TopologyError(settings.faults.topology, f"elements[{element}].agent", expectation)
     channel = WorkerChannel("network", launch.data_dir / "run" / "network.sock")
     # Its turn may come after that of others.
     ask = partial(channel.ask, f"{RESYNC_QUESTION}{element}", timeout_s=3 * RESYNC_TIMEOUT_S)

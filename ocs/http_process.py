@@ -8,18 +8,18 @@ import trio
 from ocs.api.parts import build_parts
 from ocs.api.reader import StoreBalanceReader
 from ocs.api.server import run_http
-from ocs.app import Launch
 from ocs.balance.barrier import Barrier
 from ocs.balance.client import BalanceClient
 from ocs.children import say_ready, stop_when_orphaned
 from ocs.clock import SystemClock
+from ocs.garbage import collect_seldom
 from ocs.http_backstage import StoreBackstage
+from ocs.launch import Launch, stop_on_signal
 from ocs.metrics import add_process_metrics
 from ocs.peer_notices import PeerNotices, notice_opener
 from ocs.reauthoriser import Reauthoriser
 from ocs.settings import Settings
 from ocs.store_setup import open_store
-from ocs.worker import stop_on_signal
 from ocs.worker_channel import WorkerChannel, find_workers
 
 
@@ -38,10 +38,13 @@ async def run_http_process(settings: Settings, launch: Launch) -> None:
         parent = () if launch.lifeline_fd is None else (WorkerChannel("up", run / "up.sock"),)
 
         async def find_channels() -> list[WorkerChannel]:
-            # The network process is none of every node's: it is asked where its socket is.
-            path = run / "network.sock"
-            network = (WorkerChannel("network", path),) if path.exists() else ()
-            return [*await find_workers(run), *network, *parent]
+            # Those that see to the network are none of every node's: they are asked where their sockets are.
+            alarms = [
+                WorkerChannel(name, path)
+                for name in ("network", "followers", "elements")
+                if (path := run / f"{name}.sock").exists()
+            ]
+            return [*await find_workers(run), *alarms, *parent]
 
         parts = build_parts(
             settings.http,
@@ -56,6 +59,7 @@ async def run_http_process(settings: Settings, launch: Launch) -> None:
         stop = trio.Event()
 
         def ready(address: str) -> None:
+            collect_seldom()  # it holds the whole alarm list
             if launch.ready_fd is not None:
                 say_ready(launch.ready_fd, f"http={address}")
             else:

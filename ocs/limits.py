@@ -116,9 +116,9 @@ SLOW_ANSWER_S: Final = 1.0
 
 # --- Overload ------------------------------------------------------------------------------------------
 # How long answers may take beyond the store's own time before requests are refused. Twice as much again passes in the
-# kernel's buffers and in a swing of the bound. Measured at twice the capacity: 25 ms give more goodput and a p99 near
-# 100 ms, 15 ms a p99 near 60 ms, 10 ms groups so small that goodput falls.
-OVERLOAD_QUEUEING_S: Final = 0.015
+# kernel's buffers and in a swing of the bound. Measured at twice the capacity: 25 ms give a p99 near 100 ms, 15 ms one
+# of 48 to 57 ms, 12 ms one near 49 ms with as much goodput (93 to 99 %), 10 ms one near 41 ms and 86 to 95 %.
+OVERLOAD_QUEUEING_S: Final = 0.012
 # The bound on requests in flight is looked at this often, on the evidence of so many answers.
 OVERLOAD_INTERVAL_S: Final = 0.02
 OVERLOAD_ANSWERS_MIN: Final = 8
@@ -149,6 +149,9 @@ RADIUS_DUPLICATES_S: Final = 30.0
 RADIUS_INTERIM_INTERVAL_MIN_S: Final = 60
 # An Event-Timestamp so much older than now is of use that was buffered: it is charged at the tariff of its time.
 RADIUS_LATE_REPORT_S: Final = 300
+# A Start that says it is late (Acct-Delay-Time) belongs to the session that reports have opened, also where it seems
+# to have happened so long after that: workers' clocks may differ, and as another session all would be charged again.
+LATE_BEGINNING_SLACK_S: Final = 900
 # CoA- and Disconnect-Requests under way in all, to one client (its Identifier has 256 values), how often one is sent
 # and how long its reply is waited for: a client that does not answer costs six seconds of a small place.
 RADIUS_ORDERS_MAX: Final = 4_096
@@ -419,14 +422,14 @@ INFORMS_REMEMBERED_MAX: Final = 32_768
 # What may arrive while a commit is under way: at 20,000 a second and 300 octets (each takes its share of kernel memory
 # besides) some 300 ms. The kernel's own bound (net.core.rmem_max) may give less.
 TRAP_SOCKET_BUFFER_OCTETS: Final = 8_388_608
-# How long a thread beside the receiver (the history) keeps it from going on after it let go for a system call. Python's
-# own 5 ms, several times a commit, are much of the 20 ms in which an alarm is to be durable.
-NETWORK_THREAD_SWITCH_S: Final = 0.001
 # Datagrams read before others have their turn: at 50 us each 12 ms.
 TRAPS_PER_READ: Final = 256
 # Notifications of one commit, and those that wait for one. When so many wait, the sockets are not read: the kernel
 # drops what it cannot hold, and informs are repeated by their senders.
-TRAPS_PER_COMMIT: Final = 1_024
+TRAPS_PER_COMMIT: Final = 256
+# When so many wait, the next commit is made ready before the one under way is durable; fewer are taken together then:
+# a commit costs an fsync however much it holds.
+TRAPS_AHEAD_MIN: Final = 128
 TRAPS_WAITING_MAX: Final = 8_192
 # Sources with their own count of datagrams that were no notification; the others are counted together.
 DISCARD_SOURCES_MAX: Final = 4_096
@@ -470,6 +473,10 @@ SNMP_OBJECT_IDENTIFIER_ARCS_MAX: Final = 128
 SNMP_NAMES_REMEMBERED: Final = 16_384
 SNMP_VARBINDS_REMEMBERED: Final = 16_384
 SNMP_VARBIND_REMEMBERED_OCTETS: Final = 96
+# Whole lists of varbinds, up to that length, that are remembered with what they say and, when they come again, with
+# what the rules make of them: about 3 KiB each. A storm says the same again, and so do elements with alike ports.
+SNMP_CONTENTS_REMEMBERED: Final = 8_192
+SNMP_CONTENT_REMEMBERED_OCTETS: Final = 1_024
 # Senders (engines) with their own localised keys, about 2 KiB each: 32 MiB. Made anew in microseconds.
 SNMP_KEYS_REMEMBERED: Final = 16_384
 # Engines whose boots and time are remembered, about 300 octets each. One that is forgotten can be replayed.
@@ -485,6 +492,10 @@ SNMP_TIME_WINDOW_S: Final = 150
 ALARM_LEASE_MS: Final = 5_000
 ALARM_LEASE_RENEWED_S: Final = 1.0
 ALARM_LEASE_ASKED_S: Final = 0.25
+# How often `ocs up` asks the processes of the alarms whether they are there, and how many answers in a row may fail:
+# with the time that it waits for one (CHANNEL_TIMEOUT_S) a stopped one is told within ten seconds.
+PROCESS_BEAT_INTERVAL_S: Final = 2.0
+PROCESS_BEATS_MISSED: Final = 2
 # Alarms, changes, sources and purges of one commit together: some milliseconds of the store's time.
 ALARM_ITEMS_PER_COMMIT_MAX: Final = 20_000
 # Entries of the list read at a time while it is loaded: half a mebioctet, a millisecond of the store's time.
@@ -500,11 +511,18 @@ ALARM_DESK_CHANGES_MAX: Final = 10_000
 WINDOWS_LOOK_INTERVAL_S: Final = 1.0
 # An operator's deed that lost a race so often is refused.
 ALARM_DESK_ATTEMPTS_MAX: Final = 20
+# Alarms that operators group under each other, one below the next: two or three make sense.
+ALARM_GROUP_DEPTH_MAX: Final = 16
 # Changes are kept for this long after everybody has acknowledged them, for views that are behind; and so many, about
 # 1 KiB each, for readers that do not acknowledge. What a reader then misses is counted.
 ALARM_CHANGES_KEPT_S: Final = 60
 ALARM_CHANGES_MAX: Final = 500_000
 ALARM_TRIM_INTERVAL_S: Final = 5.0
+# Who follows the list looks so often whether it is still its node's.
+ALARM_HOLDER_INTERVAL_S: Final = 1.0
+# History and notices give way: in a storm they get a tenth of a processor, the receiver and the store the rest. What
+# they have not read waits in the store.
+FOLLOWERS_NICENESS: Final = 10
 # Views of the list: rows of one page; changes that wait for one who watches, before it is told to load again.
 ALARM_ROWS_PER_PAGE_MAX: Final = 1_000
 ALARM_WATCH_CHANGES_MAX: Final = 1_000
@@ -514,6 +532,11 @@ ALARM_WATCH_CHANGES_MAX: Final = 1_000
 ALARM_TASK_ALARMS_MAX: Final = 1_000
 ALARM_TASKS_KEPT: Final = 1_000
 ALARM_ORDER_WAIT_S: Final = 2.0
+# TMF642's conditions that the view does not know: one step is a look at one alarm (some 100 ns), making and comparing
+# an attribute is many. 200,000 alarms take ten conditions; half a second in all, in slices between which others are
+# served. One caller searches once at a time, and so many of his searches wait for that.
+ALARM_SEARCH_STEPS_MAX: Final = 2_000_000
+ALARM_SEARCHES_WAITING_MAX: Final = 8
 
 # --- Notices of alarms ---------------------------------------------------------------------------------
 # Changes read from the stream at a time, and how often it is looked at; notices that wait for one recipient, about
@@ -555,6 +578,11 @@ SQL_CONNECTIONS_MAX: Final = 5
 # Entries of the list, active and cleared: 100,000 active ones are an operator's worst day. Beyond it cleared ones
 # leave, the oldest first; when all are active, new ones are counted and not taken.
 ALARMS_MAX: Final = 200_000
+# Of these, what sources may have together that the topology does not know, and one of them: addresses are easily
+# forged, and what they say must leave room for the elements. A quarter is more than a network has that nobody
+# described.
+ALARMS_OF_STRANGERS_MAX: Final = 50_000
+ALARMS_PER_STRANGER_MAX: Final = 2_000
 # Entries of status-change and of operator-state-change that an alarm keeps (RFC 8632 max-alarm-status-changes);
 # history in SQL has the rest. Comments of one alarm; texts and names of people in characters.
 STATUS_CHANGES_MAX: Final = 32
@@ -564,10 +592,12 @@ OPERATOR_TEXT_CHARACTERS_MAX: Final = 1_000
 OPERATOR_NAME_CHARACTERS_MAX: Final = 100
 # Longest shelf: what is to be silent for longer is no alarm, and its rule should say so.
 SHELVE_MAX_MS: Final = 90 * 86_400_000
-# A clear that overtook its raise is remembered so long: informs are repeated for a minute at most. So many at a time,
-# about 40 octets each in every batch that adds one: half of a fibre cut's 5,000 would be many.
+# A clear that overtook its raise is remembered so long: informs are repeated for a minute at most. So many at a time:
+# half of a fibre cut's 5,000 would be many; and as many of sources that the topology does not know. What a step
+# forgets.
 TOMBSTONE_MEMORY_MS: Final = 120_000
 TOMBSTONES_MAX: Final = 8_192
+TOMBSTONES_FORGOTTEN_PER_STEP: Final = 2_000
 # A signal from further ahead of our clock than this is taken as of now: the next one must be able to follow it.
 SIGNAL_AHEAD_MAX_MS: Final = 60_000
 # Planned windows that are known at a time.
@@ -576,10 +606,10 @@ MAINTENANCE_WINDOWS_MAX: Final = 1_000
 ALARMS_DUE_PER_TICK: Final = 2_000
 # Services named on one alarm; the number of subscribers counts them all.
 AFFECTED_SERVICES_MAX: Final = 32
-# Sources whose clocks are followed, about 500 octets each.
+# Sources whose clocks are followed, about 500 octets each: so many of the topology, and as many strangers.
 CLOCK_SOURCES_MAX: Final = 65_536
 # Agents that speak from one address, each with an uptime of its own: snmpd, a vendor's, and some from before a restart.
-CLOCK_LIVES_PER_SOURCE_MAX: Final = 4
+CLOCK_LIVES_PER_SOURCE_MAX: Final = 8
 
 # --- Topology ------------------------------------------------------------------------------------------
 # What a resource depends on, all the way up: an access router behind ten others has some hundred.
@@ -624,3 +654,163 @@ ALARM_TABLE_READINGS_MAX: Final = 3
 # Tables that are described in all files, and columns of one.
 WALKS_MAX: Final = 1_000
 WALK_COLUMNS_MAX: Final = 32
+
+# --- Inventory -----------------------------------------------------------------------------------------
+# Names of resources and services, in characters: an index over a million of them stays in memory.
+INVENTORY_NAME_CHARACTERS_MAX: Final = 200
+# VLAN-IDs, IEEE 802.1Q section 9.6: 0 and 4095 are reserved.
+VLAN_MIN: Final = 1
+VLAN_MAX: Final = 4_094
+# Records of one page; records written or looked up in one statement (PostgreSQL takes 65,535 parameters).
+INVENTORY_PAGE_MAX: Final = 1_000
+INVENTORY_BATCH: Final = 500
+# Names that an impact shows of each sort; the counts are of all.
+IMPACT_SHOWN: Final = 20
+# Numbers of one range, each a row: ten blocks of a numbering plan. Digits of an E.164 number.
+RANGE_NUMBERS_MAX: Final = 1_000_000
+MSISDN_DIGITS_MIN: Final = 5
+MSISDN_DIGITS_MAX: Final = 15
+# Attempts to take something that others take at the same moment, before the caller is told to try again.
+RESERVATION_ATTEMPTS_MAX: Final = 10
+# Services that the topology of alarms knows one by one; beyond that those of one model at one place count as one.
+SERVICES_NAMED_MAX: Final = 10_000
+# How often the network process looks whether the inventory has changed.
+INVENTORY_LOOK_S: Final = 5.0
+# Resources that one discovery of an element may bring: a router with 10,000 interfaces has as many and its parts.
+DISCOVERED_RESOURCES_MAX: Final = 50_000
+
+# --- Configuration of network elements ------------------------------------------------------------------
+# Sets of YANG modules that are kept loaded, some megabytes each: one for each type of element.
+SCHEMAS_KEPT: Final = 64
+# Texts of one YANG type that are known to fit, or why not: patterns are dear.
+YANG_VALUES_REMEMBERED: Final = 1_024
+# Secrets that configurations name, and how long one must be to be recognised when it is read.
+SECRETS_MAX: Final = 10_000
+SECRET_CONCEALED_OCTETS_MIN: Final = 8
+# Types of elements, and one file that describes one: a command line's is long.
+ELEMENT_TYPES_MAX: Final = 1_000
+ELEMENT_TYPE_FILE_OCTETS_MAX: Final = 1_048_576
+# One answer of an element: 100,000 interfaces with all their leaves are 30 MB, which nobody has; lxml makes a tenfold
+# tree of it. Its hello: a router lists 1,000 modules in 150 kB.
+NETCONF_MESSAGE_OCTETS_MAX: Final = 16_777_216
+NETCONF_HELLO_OCTETS_MAX: Final = 1_048_576
+NETCONF_CAPABILITIES_MAX: Final = 10_000
+# Requests of one session that wait for their answers; we send one after the other.
+NETCONF_REQUESTS_MAX: Final = 64
+# Notifications that came before an answer that is waited for.
+NETCONF_NOTIFICATIONS_MAX: Final = 1_000
+# Paths that one notification of a change tells us; a change of more is looked at as a whole.
+CHANGED_PATHS_MAX: Final = 1_000
+# Paths that one filter names; more are read with the whole top-level container around them.
+NETCONF_FILTER_PATHS_MAX: Final = 1_000
+# Octets of an element's answer that wait in one session before it stops reading.
+NETCONF_UNREAD_OCTETS_MAX: Final = 262_144
+# From the first octet to an open session: slow boxes compute seconds for one key exchange.
+ELEMENT_CONNECT_TIMEOUT_S: Final = 20.0
+# An element's answer to one operation, unless its type says otherwise; our farewell.
+ELEMENT_OPERATION_TIMEOUT_S: Final = 30.0
+ELEMENT_FAREWELL_TIMEOUT_S: Final = 2.0
+# An idle connection is dead after so many questions without an answer.
+ELEMENT_KEEPALIVES_MISSED: Final = 3
+# Connections that are being made at a time: key exchanges are CPU of ours, and more at once are only all late.
+ELEMENT_CONNECTS_AT_ONCE: Final = 32
+# Our last sessions with one element whose numbers are known: a change that one made is told within moments.
+ELEMENT_SESSIONS_REMEMBERED: Final = 16
+# Connections in a row that fail before an element is left alone, how long at first, and at most.
+BREAKER_FAILURES_MAX: Final = 3
+BREAKER_PAUSE_S: Final = 2.0
+BREAKER_PAUSE_MAX_S: Final = 300.0
+
+# --- Command lines of network elements ---
+# One answer of a command line: a configuration of 100,000 lines has 5 MB.
+CLI_ANSWER_OCTETS_MAX: Final = 8_388_608
+# A last line that may be a prompt; names of hosts have 63 letters, lines of configuration that are longer are none.
+CLI_PROMPT_OCTETS_MAX: Final = 512
+# Our terminal: as wide as boxes allow (511 and 512 are usual ends), so that no line is wrapped or scrolled.
+CLI_COLUMNS: Final = 511
+CLI_ROWS: Final = 1_000
+# Sections in sections of a configuration; deeper lines belong to the deepest section.
+CLI_SECTIONS_DEPTH_MAX: Final = 8
+# Questions that a box asks about one line.
+CLI_QUESTIONS_MAX: Final = 5
+
+# --- Transactions over network elements ------------------------------------------------------------------
+# A transaction that finds an element locked or away waits, twice as long each time, and gives up after an hour in all.
+TRANSACTION_POSTPONED_S: Final = 2.0
+TRANSACTION_ATTEMPTS_MAX: Final = 11
+# Transactions under way at once in one process, each with a session for each of its elements.
+TRANSACTIONS_UNDER_WAY_MAX: Final = 64
+# What waits and is looked at for the next to begin: more wait in the database.
+TRANSACTIONS_LOOKED_AT: Final = 2_000
+# How long the owner of the queue is trusted to live without a word, and how often it gives one.
+QUEUE_LEASE_S: Final = 15.0
+QUEUE_LEASE_RENEWAL_S: Final = 5.0
+# How often the queue is looked at when nobody says that there is something new.
+QUEUE_LOOK_S: Final = 1.0
+# What is decided or rolled back and lacks an element is tried again so often, ever more seldom.
+CARRYING_RETRY_S: Final = 1.0
+CARRYING_RETRY_MAX_S: Final = 60.0
+# How long what is under way may take to end when the process is asked to; the rest is for whoever comes next. Less than
+# `ocs up` waits for a child.
+TRANSACTIONS_DRAIN_S: Final = 10.0
+# How often elements that are away or in doubt are looked at, for alarms and figures.
+ELEMENTS_LOOK_S: Final = 2.0
+# Elements that were away are tried so many at a time; each as seldom as its circuit breaker says.
+ELEMENTS_TRIED_AT_ONCE: Final = 16
+# Transactions of which the steps are kept, for those who watch one.
+PROGRESS_TRANSACTIONS_MAX: Final = 256
+
+# --- Drift, rules and backups of configurations -----------------------------------------------------------
+# Changed paths that are looked at one by one; more are cheaper read as a whole.
+DRIFT_PATHS_MAX: Final = 50
+# Elements that are compared at a time: as many in turn, and as many at once that told of a change.
+DRIFT_LOOKS_AT_ONCE: Final = 16
+# A look waits for a transaction that holds its element, so often and so long between; then it is put off.
+DRIFT_BUSY_WAIT_S: Final = 0.25
+DRIFT_ATTEMPTS_MAX: Final = 40
+# After a change everything is compared, when it has been quiet for so long; a busy element waits no longer than so.
+DRIFT_SETTLE_S: Final = 3.0
+DRIFT_SETTLE_MAX_S: Final = 60.0
+# What was not reached is tried again so soon; the circuit breaker of the element makes it more seldom.
+DRIFT_RETRY_S: Final = 15.0
+# How often the inventory is asked which elements there are.
+DRIFT_ELEMENTS_LOOK_S: Final = 10.0
+# How soon a process that works off the queue from now on begins to watch.
+DRIFT_ACTIVE_LOOK_S: Final = 1.0
+# Reverts of one element in an hour: whoever changes it again and again is a person's to stop.
+DRIFT_REVERTS_PER_HOUR_MAX: Final = 5
+# Lines of the difference in an alarm, and characters of one: the rest is in `ocs config drift`.
+DRIFT_ALARM_LINES_MAX: Final = 20
+DRIFT_ALARM_LINE_CHARACTERS_MAX: Final = 200
+# Findings of one element that are kept; an element that lost everything has as many as it has owned paths.
+DRIFT_FINDINGS_MAX: Final = 1_000
+# Services that are named with a finding; a path may have a million.
+DRIFT_OWNERS_NAMED: Final = 10
+# One file of rules, and rules in all.
+COMPLIANCE_FILE_OCTETS_MAX: Final = 1_048_576
+COMPLIANCE_RULES_MAX: Final = 10_000
+# Backups kept of one element, the youngest; a restore needs the last days, an audit asks its own archive.
+BACKUPS_PER_ELEMENT_MAX: Final = 100
+
+# --- Services in the network -------------------------------------------------------------------------------
+# One text of an order, such as a resource's name; servers of one sort in an element's baseline.
+SERVICE_PARAMETER_CHARACTERS_MAX: Final = 200
+BASELINE_SERVERS_MAX: Final = 16
+# Ids of services and of what ordered something of them: columns of the journal and of who owns what.
+SERVICE_ID_CHARACTERS_MAX: Final = 64
+# What is reserved while an order waits its turn; renewed each time that it is planned, within an hour or so.
+SERVICE_RESERVATION_MS: Final = 24 * 3_600_000
+# How often a command that waits looks how far a transaction has come.
+TRANSACTION_LOOK_S: Final = 0.1
+# One configuration as text: as much as an element may answer, in the form of a mapping.
+BACKUP_OCTETS_MAX: Final = 268_435_456
+# Transactions of one batch; each is a row, and a plan when its turn comes.
+BATCH_TRANSACTIONS_MAX: Final = 10_000
+# Resources that a list of a TM Forum API looks at one by one, for conditions or an order that SQL does not answer.
+TMF_RESOURCES_SEARCHED_MAX: Final = 5_000
+# How often a commit is confirmed before an element that always says yes, and still waits, is not believed.
+CONFIRMATIONS_MAX: Final = 3
+# Differences that the refusal of an adoption names.
+ADOPTION_DIFFERENCES_TOLD: Final = 5
+# Problems of one element with one rule that a report names.
+GOLDEN_PROBLEMS_MAX: Final = 100

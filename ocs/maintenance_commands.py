@@ -4,18 +4,23 @@ import argparse
 import getpass
 import json
 import secrets
-from datetime import UTC, datetime
+import sys
 from typing import Any, Final
 
 import msgspec
 from rich.table import Table
 
-from ocs.alarm_commands import Desk, duration_ms
+from ocs.alarm_desk import Desk
 from ocs.alarm_listing import time_text
-from ocs.api.views import iso_time
+from ocs.alarm_terminal import duration_ms, moment_ms
+from ocs.api.tmf.resources import date_time
+from ocs.event_listing import shown
 from ocs.faults.book.maintenance import MaintenanceWindow
 from ocs.faults.store.batch import AlarmStoreError
+from ocs.faults.topology.dependencies import element_name
+from ocs.faults.view.selection import AlarmFilter
 from ocs.limits import MAINTENANCE_WINDOWS_MAX
+from ocs.near_names import meant_instead
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(MaintenanceWindow).decode
@@ -37,7 +42,7 @@ def add_commands(
     add = maintenance.add_parser("add", parents=[common], help="plan a window; its id is printed")
     add.add_argument("resource", help="this one and everything below it: router7, router7/card/3")
     add.add_argument(
-        "--from", type=_moment, default=None, dest="from_ms", metavar="TIME", help="default: now"
+        "--from", type=moment_ms, default=None, dest="from_ms", metavar="TIME", help="default: now"
     )
     add.add_argument(
         "--for", type=duration_ms, required=True, dest="time_ms", metavar="LENGTH", help="2h, 30m"
@@ -53,24 +58,16 @@ def add_commands(
     remove.set_defaults(run=_remove)
 
 
-def _moment(text: str) -> int:
-    """A moment as ISO 8601; without an offset it is UTC."""
-    when = datetime.fromisoformat(text)
-    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-_moment.__name__ = "moment (2026-11-22T22:00Z)"  # argparse says: invalid ... value
-
-
 def _add(options: argparse.Namespace) -> None:
     desk = Desk(options)
     kept = _current(desk)
     if len(kept) >= MAINTENANCE_WINDOWS_MAX:
         raise MaintenanceError(f"{len(kept)} windows are planned, and there is room for no more: remove some")
     from_ms = desk.now_ms if options.from_ms is None else options.from_ms
+    resource, note = _resource(desk, options.resource)
     window = MaintenanceWindow(
         window_id=secrets.token_hex(_ID_OCTETS),
-        resource=options.resource,
+        resource=resource,
         from_ms=from_ms,
         until_ms=from_ms + options.time_ms,
         operator=options.operator or getpass.getuser(),
@@ -80,6 +77,28 @@ def _add(options: argparse.Namespace) -> None:
         raise MaintenanceError("this window would be over already")
     desk.alarms.set_window(window.window_id, _encode(window))
     print(window.window_id)
+    if note:
+        print(note, file=sys.stderr)
+
+
+def _resource(desk: Desk, typed: str) -> tuple[str, str]:
+    """The one name of a resource by which windows are kept, and what there is to say of it.
+
+    One that nobody knows may be planned: it may be built in this very window.
+    """
+    topology = desk.topology
+    resource = topology.canonical(typed)
+    known = topology.resources()
+    if resource in known or element_name(resource) in known:
+        return resource, ""
+    rows = desk.view().rows(AlarmFilter(resource=typed), desk.now_ms)
+    for row in rows:
+        if row.name == typed:  # as its device calls it
+            return topology.canonical(row.alarm.key.resource), ""
+    if rows:
+        return resource, ""
+    near = meant_instead(typed, known)
+    return resource, f"note: neither the topology nor the alarm list knows {shown(typed)}{near}"
 
 
 def _current(desk: Desk) -> list[MaintenanceWindow]:
@@ -118,8 +137,8 @@ def _as_json(window: MaintenanceWindow) -> dict[str, Any]:
     return {
         "id": window.window_id,
         "resource": window.resource,
-        "from": iso_time(window.from_ms),
-        "until": iso_time(window.until_ms),
+        "from": date_time(window.from_ms),
+        "until": date_time(window.until_ms),
         "operator": window.operator,
         "text": window.text,
     }

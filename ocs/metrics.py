@@ -232,10 +232,10 @@ class Histogram:
         self._sum: float = 0
         registry.register(self)
 
-    def observe(self, value: float) -> None:
-        """Count one observation, in the unit that the name ends with."""
-        self._counts[bisect.bisect_left(self._bounds, value)] += 1
-        self._sum += value
+    def observe(self, value: float, *, count: int = 1) -> None:
+        """Count one observation, or several that are equal, in the unit that the name ends with."""
+        self._counts[bisect.bisect_left(self._bounds, value)] += count
+        self._sum += value * count
 
     def family(self) -> Family:
         """Copy the distribution."""

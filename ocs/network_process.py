@@ -6,7 +6,6 @@ silent. What it holds in memory follows from the store, so losing the list means
 
 import ipaddress
 import socket
-import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -14,8 +13,6 @@ from typing import Any
 
 import trio
 
-from ocs.alarm_notices import notice_service
-from ocs.app import Launch, prepare_patiently
 from ocs.balance.barrier import Barrier
 from ocs.balance.redis_store import RedisStore
 from ocs.balance.redis_stream import StoreServers
@@ -25,26 +22,24 @@ from ocs.children import say_ready, stop_when_orphaned
 from ocs.clock import SystemClock
 from ocs.faults.alarm_owner import AlarmOwner, Meaning, SnmpAccess
 from ocs.faults.book.policy_file import load_policy
-from ocs.faults.history.care import care_for_history
 from ocs.faults.mibs import open_mib_names
 from ocs.faults.receiver.udp import address_text, bind_snmp
 from ocs.faults.rules import load_rules, rules_of
 from ocs.faults.snmp.usm import UsmUser
 from ocs.faults.store.alarm_store import AlarmStore
+from ocs.faults.store.owner_identity import own_identity
+from ocs.faults.store.trimming import ChangeTrimmer, keep_trimmed
 from ocs.faults.supervision.supervised import RESYNC_QUESTION, Supervised, load_supervised
-from ocs.faults.topology.toml_topology import load_topology
 from ocs.garbage import collect_seldom
-from ocs.limits import NETWORK_THREAD_SWITCH_S
+from ocs.launch import Launch, prepare_patiently, stop_on_signal
 from ocs.log import get_logger
 from ocs.metrics import REGISTRY, add_process_metrics
-from ocs.migrations import upgrade_schema
+from ocs.network_topology import open_topology, policy_folder
 from ocs.secret_file import read_secret_file
 from ocs.settings import Settings, resolve_path
 from ocs.settings_checks import is_loopback
 from ocs.settings_file import SettingsError
-from ocs.sql import Database, database_url
-from ocs.store_setup import PreparedStore, prepare_store, store_url
-from ocs.worker import guard_of, reload_functions, stop_on_signal
+from ocs.store_setup import PreparedStore, guard_of, prepare_store, reload_functions, store_url
 from ocs.worker_channel import serve_worker_channel
 
 log = get_logger(__name__)
@@ -72,12 +67,12 @@ async def run_network(settings: Settings, launch: Launch, listen_fd: int | None)
         meaning = await trio.to_thread.run_sync(_read_meaning, settings, launch.data_dir)
         store = _connect(settings, prepared)
         owner = AlarmOwner(
-            AlarmStore(store, node=settings.diameter.origin_host),
+            AlarmStore(store, own_identity(settings.diameter.origin_host)),
             bound,
             _access(settings),
             meaning,
             clock=SystemClock(),
-            beside=partial(_run_beside, settings, launch, prepared),
+            beside=partial(_trim_changes, prepared),
         )
 
         def ready() -> None:
@@ -102,7 +97,11 @@ async def _serve(
     answers: dict[str, Callable[[], Any]] = {
         "metrics": REGISTRY.snapshot,
         "peers": list,
-        "health": lambda: {"store": not store.trouble, "store_fault": store.trouble},
+        "health": lambda: {
+            "store": not store.trouble,
+            "store_fault": store.trouble,
+            "note": owner.standing,
+        },
     }
     async with trio.open_nursery() as nursery:
         working = trio.CancelScope()
@@ -114,7 +113,6 @@ async def _serve(
             path = launch.data_dir / "run" / "network.sock"
             await nursery.start(serve_worker_channel, path, answers, _errands(owner, supervised))
             collect_seldom()
-            sys.setswitchinterval(NETWORK_THREAD_SWITCH_S)
             ready()
             await owner.run()
         nursery.cancel_scope.cancel()
@@ -128,7 +126,7 @@ def _errands(owner: AlarmOwner, supervised: Supervised) -> dict[str, Callable[[]
 def _read_meaning(settings: Settings, data_dir: Path) -> Meaning:
     """Read the operator's files; blocks."""
     faults = settings.faults
-    topology = load_topology(resolve_path(settings, faults.topology))
+    topology = open_topology(settings, data_dir)
     names = open_mib_names(data_dir / faults.mibs)
     folder = resolve_path(settings, faults.rules)
     if folder.is_dir():
@@ -140,38 +138,18 @@ def _read_meaning(settings: Settings, data_dir: Path) -> Meaning:
             folder=str(folder),
             remedy="every trap becomes an unknown-trap alarm: name the folder with rules in faults.rules",
         )
-    policy = load_policy(resolve_path(settings, faults.topology))
+    policy = load_policy(policy_folder(settings))
     supervised = load_supervised(topology.elements.values(), settings, names)
     return Meaning(rules, topology, policy, supervised)
 
 
-async def _run_beside(settings: Settings, launch: Launch, prepared: PreparedStore) -> None:
-    """Do what the owner of the list does beside it: its history, and telling people."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_care_for_history, settings, launch, prepared)
-        nursery.start_soon(_tell_recipients, settings, prepared)
-
-
-async def _tell_recipients(settings: Settings, prepared: PreparedStore) -> None:
-    """Tell whom the settings name of alarms."""
+async def _trim_changes(prepared: PreparedStore) -> None:
+    """Bound the stream of changes for as long as the list is ours: who follows it may be away."""
     client = await trio.to_thread.run_sync(connect, prepared.address)
     try:
-        service = await trio.to_thread.run_sync(notice_service, settings, client, SystemClock())
-        await service.run()
+        await keep_trimmed(ChangeTrimmer(client), SystemClock())
     finally:
         client.close()
-
-
-async def _care_for_history(settings: Settings, launch: Launch, prepared: PreparedStore) -> None:
-    """Keep the history in the SQL database, for as long as the list is ours."""
-    database = Database(database_url(settings, launch.data_dir))
-    client = await trio.to_thread.run_sync(connect, prepared.address)
-    try:
-        await trio.to_thread.run_sync(upgrade_schema, database)
-        await care_for_history(client, database, SystemClock(), history_days=settings.faults.history_days)
-    finally:
-        client.close()
-        database.close()
 
 
 def _connect(settings: Settings, prepared: PreparedStore) -> RedisStore:

@@ -16,15 +16,17 @@ import structlog
 import trio
 
 from ocs import cli
+from ocs.alarm_listing import id_letters_of
 from ocs.alarm_terminal import duration_ms
 from ocs.balance.embedded import EmbeddedStore
 from ocs.clock import SystemClock
-from ocs.faults.alarm import Alarm, Severity
+from ocs.faults.alarm import Alarm, Severity, StatusChange
 from ocs.faults.alarm_change import ChangeKind
 from ocs.faults.history.recording import record_changes
 from ocs.faults.operator_axis import OperatorState
 from ocs.faults.store import keys
 from ocs.faults.store.batch import decode_signal
+from ocs.faults.view.alarm_view import AlarmView
 from ocs.migrations import upgrade_schema
 from ocs.settings import Settings
 from ocs.sql import Database, database_url
@@ -233,6 +235,42 @@ def test_watch_prints_changes_as_they_happen(run, listed):
     assert (change["kind"], change["alarm"]["resource"]) == ("raised", "router7")
 
 
+def test_compress_keeps_the_last_change_of_what_is_chosen(run, lab):
+    at_ms = SystemClock().now_ms()
+    changes = tuple(StatusChange(at_ms + number, Severity.MAJOR, f"step {number}") for number in range(3))
+    port, card = aged("router1", changes=changes), aged("router2", alarm_type="card-failed", changes=changes)
+    lab.commit(batch_of(port, card))
+    assert run("compress", "--type", "link-down", "--dry-run")[1] == "1 alarms would be compressed\n"
+    assert run("compress", "--type", "link-down")[1] == "1 alarms compressed\n"
+    assert json.loads(run("show", port.alarm_id, "--json")[1])["changes"][0]["text"] == "step 2"
+    assert len(json.loads(run("show", card.alarm_id, "--json")[1])["changes"]) == 3
+    assert run("compress", "--type", "link-down")[1] == "0 alarms compressed\n"
+
+
+def test_alarms_are_grouped_by_hand_and_it_is_told(run, listed):
+    code, out, _ = run("group", LONE.alarm_id[:6], "--under", ROOT.alarm_id[:6])
+    assert (code, out) == (0, f"{LONE.alarm_id}: not acknowledged, under {ROOT.alarm_id}\n")
+    assert "operators put it under router1: card 3 failed" in run("explain", LONE.alarm_id)[1]
+    assert f"under {ROOT.alarm_id[:6]}" in run("list", "--severity", "warning")[1]
+    assert run("ungroup", LONE.alarm_id, "--under", ROOT.alarm_id)[0] == 0
+    code, _, errors = run("ungroup", LONE.alarm_id, "--under", ROOT.alarm_id)
+    assert (code, errors.count("\n")) == (1, 1)
+
+
+def test_interface_is_listed_and_found_by_its_name(run, lab):
+    lab.commit(batch_of(aged("pe1/if/3", details=(("IF-MIB::ifName", "Gi0/3"),)), aged("pe1/if/4")))
+    out = run("list", "--resource", "pe1/if/Gi0/3")[1]
+    assert "pe1/if/Gi0/3" in out and "pe1/if/4" not in out
+    assert "known as pe1/if/3" in run("show", aged("pe1/if/3").alarm_id)[1]
+
+
+def test_people_are_shown_no_more_letters_of_an_id_than_name_it(listed):
+    alarms = [alarm_of(f"router{number}") for number in range(3)]
+    assert id_letters_of(AlarmView(alarms)) == 6
+    twin = msgspec.structs.replace(alarms[0], alarm_id=alarms[0].alarm_id[:9] + "a" * 7)
+    assert id_letters_of(AlarmView([*alarms, twin])) == 10
+
+
 def test_history_and_reports_look_back(run, folder, listed):
     settings = Settings(directory=folder)
     database = Database(database_url(settings, folder / "data"))
@@ -245,6 +283,11 @@ def test_history_and_reports_look_back(run, folder, listed):
     database.close()
     out = run("history", LONE.alarm_id)[1]
     assert [line.split()[3] for line in out.splitlines()[1:]] == ["cleared", "raised"]
+    assert run("history", LONE.alarm_id[:5].upper())[1] == out
+    for typed, says in (("abc", "too short"), ("zzzzzz", "nothing is known")):
+        code, _, errors = run("history", typed)
+        assert code != 0
+        assert says in errors
     rows = json.loads(run("history", "--resource", "router1", "--json", "--limit", "3")[1])
     assert len(rows) == 3
     assert "critical" in run("reports", "repair")[1]

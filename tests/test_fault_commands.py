@@ -31,6 +31,17 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     return _run
 
 
+@pytest.fixture
+def run_with_topology(run: Run, tmp_path: Path) -> Run:
+    folder = tmp_path / "config" / "topology"
+    folder.mkdir(parents=True)
+    (folder / "t.toml").write_text(
+        '[[elements]]\nname = "core-1"\naddresses = ["192.0.2.7"]\n[[elements]]\nname = "bare"\n'
+    )
+    write_config(tmp_path, f'[faults]\nrules = "{ALARM_RULES}"\ntopology = "{folder}"\n')
+    return run
+
+
 # --- rules --------------------------------------------------------------------------------------------------------
 
 
@@ -60,7 +71,7 @@ def test_explain_of_a_trap_with_broken_rules_is_refused_in_one_line(run: Run, tm
     (tmp_path / "a.toml").write_text("x = 1")
     status, output, errors = run("explain", "--trap", "SNMPv2-MIB::coldStart", "--rules", tmp_path)
     assert (status, output) == (2, "")
-    assert errors == "ocs: a.toml:1: x: unknown key\n"
+    assert errors == f"ocs: {tmp_path}/a.toml:1: x: unknown key\n"
 
 
 # --- explain ------------------------------------------------------------------------------------------------------
@@ -81,6 +92,22 @@ def test_described_trap_is_explained_step_by_step(run: Run) -> None:
         "- rule link-down is about 1.3.6.1.6.3.1.1.5.3: it applies",
         "- link-down of 192.0.2.7/if/3 is major (lossOfSignal): Interface 3 is down (ifOperStatus unknown)",
     ]
+
+
+@pytest.mark.parametrize("source", ["192.0.2.7", "core-1"])
+def test_element_is_called_as_the_topology_calls_it(run_with_topology: Run, source: str) -> None:
+    _, output, _ = run_with_topology("explain", *LINK_DOWN, "--source", source)
+    assert output.splitlines()[0] == "IF-MIB::linkDown from 192.0.2.7 (core-1)"
+    assert output.splitlines()[-1].startswith("- link-down of core-1/if/3 is major")
+
+
+def test_source_that_the_topology_does_not_know_is_said_so(run_with_topology: Run) -> None:
+    _, output, _ = run_with_topology("explain", *LINK_DOWN)
+    assert output.splitlines()[0] == "IF-MIB::linkDown from 192.0.2.1 (no element of the topology)"
+    for source, says in (("core1", "did you mean core-1?"), ("bare", "knows no address of bare")):
+        status, _, errors = run_with_topology("explain", *LINK_DOWN, "--source", source)
+        assert (status, errors.count("\n")) == (2, 1)
+        assert says in errors
 
 
 def test_explanation_is_given_as_JSON(run: Run) -> None:
@@ -187,8 +214,9 @@ def resync(tmp_path: Path, capsys: pytest.CaptureFixture[str], element: str) -> 
 @pytest.mark.parametrize(
     ("element", "says"),
     [
-        ("moon", "elements[moon].agent: expected an element of the topology that can be asked"),
-        ("cell", "elements[cell].agent: expected an element of the topology that can be asked"),
+        ("moon", "moon: expected the name of an element of the topology\n"),
+        ("cel", "cel: expected the name of an element of the topology, did you mean cell?\n"),
+        ("cell", "elements[cell].agent: expected how it is asked"),
         ("core", "does `ocs up` run here, with this topology?"),
     ],
 )

@@ -58,6 +58,42 @@ def test_window_is_planned_listed_and_removed(run: Run):
     assert "no maintenance is planned" in run("list")[1]
 
 
+@pytest.fixture
+def described(run: Run, folder: Path) -> Generator[Run]:
+    """With a topology, which the command reads each time."""
+    topology = folder / "described"
+    topology.mkdir()
+    (topology / "t.toml").write_text(
+        '[[sites]]\nname = "north"\n[[elements]]\nname = "core-1"\ninterfaces = [{ name = "xe-1/0", index = 1 }]\n'
+    )
+    write_config(folder, f'[faults]\ntopology = "{topology}"\n')
+    yield run
+    (topology / "t.toml").unlink()
+    topology.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("core-1", "core-1"),
+        ("north", "north"),
+        ("core-1/if/1", "core-1/if/xe-1/0"),  # by number: windows are kept by the one name
+        ("core-1/card/9", "core-1/card/9"),
+    ],
+)
+def test_resource_that_is_known_is_taken_without_a_word(described: Run, typed: str, kept: str):
+    status, _, errors = described("add", typed, "--for", "2h")
+    assert (status, errors) == (0, "")
+    (window,) = json.loads(described("list", "--json")[1])
+    assert window["resource"] == kept
+
+
+def test_resource_that_nobody_knows_is_planned_with_a_note(described: Run):
+    status, output, errors = described("add", "core1", "--for", "2h")
+    assert (status, len(output.split())) == (0, 1)
+    assert errors == "note: neither the topology nor the alarm list knows core1, did you mean core-1?\n"
+
+
 def test_window_may_begin_later(run: Run):
     run("add", "router7", "--from", "2099-01-01T00:00Z", "--for", "30m")
     (window,) = json.loads(run("list", "--json")[1])

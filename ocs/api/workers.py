@@ -120,4 +120,4 @@ def _worker_check(name: str, answer: bytes | WorkerSilentError) -> CheckView:
     if not health.get("store", True):
         fault = health.get("store_fault") or "it has no connection to the store"
         return CheckView(name, ok=False, detail=f"{name}: {fault}")
-    return CheckView(name, ok=True)
+    return CheckView(name, ok=True, detail=health.get("note", ""))

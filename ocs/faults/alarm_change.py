@@ -19,10 +19,11 @@ class ChangeKind(enum.StrEnum):
     REGROUPED = "regrouped"  # root cause, symptoms, suppression, affected services
     OPERATED = "operated"  # the operator's axis
     ESCALATED = "escalated"
+    COMPRESSED = "compressed"  # but the last status change was forgotten
     PURGED = "purged"
 
 
-class AlarmChange(msgspec.Struct, frozen=True, array_like=True):
+class AlarmChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A fact about one alarm, complete in itself: the values after it, not a difference.
 
     Attributes:

@@ -13,7 +13,6 @@ from ocs import limits
 from ocs.clock import Clock
 from ocs.faults.book.book import AlarmBook
 from ocs.faults.book.maintenance import MaintenanceWindow
-from ocs.faults.book.outcome import decode_rest
 from ocs.faults.book.policy import BookPolicy
 from ocs.faults.book.source_clock import Life, SourceClock
 from ocs.faults.receiver.pump import Told, TrapPump
@@ -27,6 +26,7 @@ from ocs.faults.snmp.engine import TrapEngine
 from ocs.faults.snmp.engine_clocks import EngineClocks
 from ocs.faults.snmp.usm import UsmUser
 from ocs.faults.store.batch import AlarmStoreError, Snapshot, StoreUnavailableError
+from ocs.faults.store.owner_identity import node_of
 from ocs.faults.store.port import AlarmListStore
 from ocs.faults.supervision.supervised import Supervised
 from ocs.faults.supervision.supervisor import Supervisor
@@ -77,7 +77,7 @@ class AlarmOwner:
 
     Args:
         bound: the trap socket; read only while the list is ours.
-        beside: what else the owner does, for ever: the history.
+        beside: what else the owner does, for ever: trimming.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class AlarmOwner:
         self._beside = beside
         self._supervised = meaning.supervised
         self._supervisor: Supervisor | None = None
-        # A sender's datagram of before is refused also after the list was opened again.
+        # A sender's datagram of before is refused also after the list was opened again, by whatever process.
         self._engine_clocks = EngineClocks()
 
     async def run(self) -> None:
@@ -133,8 +133,9 @@ class AlarmOwner:
             self._policy,
             alarms=snapshot.alarms,
             operators=snapshot.operators,
-            rest=decode_rest(snapshot.rest),
+            tombstones=snapshot.tombstones,
         )
+        self._engine_clocks.take_up(snapshot.sources)
         receiver = TrapReceiver(
             self._socket,
             TrapEngine(
@@ -154,7 +155,8 @@ class AlarmOwner:
             rules=self._rules,
             book=book,
             sources=SourceClock(
-                {name: _decode_life(value) for name, value in snapshot.sources.items() if name != SILENCES}
+                {name: _decode_life(value) for name, value in snapshot.sources.items() if name[:1] != "~"},
+                is_stranger=self._topology.is_stranger,
             ),
             store=self._store,
             clock=self._clock,
@@ -162,6 +164,7 @@ class AlarmOwner:
             keeps=lambda source: self._topology.element_of(source) is not None,
             records=snapshot.operators,
         )
+        pump.keep_along(self._engine_clocks.take_changed)
         supervisor = self._supervisor = Supervisor(
             self._supervised,
             book,
@@ -181,6 +184,16 @@ class AlarmOwner:
             nursery.start_soon(self._take_orders, pump)
             nursery.start_soon(self._look_at_windows, pump)
             nursery.start_soon(self._beside)
+
+    @property
+    def standing(self) -> str:
+        """What people should know of the list and us; empty when it is ours."""
+        if self._supervisor is not None:
+            return ""
+        holder = self._store.holder
+        return (
+            f"stands by: {node_of(holder)} has the alarm list" if holder else "the alarm list is not ours yet"
+        )
 
     async def look_up(self, element: str) -> ResyncReport:
         """Ask an element what stands there, and bring the list to it; never raises."""

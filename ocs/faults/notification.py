@@ -40,7 +40,7 @@ class SecurityLevel(enum.IntEnum):
     AUTH_PRIV = 3
 
 
-class Varbind(msgspec.Struct, frozen=True, array_like=True):
+class Varbind(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One variable binding (RFC 3416 section 3).
 
     Attributes:
@@ -55,7 +55,7 @@ class Varbind(msgspec.Struct, frozen=True, array_like=True):
     value: int | bytes | str | None
 
 
-class Notification(msgspec.Struct, frozen=True, array_like=True):
+class Notification(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One notification, after RFC 3584 section 3.1 made a v1 trap look like a v2 one.
 
     Attributes:

@@ -44,6 +44,8 @@ class OperatorRecord(msgspec.Struct, frozen=True, array_like=True):
         assigned_to: a person or a group; empty for nobody.
         shelved_until_ms: 0 when it is not shelved.
         changes: oldest first, bounded.
+        grouped_under: id of the alarm under which operators have put it; empty for none. What the topology says of
+            causes is on the device's axis, and stays.
     """
 
     alarm_id: str
@@ -52,3 +54,4 @@ class OperatorRecord(msgspec.Struct, frozen=True, array_like=True):
     shelved_until_ms: int = 0
     changes: tuple[OperatorChange, ...] = ()
     comments: tuple[Comment, ...] = ()
+    grouped_under: str = ""

@@ -98,6 +98,7 @@ class System:
         self.store_url = overrides.get("OCS_STORE__URL", "")
         self._overrides = {
             "OCS_DIAMETER__PORT": "0", "OCS_DIAMETER__TLS_PORT": "0", "OCS_HTTP__PORT": "0", "OCS_SNMP__PORT": "-1",
+            "OCS_PROVISIONING__SESSIONS_MAX": "0",
             **overrides,
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None

@@ -17,12 +17,15 @@ from ocs.faults.mibs import open_mib_names
 from ocs.faults.receiver.udp import bind_snmp
 from ocs.faults.rules import RuleBook, load_rules
 from ocs.faults.snmp.engine import TrapEngine
+from ocs.faults.snmp.usm import UsmUser
 from ocs.faults.store.batch import AlarmBatch, LeaseLostError
 from ocs.faults.store.memory import MemoryAlarmList, MemoryAlarmStore
 from ocs.faults.supervision.supervised import Supervised
 from ocs.faults.topology.port import NoTopology
+from ocs.metrics import REGISTRY
 from ocs.settings import SnmpSettings
 from tests.support.pysnmp_messages import Said, v2c_message
+from tests.support.snmp_sender import trap
 
 pytestmark = pytest.mark.bounded(30)
 
@@ -90,8 +93,10 @@ async def network(
     make: Callable[[MemoryAlarmList], MemoryAlarmStore] = lambda shared: shared.owner("node-a"),
     *,
     per_source_s: int = 0,
+    users: tuple[UsmUser, ...] = (),
+    shared: MemoryAlarmList | None = None,
 ) -> AsyncGenerator[Network]:
-    shared = MemoryAlarmList()
+    shared = shared or MemoryAlarmList()
     bound = bind_snmp(SnmpSettings(port=0))
     assert bound is not None
 
@@ -103,7 +108,7 @@ async def network(
         owner = AlarmOwner(
             make(shared),
             bound,
-            SnmpAccess(b"", (), lambda community: community == b"public", lambda _: False, per_source_s),
+            SnmpAccess(b"", users, lambda community: community == b"public", lambda _: False, per_source_s),
             Meaning(rules, NoTopology(), BookPolicy(), Supervised({}, {}, {})),
             clock=SystemClock(),
             beside=nothing_else,
@@ -216,3 +221,31 @@ async def test_element_that_cannot_be_asked_is_told_in_words(rules: RuleBook) ->
             await trio.testing.wait_all_tasks_blocked(0.05)
             assert "no agent" in (await owner.look_up("router7")).failure
             nursery.cancel_scope.cancel()
+
+
+def refused(reason: str) -> float:
+    families = {family.name: family for family in REGISTRY.snapshot().families}
+    samples = families["ocs_snmp_discarded_total"].samples
+    return sum(sample.value for sample in samples if reason in sample.labels)
+
+
+async def test_recorded_trap_that_is_sent_again_after_our_restart_is_dropped_and_counted(
+    rules: RuleBook,
+) -> None:
+    """RFC 3414 section 3.2 (7): what the former process took, from an engine that has restarted since."""
+    shared = MemoryAlarmList()
+    proved = UsmUser("proved", authentication="sha1", authentication_password=b"authentication")
+    recorded = [trap(proved, boots=boots) for boots in (5, 6)]
+    async with network(rules, users=(proved,), shared=shared) as net:
+        for octets in recorded:
+            await net.send(octets)
+        (before,) = (
+            await net.until(lambda found: any(one.occurrences == 2 for one in found.values()))
+        ).values()
+    count = refused("not_in_time_window")
+    async with network(rules, users=(proved,), shared=shared) as net:
+        await net.send(recorded[0])
+        found = await net.until(lambda alarms: "127.0.0.1 snmp-discard" in alarms)
+        assert found.pop("127.0.0.1 snmp-discard").occurrences == 1
+        assert list(found.values()) == [before]
+    assert refused("not_in_time_window") == count + 1

@@ -1,7 +1,12 @@
 """The alarm list while servers of its store are killed, replaced and moved: what was acknowledged is there, once, in order."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,7 @@ from ocs.balance.redis_store import RedisStore
 from ocs.balance.redis_stream import StoreServers
 from ocs.balance.store_address import plain_address
 from ocs.balance.store_admin import connect, load_library, set_up_store
+from ocs.faults.book.tombstones import Tombstone
 from ocs.faults.store import keys
 from ocs.faults.store.alarm_store import AlarmStore
 from ocs.faults.store.batch import AlarmBatch, LeaseLostError, StoreUnavailableError, decode_change
@@ -20,6 +26,7 @@ from ocs.store_setup import library_text
 from tests.support.alarms import alarm_of, batch_of
 from tests.support.store_servers import cluster, sentinel_group, single, slot_of
 
+ROOT = Path(__file__).parents[2]
 PARTITIONS = 16
 KILLS = 15
 PATIENCE_S = 120
@@ -56,6 +63,12 @@ def stored_changes(url: str) -> list[str]:
 async def owner_of(url: str, barrier: Barrier | None = None) -> AsyncGenerator[AlarmStore]:
     await trio.to_thread.run_sync(set_up, url)
 
+    async with store_of(url, "north", barrier) as owner:
+        yield owner
+
+
+@asynccontextmanager
+async def store_of(url: str, identity: str, barrier: Barrier | None = None) -> AsyncGenerator[AlarmStore]:
     async def reload_functions() -> None:
         await trio.to_thread.run_sync(reload_library, url)
 
@@ -68,7 +81,7 @@ async def owner_of(url: str, barrier: Barrier | None = None) -> AsyncGenerator[A
     async with trio.open_nursery() as nursery:
         with trio.fail_after(PATIENCE_S):
             await nursery.start(store.run)
-            yield AlarmStore(store, "north")
+            yield AlarmStore(store, identity)
         nursery.cancel_scope.cancel()
 
 
@@ -91,7 +104,7 @@ class Writer:
             alarm_of(f"router{(self._begun + number) % ALARMS}", occurrences=self._begun)
             for number in range(5)
         ]
-        return batch_of(*alarms, rest=str(self._begun).encode())
+        return batch_of(*alarms, tombstones=[Tombstone("last", self._begun, 0)])
 
     async def run(self) -> None:
         await self._owner.open_as_owner()
@@ -140,7 +153,7 @@ async def write_through(owner: AlarmStore, url: str, events: Iterator[Callable[[
     assert numbers == sorted(numbers)
     snapshot = await owner.open_as_owner()
     last = max(alarm.occurrences for alarm in snapshot.alarms)
-    assert snapshot.rest == str(last).encode()
+    assert snapshot.tombstones == [Tombstone("last", last, 0)]
 
 
 async def test_store_that_is_killed_again_and_again_loses_nothing(tmp_path: Path):
@@ -196,3 +209,85 @@ async def test_owner_that_is_dead_is_followed_by_another_that_knows_everything(t
             assert [alarm.key.resource for alarm in snapshot.alarms] == ["router1"]
             with pytest.raises(LeaseLostError):
                 await owner.commit(batch_of(alarm_of("router2")))
+
+
+# An owner that commits without a pause until the list is another's; says when it begins, and why it ended.
+OWNER = """
+import sys, trio
+from ocs.faults.store.batch import LeaseLostError, StoreUnavailableError
+from ocs.faults.store.owner_identity import own_identity
+from tests.long.test_alarm_store import store_of
+from tests.support.alarms import alarm_of, batch_of
+
+async def main():
+    async with store_of(sys.argv[1], own_identity("north")) as owner:
+        await owner.open_as_owner()
+        number = 0
+        try:
+            while True:
+                number += 1
+                batch = batch_of(alarm_of("router1", occurrences=number))
+                while True:
+                    try:
+                        await owner.commit(batch)
+                        break
+                    except StoreUnavailableError:  # it slept for longer than the store is waited for
+                        pass
+                if number == 20:
+                    print("writing", flush=True)
+        except LeaseLostError:
+            print("lost", flush=True)
+
+trio.run(main)
+"""
+
+
+@asynccontextmanager
+async def other_owner(url: str) -> AsyncGenerator[tuple[trio.Process, Callable[[str], Awaitable[None]]]]:
+    """An owner in another process that writes, and what waits until it says a word."""
+    async with trio.open_nursery() as nursery:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", OWNER, url]
+        start = partial(trio.run_process, command, stdout=subprocess.PIPE, check=False, env=environment)
+        process: trio.Process = await nursery.start(start)
+        out = process.stdout
+        assert out is not None
+
+        async def says(word: str) -> None:
+            text = b""
+            while word.encode() not in text:  # its log goes there too
+                part = await out.receive_some()
+                assert part, f"it ended before it said {word}"
+                text += part
+
+        await says("writing\n")
+        yield process, says
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        nursery.cancel_scope.cancel()
+
+
+async def test_owner_that_was_stopped_and_goes_on_writes_nothing_more(tmp_path: Path):
+    with single(tmp_path) as server:
+        async with owner_of(server.url) as successor, other_owner(server.url) as (process, says):
+            process.send_signal(signal.SIGSTOP)
+            await successor.open_as_owner()
+            await successor.commit(batch_of(alarm_of("router2")))
+            before = await trio.to_thread.run_sync(stored_changes, server.url)
+            process.send_signal(signal.SIGCONT)
+            await says("lost\n")
+            assert await trio.to_thread.run_sync(stored_changes, server.url) == before
+            await successor.commit(batch_of(alarm_of("router3")))
+
+
+async def test_owner_that_was_killed_is_followed_without_waiting_for_its_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with single(tmp_path) as server:
+        async with owner_of(server.url) as successor, other_owner(server.url) as (process, _):
+            process.kill()
+            await process.wait()
+            waits: list[str] = []
+            monkeypatch.setattr(successor, "_stand_by", waits.append)
+            await successor.open_as_owner()
+            assert waits == []

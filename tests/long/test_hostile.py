@@ -17,7 +17,7 @@ from bench.processes import process_use
 from bench.templates import FLAG_PROXIABLE, FLAG_REQUEST, LoadPlan, avp, message, unsigned32
 from tests.endtoend.lab import System, running, wait_until
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.alone]
 ACCOUNTS = 200
 IN_FLIGHT = 16
 CONNECTIONS = 3_000

@@ -11,7 +11,7 @@ from ocs.metrics import Snapshot
 from ocs.worker_channel import WorkerChannel
 from tests.endtoend.lab import System, running
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.alone]
 SIMS = 10_000
 IN_FLIGHT = 64
 DURATION_S = 10.0

@@ -14,7 +14,7 @@ from tests.endtoend.lab import System, is_alive, running, wait_until
 from tests.support.load import Load
 from tests.support.store_servers import SentinelGroup, sentinel_group
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.alone]
 
 
 def cut_power(site: System, group: SentinelGroup) -> None:

@@ -38,5 +38,5 @@ def _what(change: AlarmChange) -> str | None:
             return "Delete"
         case ChangeKind.CHANGED | ChangeKind.REGROUPED | ChangeKind.OPERATED | ChangeKind.ESCALATED:
             return "AttributeValueChange"
-        case ChangeKind.REPEATED | ChangeKind.PASSED:
+        case ChangeKind.REPEATED | ChangeKind.PASSED | ChangeKind.COMPRESSED:
             return None

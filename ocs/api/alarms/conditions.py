@@ -1,6 +1,6 @@
 """Which alarms a request of the native API means, from its parameters. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -39,7 +39,12 @@ def _states(text: str) -> frozenset[OperatorState]:
     return frozenset(names[name] for name in wanted)
 
 
-def _moment(text: str) -> int:
+def moment_ms(text: str) -> int:
+    """A date and time in milliseconds.
+
+    Raises:
+        ConditionError: it is none.
+    """
     try:
         return epoch_ms(datetime.fromisoformat(text))
     except ValueError:
@@ -59,12 +64,27 @@ CONDITIONS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "source": ("source", str),
     "symptom": ("is_symptom", _flag),
     "root_cause": ("root_cause", str),
+    "parent": ("parent", str),
     "suppressed": ("is_suppressed", _flag),
     "service": ("service", str),
-    "since": ("changed_since_ms", _moment),
-    "before": ("changed_before_ms", _moment),
+    "since": ("changed_since_ms", moment_ms),
+    "before": ("changed_before_ms", moment_ms),
     "text": ("text", str),
 }
+
+
+def each_once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The parameters of a query by their names.
+
+    Raises:
+        ConditionError: one stands there twice.
+    """
+    found: dict[str, str] = {}
+    for name, text in pairs:
+        if name in found:
+            raise ConditionError(f"{name}: it stands there twice")
+        found[name] = text
+    return found
 
 
 def read_filter(parameters: Mapping[str, str]) -> AlarmFilter:
@@ -104,6 +124,18 @@ def read_page(parameters: Mapping[str, str]) -> PageRequest:
 
 
 def _count(name: str, text: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most):
-        raise ConditionError(f"{name}: a number from {least} to {most} is expected")
+    try:
+        return count_of(text, least, most)
+    except ConditionError as error:
+        raise ConditionError(f"{name}: {error}") from None
+
+
+def count_of(text: str, least: int, most: int) -> int:
+    """A whole number within bounds.
+
+    Raises:
+        ConditionError: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and least <= int(text) <= most):
+        raise ConditionError(f"a number from {least} to {most} is expected")
     return int(text)

@@ -64,7 +64,7 @@ class Deeds:
         """Do one thing, named as the native API names it; the record after it, None for a clear.
 
         Args:
-            more: ``until_ms`` of a shelf, ``to`` of an assignment.
+            more: ``until_ms`` of a shelf, ``to`` of an assignment, ``parent`` of a group.
         """
         desk, now_ms = self.desk, self.clock.now_ms()
         doings: dict[str, Callable[..., OperatorRecord | None]] = {
@@ -75,6 +75,8 @@ class Deeds:
             "shelve": desk.shelve,
             "unshelve": desk.unshelve,
             "close": desk.close,
+            "group": desk.group,
+            "ungroup": desk.ungroup,
             "clear": desk.clear,
         }
         return doings[action](alarm_id, operator, text, now_ms, **more)
@@ -181,6 +183,10 @@ class Deeds:
     def commenting(self, comment: CommentBody, caller: str) -> Callable[[str], object]:
         """Puts a remark to one."""
         return lambda alarm_id: self.act(alarm_id, "comment", comment.user_id or caller, comment.comment, {})
+
+    def grouping(self, action: str, parent: str, caller: str) -> Callable[[str], object]:
+        """Puts one under a parent by ``group``, or takes it from there by ``ungroup``."""
+        return lambda alarm_id: self.act(alarm_id, action, caller, "", {"parent": parent})
 
 
 def signal_of(body: AlarmBody, now_ms: int) -> AlarmSignal:

@@ -2,7 +2,14 @@
 
 from typing import Any, Final
 
-from ocs.api.alarms.resources import ACK_ALARMS, CLEAR_ALARMS, COMMENT_ALARMS, UNACK_ALARMS
+from ocs.api.alarms.resources import (
+    ACK_ALARMS,
+    CLEAR_ALARMS,
+    COMMENT_ALARMS,
+    GROUP_ALARMS,
+    UNACK_ALARMS,
+    UNGROUP_ALARMS,
+)
 
 ALARM: Final = {
     "alarmType": "environmentalAlarm",
@@ -23,9 +30,17 @@ _ACK: Final = {
     "ackSystemId": "noc",
     "alarmPattern": [{"alarmedObject": {"id": "router7"}}],
 }
+_GROUP: Final = {
+    "sourceSystemId": "noc",
+    "alarmChangedTime": "2026-01-31T12:00:00Z",
+    "parentAlarm": {"id": "abcdefghijklmnop"},
+    "correlatedAlarm": [{"id": "qrstuvwxyz234567"}],
+}
 TASKS: Final[dict[str, Any]] = {
     ACK_ALARMS.path: _ACK,
     UNACK_ALARMS.path: _ACK,
+    GROUP_ALARMS.path: _GROUP,
+    UNGROUP_ALARMS.path: _GROUP,
     CLEAR_ALARMS.path: {
         "clearUserId": "anna",
         "clearSystemId": "noc",

@@ -1,25 +1,22 @@
 """Finds alarms of the view that a TMF query asks for, without showing a hundred thousand to find ten.
 
-What the view can select by itself it selects; what is left of the conditions is asked of each alarm as TMF642 shows it,
-some at a time so that others are served between.
+What the view can select by itself it selects; what is left of the conditions is asked of each alarm
+(:mod:`ocs.api.alarms.sifting`).
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import trio
 
+from ocs.api.alarms.sifting import SearchWork, sift
 from ocs.api.alarms.views import AlarmResource, tmf_alarm
 from ocs.api.alarms.words import ACKNOWLEDGED, SEVERITIES, UNACKNOWLEDGED
 from ocs.api.tmf.query import Filter, Query, Resource
 from ocs.faults.alarm import Severity
-from ocs.faults.view.alarm_view import AlarmView
-from ocs.faults.view.selection import AlarmFilter, AlarmRow, Order, PageRequest
+from ocs.faults.view.alarm_view import AlarmView, cut
+from ocs.faults.view.selection import SORT_KEYS, AlarmFilter, AlarmRow, Order, PageRequest
 
-_SHOWN_AT_A_TIME: Final = 250
-# One query at a time is asked of every alarm: a hundred thousand take a second, and others are to be served meanwhile.
-_SIFTING: Final = trio.Semaphore(1)
 _ORDERS: Final[dict[tuple[str, ...], Order]] = {
     ("alarmChangedTime",): Order.CHANGED,
     ("alarmRaisedTime",): Order.RAISED,
@@ -74,7 +71,7 @@ def _known(path: tuple[str, ...], values: tuple[str, ...]) -> dict[str, Any] | N
         if path == ("affectedService", "id"):
             return {"service": value}
         if path == ("parentAlarm", "id"):
-            return {"root_cause": value}
+            return {"parent": value}
     return None
 
 
@@ -91,54 +88,65 @@ def _hint(path: tuple[str, ...], values: tuple[str, ...]) -> dict[str, Any]:
     return {}
 
 
-async def find_page(view: AlarmView, query: Query, now_ms: int) -> FoundPage:
-    """The page that a query asks for, newest change first unless it sorts."""
+def is_search(query: Query) -> bool:
+    """Whether alarms must be asked one by one, for which callers wait for their turn."""
+    return bool(narrow(query.filters).left) or _order_of(query) is None
+
+
+async def find_page(view: AlarmView, query: Query, now_ms: int, work: SearchWork | None = None) -> FoundPage:
+    """The page that a query asks for, newest change first unless it sorts.
+
+    Args:
+        work: counts what it costs.
+
+    Raises:
+        TmfError: 400, it is more work than one request may cost.
+    """
+    work = work or SearchWork()
     wanted, left = narrow(query.filters)
     order = _order_of(query)
-    if left or order is None:
-        rows = rows_of(view, query, wanted, now_ms)
-        rows.sort(key=attrgetter("alarm.last_changed_ms"), reverse=True)
-        async with _SIFTING:
-            found = [alarm async for alarm in _sifted(rows, Query(filters=left))]
-        first = query.sorted(found)[query.offset : query.offset + query.limit]
-        return FoundPage(first, len(found))
+    rows = rows_of(view, query, wanted, now_ms, work)
+    if left:
+        rows = await sift(rows, left, work)
+    if order is None:
+        work.spend_on_sorting(len(rows), [path for path, _ in query.order])
+        by_change = sorted(rows, key=SORT_KEYS[Order.CHANGED], reverse=True)
+        found = query.sorted([AlarmResource(row.alarm, view.said_of(row), row.name) for row in by_change])
+        return FoundPage(found[query.offset : query.offset + query.limit], len(found))
     kind, is_descending = order
     page = PageRequest(order=kind, is_descending=is_descending, offset=query.offset, limit=query.limit)
-    rows, total = view.find(wanted, page, now_ms)
+    first, total = cut(rows, page)
     await trio.lowlevel.checkpoint()
-    return FoundPage([tmf_alarm(row.alarm, row.operator) for row in rows], total)
+    return FoundPage([tmf_alarm(row.alarm, view.said_of(row), name=row.name) for row in first], total)
 
 
-async def find_ids(view: AlarmView, patterns: Iterable[tuple[Filter, ...]], now_ms: int) -> list[str]:
-    """The ids of alarms that fulfil all conditions of any pattern, each once."""
+async def find_ids(
+    view: AlarmView, patterns: Iterable[tuple[Filter, ...]], now_ms: int, work: SearchWork | None = None
+) -> list[str]:
+    """The ids of alarms that fulfil all conditions of any pattern, each once.
+
+    Raises:
+        TmfError: 400, it is more work than one request may cost.
+    """
+    work = work or SearchWork()
     ids: dict[str, None] = {}
     for filters in patterns:
         wanted, left = narrow(filters)
-        rows = rows_of(view, Query(filters=filters), wanted, now_ms)
-        async with _SIFTING:
-            async for alarm in _sifted(rows, Query(filters=left)):
-                ids[alarm["id"]] = None
+        rows = rows_of(view, Query(filters=filters), wanted, now_ms, work)
+        ids |= dict.fromkeys(row.alarm.alarm_id for row in await sift(rows, left, work))
     return list(ids)
 
 
-def rows_of(view: AlarmView, query: Query, wanted: AlarmFilter, now_ms: int) -> list[AlarmRow]:
+def rows_of(
+    view: AlarmView, query: Query, wanted: AlarmFilter, now_ms: int, work: SearchWork
+) -> list[AlarmRow]:
     """Alarms among which all are that a query can find."""
     named = dict.fromkeys(query.only_values("id"))
-    rows = map(view.get, named or view.ids(wanted, now_ms))
-    return [row for row in rows if row is not None and (not named or _is_wanted(row, wanted, now_ms))]
-
-
-def _is_wanted(row: AlarmRow, wanted: AlarmFilter, now_ms: int) -> bool:
-    return wanted.matches(row.alarm, row.operator, now_ms)
-
-
-async def _sifted(rows: list[AlarmRow], query: Query) -> AsyncIterator[Resource]:
-    for first in range(0, len(rows), _SHOWN_AT_A_TIME):
-        await trio.lowlevel.checkpoint()
-        for row in rows[first : first + _SHOWN_AT_A_TIME]:
-            shown = AlarmResource(row.alarm, row.operator)
-            if query.matches(shown):
-                yield shown
+    if not named:
+        work.spend(len(view), "alarms")
+        return list(view.rows(wanted, now_ms))
+    rows = [row for alarm_id in named if (row := view.get(alarm_id)) is not None]
+    return [row for row in rows if wanted.matches(row, now_ms)]
 
 
 def _order_of(query: Query) -> tuple[Order, bool] | None:

@@ -13,7 +13,8 @@ from litestar.response import Stream
 from ocs.api.access import caller_name_of, needs
 from ocs.api.alarm_stream import AlarmEvents
 from ocs.api.alarms import examples
-from ocs.api.alarms.conditions import ConditionError, read_filter, read_page
+from ocs.api.alarms.conditions import ConditionError, each_once, read_filter, read_page
+from ocs.api.alarms.history import history_route
 from ocs.api.alarms.office import AlarmOffice
 from ocs.api.alarms.views import (
     NativeAlarmView,
@@ -48,16 +49,26 @@ class ActionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         operator: who; the token's name when it is not said.
-        until: end of a shelf. assigned_to: a person or a group; empty for nobody.
+        until: end of a shelf. assigned_to: a person or a group; empty for nobody. parent: of a group.
     """
 
     action: Literal[
-        "acknowledge", "unacknowledge", "assign", "comment", "shelve", "unshelve", "close", "clear"
+        "acknowledge",
+        "unacknowledge",
+        "assign",
+        "comment",
+        "shelve",
+        "unshelve",
+        "close",
+        "clear",
+        "group",
+        "ungroup",
     ]
     text: str = ""
     operator: str = ""
     until: datetime | None = None
     assigned_to: str | None = None
+    parent: str | None = None
 
 
 def native_alarm_api(office: AlarmOffice, streams: EventStreams) -> Api:
@@ -68,11 +79,12 @@ def native_alarm_api(office: AlarmOffice, streams: EventStreams) -> Api:
         """List alarms, cut by `sort` (`-changed`, `raised`, `severity`, `resource`, `alarm_type`), `offset`, `limit`.
 
         Conditions: `severity`, `cleared`, `seen_to`, `shelved`, `operator_state`, `assigned_to`, `resource` (with what
-        is within), `alarm_type`, `source`, `symptom`, `root_cause`, `suppressed`, `service`, `since`, `before`, `text`.
+        is within), `alarm_type`, `source`, `symptom`, `root_cause`, `parent` (that, or grouped there by operators),
+        `suppressed`, `service`, `since`, `before`, `text`.
         """
-        parameters = _parameters(request)
-        paging = {name: parameters.pop(name) for name in _PAGING if name in parameters}
         try:
+            parameters = each_once(request.query_params.multi_items())
+            paging = {name: parameters.pop(name) for name in _PAGING if name in parameters}
             wanted, page = read_filter(parameters), read_page(paging)
         except ConditionError as error:
             raise HTTPException(status_code=400, detail=str(error)) from None
@@ -105,8 +117,9 @@ def native_alarm_api(office: AlarmOffice, streams: EventStreams) -> Api:
         return Response(shown, status_code=202 if record is None else 200)
 
     stream = _stream_route(office, streams)
-    about = "The alarm list as it is now, its counters, a live stream, what operators do."
-    return Api(TAG, about, (list_alarms, get_alarm_summary, stream, get_alarm, act_on_alarm))
+    about = "The alarm list as it is now, its counters, a live stream, its history, what operators do."
+    history = history_route(office.history, office.turns)
+    return Api(TAG, about, (list_alarms, get_alarm_summary, stream, history, get_alarm, act_on_alarm))
 
 
 def _stream_route(office: AlarmOffice, streams: EventStreams) -> Any:
@@ -122,10 +135,9 @@ def _stream_route(office: AlarmOffice, streams: EventStreams) -> Any:
         `Last-Event-ID` goes on behind an event that was seen. An event `reload` says that some were missed: the list is
         to be read again. `matches` says whether an alarm fulfils the conditions now; one that does not any more leaves.
         """
-        parameters = _parameters(request)
         after_id = request.headers.get("last-event-id") or None
         try:
-            wanted = read_filter(parameters)
+            wanted = read_filter(each_once(request.query_params.multi_items()))
             if after_id is not None:
                 parse_entry_id(after_id)
         except ConditionError as error:
@@ -136,7 +148,9 @@ def _stream_route(office: AlarmOffice, streams: EventStreams) -> Any:
             ) from None
         watching = contextlib.ExitStack()
         watch = watching.enter_context(office.follower.watch(after_id))
-        events = AlarmEvents(watch, wanted, office.now_ms, lambda: office.follower.last_id)
+        events = AlarmEvents(
+            watch, wanted, office.now_ms, lambda: office.follower.last_id, office.follower.view.row_of
+        )
         try:
             return streams.response(request, events.next, watching.close)
         except HTTPException:
@@ -144,20 +158,6 @@ def _stream_route(office: AlarmOffice, streams: EventStreams) -> Any:
             raise
 
     return stream_alarms
-
-
-def _parameters(request: AnyRequest) -> dict[str, str]:
-    """The query's parameters, each once.
-
-    Raises:
-        HTTPException: 400, one stands there twice.
-    """
-    found: dict[str, str] = {}
-    for name, text in request.query_params.multi_items():
-        if name in found:
-            raise HTTPException(status_code=400, detail=f"{name}: it stands there twice")
-        found[name] = text
-    return found
 
 
 def _more(body: ActionBody) -> dict[str, Any]:
@@ -172,6 +172,10 @@ def _more(body: ActionBody) -> dict[str, Any]:
         raise HTTPException(
             status_code=400, detail="assigned_to: an assignment names whom, and nothing else does"
         )
+    if body.action.endswith("group") is not (body.parent is not None):
+        raise HTTPException(status_code=400, detail="parent: a group has one, and nothing else has")
+    if body.parent is not None:
+        return {"parent": body.parent}
     if body.until is not None:
         return {"until_ms": epoch_ms(body.until)}
     return {} if body.assigned_to is None else {"to": body.assigned_to}

@@ -109,6 +109,27 @@ class CommentAlarmsBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     alarm_pattern: tuple[Pattern, ...]
 
 
+class AlarmRefBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An alarm that a client means, by its id or by its address."""
+
+    id: str = ""
+    href: str = ""
+
+    @property
+    def alarm_id(self) -> str:
+        """Its id; empty when nothing was said."""
+        return self.id or self.href.rpartition("/")[2]
+
+
+class GroupBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """``GroupAlarms_Create`` and ``UnGroupAlarms_Create``: which alarms belong under a parent, or do not any more."""
+
+    source_system_id: str
+    alarm_changed_time: datetime
+    parent_alarm: AlarmRefBody
+    correlated_alarm: tuple[AlarmRefBody, ...]
+
+
 _COMMON: Final = ("id", "href", "@type", "@baseType", "@schemaLocation")
 _ALARM: Final = (
     *_COMMON, "ackState", "ackSystemId", "ackUserId", "alarmChangedTime", "alarmClearedTime", "alarmDetails",
@@ -121,6 +142,7 @@ _ALARM: Final = (
     "assignedTo", "operatorState", "shelvedUntil", "affectedSubscribers", "occurrences", "suppression",
 )  # fmt: skip
 _TASK: Final = (*_COMMON, "state", "alarmPattern")
+_GROUP: Final = (*_COMMON, "state", "alarmChangedTime", "sourceSystemId", "parentAlarm", "correlatedAlarm")
 
 
 def _kind(name: str, *attributes: str, written: type[msgspec.Struct]) -> ResourceType:
@@ -144,4 +166,6 @@ CLEAR_ALARMS: Final = _kind(
     written=ClearBody,
 )
 COMMENT_ALARMS: Final = _kind("CommentAlarms", *_TASK, "comment", "commentedAlarm", written=CommentAlarmsBody)
-TASKS: Final = (ACK_ALARMS, UNACK_ALARMS, CLEAR_ALARMS, COMMENT_ALARMS)
+GROUP_ALARMS: Final = _kind("GroupAlarms", *_GROUP, "groupedAlarm", written=GroupBody)
+UNGROUP_ALARMS: Final = _kind("UnGroupAlarms", *_GROUP, "unGroupedAlarm", written=GroupBody)
+TASKS: Final = (ACK_ALARMS, UNACK_ALARMS, CLEAR_ALARMS, COMMENT_ALARMS, GROUP_ALARMS, UNGROUP_ALARMS)

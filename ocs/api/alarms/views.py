@@ -41,10 +41,11 @@ class AlarmResource(Mapping[str, Any]):
     Attributes that an alarm does not have are not there.
     """
 
-    __slots__ = ("_alarm", "_known", "_record")
+    __slots__ = ("_alarm", "_known", "_name", "_record")
 
-    def __init__(self, alarm: Alarm, record: OperatorRecord | None) -> None:
+    def __init__(self, alarm: Alarm, record: OperatorRecord | None, name: str = "") -> None:
         self._alarm = alarm
+        self._name = name
         self._record = record
         self._known: Attributes = {}
 
@@ -67,29 +68,34 @@ class AlarmResource(Mapping[str, Any]):
         if name not in self._known:
             make = _ATTRIBUTES.get(name)
             self._known[name] = None if make is None else make(self._alarm, self._record)
+            if name == "alarmedObject" and self._name not in {"", self._alarm.key.resource}:
+                self._known[name]["name"] = self._name
         return self._known[name]
 
 
-def tmf_alarm(alarm: Alarm, record: OperatorRecord | None, symptoms: Sequence[str] = ()) -> Attributes:
+def tmf_alarm(
+    alarm: Alarm, record: OperatorRecord | None, symptoms: Sequence[str] = (), *, name: str = ""
+) -> Attributes:
     """An alarm as TMF642 shows it.
 
     Args:
+        name: what people call its resource; told beside the id by which the alarm is known.
         symptoms: ids of those that are grouped under it.
     """
-    shown = dict(AlarmResource(alarm, record))
+    shown = dict(AlarmResource(alarm, record, name))
     if symptoms:
         shown["correlatedAlarm"] = [alarm_reference(symptom) for symptom in symptoms]
     return shown
 
 
-def _state(alarm: Alarm) -> str:
+def state_of(alarm: Alarm) -> str:
     """TMF642's life cycle: raised, updated, cleared."""
     if alarm.is_cleared:
         return "cleared"
     return "raised" if alarm.last_changed_ms == alarm.last_raised_ms else "updated"
 
 
-def _object_type(resource: str) -> str:
+def object_type_of(resource: str) -> str:
     """What kind of thing a resource's name says it is: ``router7/if/3`` is an interface."""
     parts = resource.split("/", 2)
     return {"if": "interface"}.get(parts[1], parts[1]) if len(parts) > 2 else "element"
@@ -136,9 +142,9 @@ _ATTRIBUTES: Final[dict[str, Callable[[Alarm, OperatorRecord | None], Any]]] = {
     "perceivedSeverity": lambda alarm, _: severity_word(alarm),
     "probableCause": lambda alarm, _: probable_cause_word(alarm.probable_cause),
     "specificProblem": lambda alarm, _: _specific_problem(alarm.key),
-    "state": lambda alarm, _: _state(alarm),
+    "state": lambda alarm, _: state_of(alarm),
     "alarmedObject": lambda alarm, _: {"id": alarm.key.resource},
-    "alarmedObjectType": lambda alarm, _: _object_type(alarm.key.resource),
+    "alarmedObjectType": lambda alarm, _: object_type_of(alarm.key.resource),
     "alarmRaisedTime": lambda alarm, _: date_time(alarm.last_raised_ms),
     "alarmReportingTime": lambda alarm, _: date_time(alarm.created_ms),
     "alarmChangedTime": lambda alarm, _: date_time(alarm.last_changed_ms),
@@ -146,7 +152,9 @@ _ATTRIBUTES: Final[dict[str, Callable[[Alarm, OperatorRecord | None], Any]]] = {
     "alarmDetails": lambda alarm, _: alarm.text,
     "alarmEscalation": lambda alarm, _: alarm.escalation > 0,
     "isRootCause": lambda alarm, _: alarm.symptoms > 0 and not alarm.root_cause,
-    "parentAlarm": lambda alarm, _: [alarm_reference(alarm.root_cause)] if alarm.root_cause else None,
+    "parentAlarm": lambda alarm, record: (
+        [alarm_reference(parent) for parent in AlarmRow(alarm, record).parents] or None
+    ),
     "proposedRepairedActions": lambda alarm, _: alarm.repair or None,
     "plannedOutageIndicator": lambda alarm, _: (
         "outOfService" if alarm.suppression == "maintenance" else "inService"
@@ -188,20 +196,25 @@ class DeedView(msgspec.Struct, frozen=True):
 
 
 class OperatorView(msgspec.Struct, frozen=True):
-    """The operator's axis."""
+    """The operator's axis; `grouped_under` is the id of the alarm that operators have put it under."""
 
     state: str
     assigned_to: str
     shelved_until: str | None
+    grouped_under: str | None
     changes: tuple[DeedView, ...]
     comments: tuple[DeedView, ...]
 
 
 class NativeAlarmView(msgspec.Struct, frozen=True):
-    """An alarm on all its axes; ``severity`` is that of the last raise, also when it is over."""
+    """An alarm on all its axes; ``severity`` is that of the last raise, also when it is over.
+
+    ``name`` is what people call its resource: an interface by its name, where ``resource`` has its number.
+    """
 
     alarm_id: str
     resource: str
+    name: str
     alarm_type: str
     qualifier: str
     severity: str
@@ -256,6 +269,7 @@ def native_alarm(row: AlarmRow) -> NativeAlarmView:
     return NativeAlarmView(
         alarm_id=alarm.alarm_id,
         resource=alarm.key.resource,
+        name=row.name,
         alarm_type=alarm.key.alarm_type,
         qualifier=alarm.key.qualifier,
         severity=alarm.severity.name.lower(),
@@ -287,15 +301,21 @@ def native_alarm(row: AlarmRow) -> NativeAlarmView:
     )
 
 
-def change_record(change: AlarmChange) -> Attributes:
-    """A change as clients are told of it; without the alarm where it left the list."""
+def change_record(change: AlarmChange, row: AlarmRow | None = None) -> Attributes:
+    """A change as clients are told of it; without the alarm where it left the list.
+
+    Args:
+        row: of the changed alarm, which knows what people call its resource.
+    """
+    if row is None and change.alarm is not None:
+        row = AlarmRow(change.alarm, change.operator)
     is_there = change.alarm is not None and change.kind is not ChangeKind.PURGED
     return {
         "alarm_id": change.alarm_id,
         "kind": str(change.kind),
         "at": date_time(change.at_ms),
         "is_notified": change.is_notified,
-        "alarm": native_alarm(AlarmRow(change.alarm, change.operator)) if is_there and change.alarm else None,
+        "alarm": native_alarm(row) if is_there and row else None,
     }
 
 
@@ -305,6 +325,7 @@ def operator_view(record: OperatorRecord) -> OperatorView:
         operator_word(record.state),
         record.assigned_to,
         date_time(record.shelved_until_ms) if record.shelved_until_ms else None,
+        record.grouped_under or None,
         tuple(
             DeedView(date_time(change.at_ms), change.operator, change.text, operator_word(change.state))
             for change in record.changes

@@ -6,6 +6,7 @@ followed. What ``[http] hub_callbacks`` names (``"http://127.0.0.1:9000"``) is c
 """
 
 import ipaddress
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -23,6 +24,9 @@ _PORTS: Final = {"http": 80, "https": 443}
 _IPV4_WITHIN: Final = tuple(
     ipaddress.IPv6Network(prefix) for prefix in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")
 )
+# Names of which the last part says that they are this host's, this link's, or nobody's (RFC 6761 section 6.3 and 6.4,
+# RFC 6762 section 3).
+_LOCAL_NAMES: Final = frozenset({"localhost", "local", "invalid"})
 # For translation within one network alone (RFC 8215); Python counts it among the public ones before 3.13.
 _LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 
@@ -93,8 +97,9 @@ class CallbackPolicy:
             )
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         target = Target(*origin, path, is_configured)
-        literal = _address(target.host)
-        if literal is not None and not is_configured and not is_public(literal):
+        literal = _address(target.host) or _short_address(target.host)
+        is_outside = not _is_local_name(target.host) if literal is None else is_public(literal)
+        if not is_configured and not is_outside:
             raise CallbackError(
                 "callback: a public address is expected; others are named in [http] hub_callbacks"
             )
@@ -118,6 +123,19 @@ class CallbackPolicy:
             if not all(address is not None and is_public(address) for address in parsed):
                 raise CallbackFailedError("its name leads to an address that is not public")
         return addresses[0]
+
+
+def _is_local_name(host: str) -> bool:
+    """Whether a name never leads to a public address, whoever resolves it."""
+    return host.rstrip(".").rpartition(".")[2].lower() in _LOCAL_NAMES
+
+
+def _short_address(host: str) -> ipaddress.IPv4Address | None:
+    """An IPv4 address in one of the forms of old that resolvers take too: ``127.1``, ``0x7f000001``."""
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

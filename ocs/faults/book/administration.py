@@ -16,7 +16,7 @@ class PurgeFilter(msgspec.Struct, frozen=True, kw_only=True):
         older_than_ms: not changed for so long.
         severity: compared as ``severity_is`` says; for a cleared alarm that of its last raise.
         operator_state: the last one. operator: who wrote it.
-        resource: this one and everything below it.
+        resource: this one and everything below it. alarm_type, qualifier: exactly.
     """
 
     clearance: Literal["any", "cleared", "not-cleared"] = "any"
@@ -26,6 +26,8 @@ class PurgeFilter(msgspec.Struct, frozen=True, kw_only=True):
     operator_state: OperatorState | None = None
     operator: str = ""
     resource: str = ""
+    alarm_type: str = ""
+    qualifier: str = ""
 
     def matches(self, alarm: Alarm, record: OperatorRecord | None, now_ms: int) -> bool:
         """Whether an alarm is meant; all that is said must hold."""
@@ -40,7 +42,10 @@ class PurgeFilter(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if self.operator and not (record and record.changes and record.changes[-1].operator == self.operator):
             return False
-        resource = alarm.key.resource
+        key = alarm.key
+        if self.alarm_type not in {"", key.alarm_type} or self.qualifier not in {"", key.qualifier}:
+            return False
+        resource = key.resource
         return not self.resource or resource == self.resource or resource.startswith(f"{self.resource}/")
 
     def _is_meant(self, severity: Severity, level: Severity) -> bool:
@@ -49,6 +54,9 @@ class PurgeFilter(msgspec.Struct, frozen=True, kw_only=True):
         return severity > level if self.severity_is == "above" else severity is level
 
 
-def compressed(changes: tuple[StatusChange, ...]) -> tuple[StatusChange, ...]:
-    """The last change alone."""
-    return changes[-1:]
+def compressed(
+    changes: tuple[StatusChange, ...], known: tuple[StatusChange, ...] = ()
+) -> tuple[StatusChange, ...]:
+    """The last change alone; or those from the last known one on, where more have come since."""
+    first = changes.index(known[-1]) if known and known[-1] in changes else -1
+    return changes[first:]

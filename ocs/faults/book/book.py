@@ -15,18 +15,18 @@ from ocs.faults.book.administration import PurgeFilter, compressed
 from ocs.faults.book.correlation import Correlation
 from ocs.faults.book.entry import Entry, first_entry, thaw
 from ocs.faults.book.maintenance import Maintenance, MaintenanceWindow
-from ocs.faults.book.outcome import NO_REST, Draft, Outcome, Rest
+from ocs.faults.book.outcome import Draft, Outcome
 from ocs.faults.book.outlook import Outlook
 from ocs.faults.book.policy import BookPolicy
+from ocs.faults.book.room import Room
 from ocs.faults.book.timetable import Timetable
-from ocs.faults.book.tombstones import Tombstones
+from ocs.faults.book.tombstones import Tombstone, Tombstones
 from ocs.faults.operator_axis import OperatorRecord, OperatorState
 from ocs.faults.topology.dependencies import Dependencies
 from ocs.faults.topology.port import Topology
 from ocs.limits import (
     AFFECTED_SERVICES_MAX,
     ALARMS_DUE_PER_TICK,
-    ALARMS_MAX,
     SIGNAL_AHEAD_MAX_MS,
 )
 
@@ -42,7 +42,7 @@ class AlarmBook:
     Args:
         topology: what depends on what.
         policy: how the operator wants it.
-        alarms: as the store has them. operators: likewise. rest: what this class gave out last.
+        alarms: as the store has them. operators, tombstones: likewise.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class AlarmBook:
         *,
         alarms: Iterable[Alarm] = (),
         operators: Iterable[OperatorRecord] = (),
-        rest: Rest = NO_REST,
+        tombstones: Iterable[Tombstone] = (),
     ) -> None:
         self._topology = topology
         self._policy = policy
@@ -60,14 +60,12 @@ class AlarmBook:
         self._correlation = Correlation(self._dependencies, policy.cause_types)
         self._maintenance = Maintenance()
         self._outlook = Outlook(topology, policy, self._maintenance)
-        self._tombstones = Tombstones(rest.tombstones)
+        self._tombstones = Tombstones(tombstones)
+        self._room = Room(topology)
         self._timetable = Timetable()
         self._entries: dict[AlarmKey, Entry] = {}
         self._by_id: dict[str, Entry] = {}
-        # Cleared ones in the order in which they were cleared: the first make room when the list is full.
-        self._cleared: dict[str, Entry] = {}
         self._draft = Draft()
-        self._is_rest_new = False
         self._load(alarms, {record.alarm_id: record for record in operators})
 
     def __len__(self) -> int:
@@ -100,8 +98,8 @@ class AlarmBook:
 
     def due_ms(self) -> int | None:
         """When :meth:`tick` has something to do; None: never, as things are."""
-        moments = [due for due in (self._timetable.due_ms(), self._maintenance.due_ms()) if due is not None]
-        return min(moments, default=None)
+        moments = (self._timetable.due_ms(), self._maintenance.due_ms(), self._tombstones.due_ms())
+        return min((due for due in moments if due is not None), default=None)
 
     # --- Signals ----------------------------------------------------------------------------------------------
 
@@ -130,27 +128,37 @@ class AlarmBook:
                 self._next(entry, signal, min(at_ms, latest_ms), now_ms)
         return self._outcome(now_ms)
 
+    def _take_one(self, signal: AlarmSignal, now_ms: int) -> None:
+        """Take what is said of the list itself, in its own time."""
+        entry = self._entries.get(signal.key)
+        if entry is None:
+            self._first(signal, signal.at_ms, now_ms)
+        else:
+            self._next(entry, signal, max(signal.at_ms, entry.last_signal_ms), now_ms)
+
     def _first(self, signal: AlarmSignal, at_ms: int, now_ms: int) -> None:
         """A signal of a key that is not in the list."""
         alarm_id = signal.key.alarm_id
         stone = self._tombstones.get(alarm_id)
+        is_stranger = self._room.is_stranger(signal.source, is_vouched=signal.is_vouched)
         if signal.severity is Severity.CLEARED:
-            if self._tombstones.add(alarm_id, at_ms, now_ms, text=signal.text):
-                self._is_rest_new = True
+            self._tombstones.add(alarm_id, at_ms, now_ms, text=signal.text, is_strangers=is_stranger)
             return
         is_late = stone is not None and at_ms <= stone.at_ms and now_ms < stone.until_ms
         if is_late and stone is not None and stone.is_purge:
             return
-        if len(self._entries) >= ALARMS_MAX and not self._make_room(now_ms):
+        if not self._has_room(signal, now_ms, is_stranger=is_stranger):
             self._draft.refused += 1
             return
         entry = first_entry(signal, alarm_id, at_ms)
+        entry.is_stranger, entry.owner = is_stranger, signal.source
+        self._room.add(entry)
         self._tombstones.discard(alarm_id)
         self._entries[signal.key] = self._by_id[alarm_id] = entry
         self._correlation.locate(entry)
         if is_late and stone is not None:
             lifecycle.clear_late(entry, stone.text, stone.at_ms)
-            self._cleared[alarm_id] = entry
+            self._room.note_cleared(entry)
             self._draft.note(entry, _RAISED, now_ms, is_notified=False)
             self._draft.note(entry, _CLEARED, now_ms, is_notified=False)
             self._plan(entry, now_ms)
@@ -171,9 +179,9 @@ class AlarmBook:
             if entry.stands:
                 self._correlation.stand(entry)
         if kind is _RAISED:
-            self._cleared.pop(entry.alarm_id, None)
+            self._room.note_raised(entry)
         elif kind is _CLEARED:
-            self._cleared[entry.alarm_id] = entry
+            self._room.note_cleared(entry)
         if entry.is_flapping:
             if kind is _RAISED:
                 flapping.count_raise(entry, at_ms, self._policy)
@@ -255,7 +263,8 @@ class AlarmBook:
         entry = self._by_id.get(record.alarm_id)
         if entry is not None:
             entry.record = record
-            is_of_before = bool(record.changes) and record.changes[-1].at_ms < entry.raised_now_ms
+            is_said = record.state in _TAKEN_CARE_OF and bool(record.changes)
+            is_of_before = is_said and record.changes[-1].at_ms < entry.raised_now_ms
             if is_of_before and not entry.is_flapping:
                 self._void_record(entry, now_ms)
             self._look_at(entry, now_ms)
@@ -281,16 +290,13 @@ class AlarmBook:
             self._purge(entry, now_ms)
         return self._outcome(now_ms)
 
-    def compress(self, wanted: PurgeFilter, now_ms: int) -> Outcome:
-        """Forget all but the last status change of alarms (RFC 8632 compress-alarms)."""
-        count = 0
-        for entry in self._entries.values():
-            if count >= ALARMS_DUE_PER_TICK:
-                break
-            if len(entry.changes) > 1 and wanted.matches(entry.freeze(), entry.record, now_ms):
-                entry.changes = compressed(entry.changes)
+    def note_compressed(self, alarm: Alarm, now_ms: int) -> Outcome:
+        """Take that an alarm was written elsewhere with its last status change alone; what it changed since, stays."""
+        entry = self._by_id.get(alarm.alarm_id)
+        if entry is not None:
+            entry.changes = compressed(entry.changes, alarm.changes)
+            if entry.freeze() != alarm:
                 self._draft.touch(entry)
-                count += 1
         return self._outcome(now_ms)
 
     def set_windows(self, windows: Iterable[MaintenanceWindow], now_ms: int) -> Outcome:
@@ -309,6 +315,7 @@ class AlarmBook:
         """Do what became due; at most so much as one commit holds, so ask :meth:`due_ms` again."""
         if self._maintenance.end(now_ms):
             self._look_at_maintained(now_ms)
+        self._tombstones.forget(now_ms)
         for _ in range(ALARMS_DUE_PER_TICK):
             entry = self._timetable.pop(now_ms)
             if entry is None:
@@ -401,13 +408,17 @@ class AlarmBook:
         if entry.root_cause != before:
             self._draft.mention(entry, _REGROUPED)
 
-    def _make_room(self, now_ms: int) -> bool:
-        """Purge the alarm that has been cleared the longest; False when all stand."""
-        for entry in self._cleared.values():
-            if not entry.is_flapping:
-                self._purge(entry, now_ms)
-                return True
-        return False
+    def _has_room(self, signal: AlarmSignal, now_ms: int, *, is_stranger: bool) -> bool:
+        """Make room for a new alarm where there is none: what has been cleared the longest goes."""
+        wanting = self._room.wanting(signal, is_stranger=is_stranger)
+        if wanting is None:
+            return True
+        oldest = self._room.oldest_cleared(wanting, signal.source)
+        if oldest is None:
+            self._room.refuse(wanting, signal, now_ms)
+            return False
+        self._purge(oldest, now_ms)
+        return True
 
     def _purge(self, entry: Entry, now_ms: int) -> None:
         self._remove(entry, now_ms)
@@ -420,9 +431,10 @@ class AlarmBook:
         for root in self._correlation.forget(entry):
             self._draft.mention(root, _REGROUPED)
         del self._entries[entry.key], self._by_id[alarm_id]
-        self._cleared.pop(alarm_id, None)
-        if self._tombstones.add(alarm_id, entry.last_signal_ms, now_ms, is_purge=True):
-            self._is_rest_new = True
+        self._room.remove(entry)
+        self._tombstones.add(
+            alarm_id, entry.last_signal_ms, now_ms, is_purge=True, is_strangers=entry.is_stranger
+        )
 
     def _load(self, alarms: Iterable[Alarm], records: dict[str, OperatorRecord]) -> None:
         """Take up what the store has. What was under way is looked at in the first tick."""
@@ -439,22 +451,21 @@ class AlarmBook:
                 correlation.stand(entry)
                 if correlation.is_cause(entry):
                     entry.spread_ms = 1
-        cleared: list[Entry] = []
         for entry in self._entries.values():
-            if entry.is_cleared:
-                cleared.append(entry)
             if entry.stands and entry.root_cause:
                 correlation.adopt(entry, self._by_id.get(entry.root_cause))
                 entry.is_doubtful = True
             is_held = entry.suppression and not entry.is_cleared
             self._timetable.plan(entry, 1) if is_held or entry.is_doubtful else self._plan(entry, 0)
-        self._cleared = {entry.alarm_id: entry for entry in sorted(cleared, key=_changed_ms_of)}
+        for entry in sorted(self._entries.values(), key=_changed_ms_of):
+            entry.is_stranger, entry.owner = self._room.is_stranger(entry.source), entry.source
+            self._room.add(entry)
 
     def _outcome(self, now_ms: int) -> Outcome:
         """Everything since the last one."""
-        rest = Rest(self._tombstones.all()) if self._is_rest_new else None
-        self._is_rest_new = False
-        return self._draft.finish(self._by_id, rest, now_ms)
+        for signal in self._room.take_news(now_ms):
+            self._take_one(signal, now_ms)
+        return self._draft.finish(self._by_id, self._tombstones, now_ms)
 
 
 def _id_of(entry: Entry) -> str:

@@ -9,7 +9,7 @@ from ocs.faults.alarm_change import ChangeKind
 from ocs.faults.operator_axis import OperatorRecord
 
 
-class Entry(msgspec.Struct, eq=False):
+class Entry(msgspec.Struct, eq=False, gc=False):
     """The fields of :class:`~ocs.faults.alarm.Alarm` in its order, to be changed in place, and working fields.
 
     Attributes:
@@ -22,7 +22,7 @@ class Entry(msgspec.Struct, eq=False):
         is_doubtful: its cause is to be looked for again.
         scheduled_ms: the earliest look that is planned; 0: none.
         is_touched: it changed in this batch. quiet: what happened to it that is told to nobody, for one line a batch.
-        value: the last alarm made of it, while it is still true.
+        is_stranger, owner: of whose share of the list it is, and the source that raised it first.
     """
 
     alarm_id: str
@@ -65,6 +65,8 @@ class Entry(msgspec.Struct, eq=False):
     scheduled_ms: int = 0
     is_touched: bool = False
     quiet: ChangeKind | None = None
+    is_stranger: bool = False
+    owner: str = ""
 
     @property
     def stands(self) -> bool:

@@ -5,6 +5,7 @@ not a clear. An alarm that no device ever clears (``will_clear`` false) may be c
 """
 
 import enum
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -143,6 +144,43 @@ def comment(
     return msgspec.structs.replace(before, comments=comments)
 
 
+def group(
+    record: OperatorRecord | None,
+    alarm: Alarm,
+    operator: str,
+    text: str,
+    now_ms: int,
+    *,
+    parent: str,
+    parents_above: Sequence[str] = (),
+) -> OperatorRecord:
+    """Put an alarm under another by hand (TMF642 groupAlarms); from under a third one it moves.
+
+    Args:
+        parent: id of the other alarm. parents_above: the alarms that this is grouped under itself, upwards.
+    """
+    if alarm.alarm_id in {parent, *parents_above}:
+        raise OperatorRuleError("an alarm cannot be grouped under itself")
+    return _grouped(record, alarm, operator, text, now_ms, parent)
+
+
+def ungroup(
+    record: OperatorRecord | None, alarm: Alarm, operator: str, text: str, now_ms: int, *, parent: str
+) -> OperatorRecord:
+    """Take an alarm from under the one that operators had put it under (TMF642 unGroupAlarms)."""
+    if record is None or not parent or record.grouped_under != parent:
+        raise OperatorRuleError(f"it is not grouped under alarm {parent!r}")
+    return _grouped(record, alarm, operator, text, now_ms, "")
+
+
+def _grouped(
+    record: OperatorRecord | None, alarm: Alarm, operator: str, text: str, now_ms: int, parent: str
+) -> OperatorRecord:
+    given = comment(record, alarm, operator, text, now_ms) if text else _record_of(record, alarm)
+    _check_operator(operator)
+    return msgspec.structs.replace(given, grouped_under=parent)
+
+
 def clear_signal(alarm: Alarm, operator: str, text: str, now_ms: int) -> AlarmSignal:
     """What clears by hand an alarm that its device never clears; it goes the way of the device's own signals.
 
@@ -179,9 +217,11 @@ def shelf_ended(record: OperatorRecord, now_ms: int) -> OperatorRecord:
 
 def raised_again(record: OperatorRecord, now_ms: int) -> OperatorRecord | None:
     """What a new raise makes of the record; None: no difference. The operator had spoken of the failure before."""
-    if (record.state, Action.RAISED_AGAIN) not in TRANSITIONS:
+    if (record.state, Action.RAISED_AGAIN) in TRANSITIONS:
+        record = _step(record, Action.RAISED_AGAIN, SYSTEM, "raised again", now_ms)
+    elif not record.grouped_under:
         return None
-    return _step(record, Action.RAISED_AGAIN, SYSTEM, "raised again", now_ms)
+    return msgspec.structs.replace(record, grouped_under="")
 
 
 def is_shelved(record: OperatorRecord | None, now_ms: int) -> bool:
@@ -210,6 +250,7 @@ def _step(record: OperatorRecord, action: Action, operator: str, text: str, now_
         record.shelved_until_ms if state is _SHELVED else 0,
         changes,
         record.comments,
+        record.grouped_under,
     )
 
 

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-import msgspec
-
 from ocs.faults.alarm import Alarm
 from ocs.faults.alarm_change import ChangeKind
 from ocs.faults.book.entry import Entry
-from ocs.faults.book.tombstones import Tombstone
+from ocs.faults.book.tombstones import Tombstone, Tombstones
 from ocs.faults.operator_axis import OperatorRecord
 
 # Steps of an alarm's state; everything else is a count or an order.
@@ -29,36 +27,12 @@ class Change(NamedTuple):
     is_notified: bool
 
 
-class Rest(msgspec.Struct, frozen=True, array_like=True):
-    """What the book must remember that is no alarm; the store keeps it encoded."""
-
-    tombstones: tuple[Tombstone, ...] = ()
-
-
-NO_REST: Final = Rest()
-_REST: Final = msgspec.msgpack.Decoder(Rest)
-
-
-def encode_rest(rest: Rest) -> bytes:
-    """As the store keeps it."""
-    return msgspec.msgpack.encode(rest)
-
-
-def decode_rest(octets: bytes | None) -> Rest:
-    """From the store; None is nothing.
-
-    Raises:
-        msgspec.MsgspecError: it is none.
-    """
-    return NO_REST if octets is None else _REST.decode(octets)
-
-
 class Outcome(NamedTuple):
     """What a step came to; everything of it is committed together, and told after.
 
     Attributes:
         alarms: each changed alarm once, its last value. changes: in order.
-        rest: when it changed.
+        tombstones: those that are new. forgotten: alarms whose tombstones the store need not keep.
         operators: records that the system itself changed (a shelf that ended, an acknowledgement that a new raise made
             void). An operator's own deed that came between wins; it comes back by ``note_operator``.
         refused: signals that found no room in the list.
@@ -66,7 +40,8 @@ class Outcome(NamedTuple):
 
     alarms: list[Alarm]
     changes: list[Change]
-    rest: Rest | None = None
+    tombstones: tuple[Tombstone, ...] = ()
+    forgotten: tuple[str, ...] = ()
     operators: tuple[OperatorRecord, ...] = ()
     refused: int = 0
 
@@ -111,7 +86,7 @@ class Draft:
         """Have a record that the system changed."""
         self._operators.append(record)
 
-    def finish(self, in_list: Mapping[str, Entry], rest: Rest | None, now_ms: int) -> Outcome:
+    def finish(self, in_list: Mapping[str, Entry], tombstones: Tombstones, now_ms: int) -> Outcome:
         """Everything since the last time; an alarm of which nothing else is said has one line that it changed."""
         changes, told = self._changes, {change.alarm_id for change in self._changes}
         alarms: list[Alarm] = []
@@ -124,6 +99,13 @@ class Draft:
                 kind = entry.quiet or ChangeKind.REPEATED
                 changes.append(Change(kind, entry.alarm_id, now_ms, is_notified=False))
             entry.quiet = None
-        outcome = Outcome(alarms, changes, rest, tuple(self._operators), self.refused)
+        outcome = Outcome(
+            alarms,
+            changes,
+            tombstones.take_new(),
+            tombstones.take_gone(),
+            tuple(self._operators),
+            self.refused,
+        )
         self._touched, self._changes, self._operators, self.refused = [], [], [], 0
         return outcome

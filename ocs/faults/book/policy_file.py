@@ -63,7 +63,7 @@ def load_policy(folder: Path) -> BookPolicy:
     if not path.exists():
         return BookPolicy()
     file = read_toml(path, _PolicyFile)
-    _check(file)
+    _check(path, file)
     steps = BookPolicy().escalations
     if file.escalations is not None:
         steps = tuple(EscalationStep(_severity(s.severity), int(s.after_s * _MS)) for s in file.escalations)
@@ -81,7 +81,7 @@ def load_policy(folder: Path) -> BookPolicy:
     )
 
 
-def _check(file: _PolicyFile) -> None:
+def _check(path: Path, file: _PolicyFile) -> None:
     for entry, is_right, expectation in (
         ("grouping.settling_s", 0 <= file.grouping.settling_s <= 60, "expected 0 to 60"),
         ("flapping.raises", 2 <= file.flapping.raises <= 100, "expected 2 to 100"),
@@ -95,7 +95,7 @@ def _check(file: _PolicyFile) -> None:
         ("escalations", all(s.after_s > 0 for s in file.escalations or ()), "expected after_s above 0"),
     ):
         if not is_right:
-            raise TopologyError(POLICY_FILE, entry, expectation)
+            raise TopologyError(str(path), entry, expectation)
 
 
 def _severity(name: str) -> Severity:

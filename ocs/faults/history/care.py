@@ -1,4 +1,4 @@
-"""The task beside the owner of the alarm list that writes its history, forgets what is old and trims the stream."""
+"""The task that writes the history of the alarm list and forgets what is old."""
 
 import redis
 import structlog
@@ -7,8 +7,7 @@ import trio
 from ocs.balance.store_client import StoreClient
 from ocs.clock import Clock
 from ocs.faults.history.writer import HistoryWriter
-from ocs.faults.store.trimming import ChangeTrimmer
-from ocs.limits import ALARM_TRIM_INTERVAL_S, HISTORY_FORGET_INTERVAL_S, HISTORY_INTERVAL_S
+from ocs.limits import HISTORY_FORGET_INTERVAL_S, HISTORY_INTERVAL_S
 from ocs.sql import Database
 from ocs.sql_error import SqlError
 
@@ -20,20 +19,26 @@ _DAY_MS = 86_400_000
 async def care_for_history(
     client: StoreClient, database: Database, clock: Clock, *, history_days: int
 ) -> None:
-    """Look after history and stream for ever, in threads.
+    """Look after the history for ever, in threads; a database that is away is waited for.
 
     Cancellation takes effect after the step under way, which is short and whole.
     """
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_write, HistoryWriter(client, database))
+        await nursery.start(_write, HistoryWriter(client, database))
         nursery.start_soon(_forget, HistoryWriter(client, database), clock, history_days)
-        nursery.start_soon(_trim, ChangeTrimmer(client), clock)
 
 
-async def _write(writer: HistoryWriter) -> None:
-    is_told = False
+async def _write(
+    writer: HistoryWriter, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Write; started when the database has its tables."""
+    is_told = is_prepared = False
     while True:
         try:
+            if not is_prepared:
+                await trio.to_thread.run_sync(writer.prepare)
+                is_prepared = True
+                task_status.started()
             written = await trio.to_thread.run_sync(writer.write)
             is_told = False
         except (redis.RedisError, SqlError) as error:
@@ -56,12 +61,3 @@ async def _forget(writer: HistoryWriter, clock: Clock, history_days: int) -> Non
         except SqlError:
             gone = 0  # told by the writing beside us
         await trio.sleep(HISTORY_INTERVAL_S if gone else HISTORY_FORGET_INTERVAL_S)
-
-
-async def _trim(trimmer: ChangeTrimmer, clock: Clock) -> None:
-    while True:
-        try:
-            await trio.to_thread.run_sync(trimmer.trim, clock.now_ms())
-        except redis.RedisError as error:
-            log.debug("alarm_changes_not_trimmed", reason=str(error))  # told by the writing beside us
-        await trio.sleep(ALARM_TRIM_INTERVAL_S)

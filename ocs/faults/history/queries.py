@@ -1,61 +1,14 @@
 """Questions to the history of alarms: what happened to one, to a resource, between two moments."""
 
-from typing import Any
+from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, or_, select
 
-from ocs.faults.alarm_change import ChangeKind
+from ocs.faults.history.question import HistoryQuery, HistoryRow
 from ocs.faults.history.tables import ALARM_CHANGE
 from ocs.limits import HISTORY_ROWS_PER_PAGE_MAX
 
-
-class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which changes are wanted; what is unsaid is any.
-
-    Attributes:
-        resource: that resource and everything narrower.
-        since_ms, until_ms: when we took the change; the latter excluded.
-        before_number: only older ones than this row: where the next page goes on.
-        limit: a thousand at most.
-    """
-
-    alarm_id: str = ""
-    resource: str = ""
-    alarm_type: str = ""
-    kinds: tuple[ChangeKind, ...] = ()
-    since_ms: int | None = None
-    until_ms: int | None = None
-    before_number: int | None = None
-    limit: int = 100
-
-
-class HistoryRow(msgspec.Struct, frozen=True):
-    """One change as the history keeps it; the fields are those of the table (:mod:`ocs.faults.history.tables`)."""
-
-    change_number: int
-    change_id: str
-    alarm_id: str
-    kind: str
-    at_ms: int
-    device_ms: int
-    resource: str
-    alarm_type: str
-    qualifier: str
-    severity: int
-    is_cleared: bool
-    event_type: int
-    probable_cause: int
-    text: str
-    source: str
-    occurrences: int
-    root_cause: str
-    suppression: str
-    is_notified: bool
-    operator: str
-    operator_state: int
-    operator_text: str
-    assigned_to: str
+_ID_CHARACTERS: Final = 16
 
 
 def find_changes(connection: Connection, query: HistoryQuery) -> list[HistoryRow]:
@@ -83,6 +36,16 @@ def find_changes(connection: Connection, query: HistoryQuery) -> list[HistoryRow
         .limit(max(1, min(query.limit, HISTORY_ROWS_PER_PAGE_MAX)))
     )
     return [HistoryRow(*row) for row in connection.execute(wanted)]
+
+
+def find_ids(connection: Connection, beginning: str, limit: int) -> list[str]:
+    """Ids of alarms, also of those that are gone, that begin so; each once, a few of them."""
+    column = ALARM_CHANGE.c.alarm_id
+    # A range besides, which the index serves where LIKE alone would look at every row; z is the last letter of ids.
+    is_near = column.between(beginning, beginning.ljust(_ID_CHARACTERS, "z"))
+    begins_so = column.startswith(beginning, autoescape=True)
+    wanted = select(column).where(is_near, begins_so).distinct().limit(limit)
+    return list(connection.scalars(wanted))
 
 
 def is_within(column: Column[Any], resource: str) -> ColumnElement[bool]:

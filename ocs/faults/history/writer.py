@@ -1,6 +1,6 @@
 """Carries changes from the stream into the history, each once: written first, acknowledged then, recognised by its id.
 
-Run by the owner of the alarm list; a second one beside it, for a moment, does no harm. Blocking.
+Run on the node that has the alarm list; a second one beside it, for a moment, does no harm. Blocking.
 """
 
 from typing import Final
@@ -12,6 +12,7 @@ from ocs.faults.history.recording import forget_before, record_changes
 from ocs.faults.store.change_group import ChangeGroup
 from ocs.limits import HISTORY_BATCH, HISTORY_FORGET_BATCH
 from ocs.metrics import Counter
+from ocs.migrations import upgrade_schema
 from ocs.sql import Database
 
 GROUP: Final = "history"
@@ -23,12 +24,21 @@ class HistoryWriter:
     """Writes the history of alarms.
 
     Args:
-        database: its schema is up to date.
+        database: its tables are there once :meth:`prepare` was done.
     """
 
     def __init__(self, client: StoreClient, database: Database) -> None:
         self._group = ChangeGroup(client, GROUP, from_beginning=True)
         self._database = database
+
+    def prepare(self) -> None:
+        """Have changes kept for us from now on, and the tables made or brought up to date.
+
+        Raises:
+            redis.RedisError, SqlError: do it again. What changed since the first has been done waits.
+        """
+        self._group.open()
+        upgrade_schema(self._database)
 
     def write(self) -> int:
         """Carry over the next changes; returns how many there were, 0 when there is nothing to do.

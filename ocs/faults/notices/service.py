@@ -1,6 +1,6 @@
 """Tells every recipient: changes go from the stream into outboxes, and from there each at its recipient's pace.
 
-Each change is told at least once. Run by the owner of the alarm list; two at a time, for a moment, double some.
+Each change is told at least once. Run on the node that has the alarm list; two at a time, for a moment, double some.
 """
 
 from collections.abc import Sequence
@@ -56,6 +56,15 @@ class NoticeService:
         self._outbox = outbox
         self._mailings = tuple(mailings)
         self._clock = clock
+
+    def open(self) -> None:
+        """Have changes kept for us from now on, if there is anybody to be told. Blocks.
+
+        Raises:
+            redis.RedisError: no answer.
+        """
+        if self._mailings:
+            self._changes.open()
 
     async def run(self) -> None:
         """Collect and send for ever."""

@@ -1,13 +1,15 @@
 """From notifications to durable alarms, a batch at a time.
 
 While one batch is on its way to the store the next collects, so that a write and its barrier are shared by whatever
-came meanwhile. An inform is acknowledged when the batch that holds its alarm is durable, and not before.
+came meanwhile; when much waits, it is understood meanwhile too. An inform is acknowledged when the batch that holds its
+alarm is durable, and not before.
 """
 
 import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,15 +20,16 @@ from ocs.faults.alarm import AlarmSignal, Severity
 from ocs.faults.alarm_change import AlarmChange, ChangeKind
 from ocs.faults.book.book import AlarmBook
 from ocs.faults.book.maintenance import MaintenanceWindow
-from ocs.faults.book.outcome import Outcome, encode_rest
+from ocs.faults.book.outcome import Outcome
 from ocs.faults.book.source_clock import Life, SourceClock
-from ocs.faults.notification import COLD_START, WARM_START
+from ocs.faults.book.tombstones import Tombstone
+from ocs.faults.notification import COLD_START, WARM_START, SecurityLevel
 from ocs.faults.operator_axis import OperatorRecord
 from ocs.faults.rules.rulebook import RuleBook
 from ocs.faults.snmp.engine import Arrival
-from ocs.faults.store.batch import TOKEN_OCTETS, AlarmBatch, StoreUnavailableError
+from ocs.faults.store.batch import TOKEN_OCTETS, AlarmBatch, LeaseLostError, StoreUnavailableError
 from ocs.faults.store.port import AlarmListStore
-from ocs.limits import TRAPS_PER_COMMIT, TRAPS_WAITING_MAX
+from ocs.limits import TRAPS_AHEAD_MIN, TRAPS_PER_COMMIT, TRAPS_WAITING_MAX
 from ocs.log import RepeatLimiter, get_logger
 from ocs.metrics import Counter, Gauge, Histogram
 
@@ -59,6 +62,20 @@ class Told(NamedTuple):
     acknowledge: Callable[[Arrival], None]
     decline: Callable[[Arrival], None]
     on_restart: Callable[[str], None]
+
+
+class _Understood(NamedTuple):
+    """What goes to the store together, and who hears of it when it is durable.
+
+    Attributes:
+        batch: None when it changes nothing: its informs wait all the same for what was understood before.
+        settled: informs to acknowledge. declined: informs that found no room.
+    """
+
+    batch: AlarmBatch | None
+    arrivals: list[Arrival]
+    settled: list[Arrival]
+    declined: list[Arrival]
 
 
 class TrapPump:
@@ -99,10 +116,14 @@ class TrapPump:
         # Sources that were heard of since somebody asked; what else is to be in the store, by name.
         self._heard: set[str] = set()
         self._kept: dict[str, bytes] = {}
+        self._take_along: Callable[[], dict[str, bytes]] = dict
         self._limiter = RepeatLimiter(clock)
         self.is_stuck = False
-        self._had_no_room = False
+        # What is next for the store, and what is on its way there.
+        self._next: _Understood | None = None
+        self._under_way: _Understood | None = None
         self._something = trio.Event()
+        self._handed_on = trio.Event()
         self._room = trio.Event()
 
     # --- What comes in ---------------------------------------------------------------------------------------
@@ -140,6 +161,10 @@ class TrapPump:
         """Have something about sources in the store with the next batch."""
         self._kept[name] = octets
         self._something.set()
+
+    def keep_along(self, take: Callable[[], dict[str, bytes]]) -> None:
+        """Have what is new about senders, by name, in the store with each batch that is written anyway."""
+        self._take_along = take
 
     def take_heard(self) -> set[str]:
         """The sources whose notifications were understood since the last time."""
@@ -180,31 +205,64 @@ class TrapPump:
         Raises:
             LeaseLostError: another process owns the list by now; what the book holds is worthless.
         """
+        lost: BaseException | None = None
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._store_in_order)
+                await self._understand_in_order()
+        except* LeaseLostError as group:
+            lost = group.exceptions[0]
+        if lost is not None:
+            raise lost
+
+    async def _understand_in_order(self) -> None:
+        """Have the next batch ready when the store is, or before when much waits."""
         while True:
             await self._wait()
             arrivals = self._take_arrivals()
-            _WAITING.set(len(self._arrivals) + len(arrivals))
-            batch = self._understand(arrivals)
-            if batch is not None:
-                await self._commit(batch)
-            for arrival in arrivals:
-                if arrival.acknowledgement is not None:
-                    if self._had_no_room and not self._is_taken(arrival):
-                        self._told.decline(arrival)
-                    else:
-                        self._told.acknowledge(arrival)
-            self._count(arrivals)
+            self._next = self._understand(arrivals)
+            self._handed_on.set()
+            self._show_waiting()
+
+    async def _store_in_order(self) -> None:
+        """Make durable what was understood, and tell its senders."""
+        while True:
+            while self._next is None:
+                self._handed_on = trio.Event()
+                await self._handed_on.wait()
+            understood, self._next = self._next, None
+            self._under_way = understood
+            self._something.set()
+            if understood.batch is not None:
+                await self._commit(understood.batch)
+            for arrival in understood.settled:
+                self._told.acknowledge(arrival)
+            for arrival in understood.declined:
+                self._told.decline(arrival)
+            self._under_way = None
+            self._something.set()
+            self._count(understood.arrivals)
 
     async def _wait(self) -> None:
-        """Wait for anything to do, or for what the book has due."""
-        if self._arrivals or self._signals or self._desk or self._orders or self._outcomes or self._kept:
-            await trio.lowlevel.checkpoint()  # the reader has its turn between two commits
-            return
-        due_ms = self._book.due_ms()
-        seconds = math.inf if due_ms is None else max(0, due_ms - self._clock.now_ms()) / 1000
-        self._something = trio.Event()
-        with trio.move_on_after(seconds):
-            await self._something.wait()
+        """Wait until there is anything to do, or the book has something due, and the store can be given it soon."""
+        await trio.lowlevel.checkpoint()  # the reader has its turn between two batches
+        while not self._is_time():
+            is_idle = self._next is None and self._under_way is None
+            due_ms = self._book.due_ms() if is_idle else None
+            seconds = math.inf if due_ms is None else max(0, due_ms - self._clock.now_ms()) / 1000
+            self._something = trio.Event()
+            with trio.move_on_after(seconds) as patience:
+                await self._something.wait()
+            if patience.cancelled_caught:
+                return
+
+    def _is_time(self) -> bool:
+        if self._next is not None:
+            return False
+        waiting = len(self._arrivals)
+        if self._under_way is not None:
+            return waiting >= TRAPS_AHEAD_MIN
+        return bool(waiting or self._signals or self._desk or self._orders or self._outcomes or self._kept)
 
     def _take_arrivals(self) -> list[Arrival]:
         count = min(len(self._arrivals), TRAPS_PER_COMMIT)
@@ -213,8 +271,12 @@ class TrapPump:
             self._room.set()
         return arrivals
 
-    def _understand(self, arrivals: Sequence[Arrival]) -> AlarmBatch | None:
-        """What the notifications and everything else that waits change; None when nothing does."""
+    def _show_waiting(self) -> None:
+        understood = (self._next, self._under_way)
+        _WAITING.set(len(self._arrivals) + sum(len(one.arrivals) for one in understood if one is not None))
+
+    def _understand(self, arrivals: list[Arrival]) -> _Understood:
+        """What the notifications and everything else that waits change."""
         now_ms = self._clock.now_ms()
         signals = [signal for arrival in arrivals for signal in self._signals_of(arrival)]
         # A table walk may bring more than one step writes.
@@ -229,13 +291,26 @@ class TrapPump:
         due_ms = self._book.due_ms()
         if due_ms is not None and due_ms <= now_ms:
             outcomes.append(self._book.tick(now_ms))
-        return self._batch(outcomes, self._changed_lives(), tuple(orders))
+        batch = self._batch(outcomes, self._changed_lives(), tuple(orders))
+        informs = [arrival for arrival in arrivals if arrival.acknowledgement is not None]
+        refused = sum(outcome.refused for outcome in outcomes)
+        if not refused:
+            return _Understood(batch, arrivals, informs, [])
+        self._tell_of_no_room(refused)
+        # As the list is now: what a later batch brings is not durable with this one.
+        settled: list[Arrival] = []
+        declined: list[Arrival] = []
+        for inform in informs:
+            (settled if self._is_taken(inform) else declined).append(inform)
+        return _Understood(batch, arrivals, settled, declined)
 
     def _changed_lives(self) -> dict[str, Life]:
         changed = self._sources.take_changed()
         return {source: life for source, life in changed.items() if self._keeps(source)}
 
     def _note_desk(self, change: AlarmChange, now_ms: int) -> Outcome:
+        if change.kind is ChangeKind.COMPRESSED and change.alarm is not None:
+            return self._book.note_compressed(change.alarm, now_ms)
         if change.kind is ChangeKind.PURGED or change.operator is None:
             self._records.pop(change.alarm_id, None)
             if self._book.alarm(change.alarm_id) != change.alarm:
@@ -256,28 +331,37 @@ class TrapPump:
             is_start=notification.trap_oid in _STARTS,
             boots=max(0, arrival.engine_boots),
             engine_id=notification.engine_id,
+            is_inform=notification.is_inform,
         )
         self._heard.add(source)
         if is_restarted or self._rules.wants_resync(notification):
             self._told.on_restart(source)
         try:
-            return self._rules.signals(notification, at_ms)
+            signals = self._rules.signals(notification, at_ms, arrival.content)
         except Exception:
             # A rule that fails must not end the receiver, again with each repeat of an inform.
             log.exception("rule_failed", trap_oid=notification.trap_oid, source=notification.source)
             return (self._rules.unknown(notification, at_ms),)
+        if notification.security_level > SecurityLevel.NO_AUTH_NO_PRIV and not self._keeps(source):
+            return [msgspec.structs.replace(signal, is_vouched=True) for signal in signals]
+        return signals
 
     def _batch(
         self, outcomes: Sequence[Outcome], lives: dict[str, Life], orders: Sequence[str]
     ) -> AlarmBatch | None:
-        refused = sum(outcome.refused for outcome in outcomes)
-        self._had_no_room = bool(refused)
-        self._tell_of_no_room(refused)
         alarms = {alarm.alarm_id: alarm for outcome in outcomes for alarm in outcome.alarms}
         changes = [change for outcome in outcomes for change in outcome.changes]
-        rest = next((outcome.rest for outcome in reversed(outcomes) if outcome.rest is not None), None)
+        tombstones, forgotten = _tombstones_of(outcomes)
         kept, self._kept = self._kept, {}
-        if not alarms and not changes and not lives and not orders and not kept and rest is None:
+        if (
+            not alarms
+            and not changes
+            and not lives
+            and not orders
+            and not kept
+            and not tombstones
+            and not forgotten
+        ):
             return None
         return AlarmBatch(
             token=os.urandom(TOKEN_OCTETS),
@@ -286,8 +370,9 @@ class TrapPump:
             purged=[alarm_id for outcome in outcomes for alarm_id in outcome.purged],
             operators=self._follow_up(outcomes),
             orders=orders,
-            sources=kept | {source: _encode(life) for source, life in lives.items()},
-            rest=None if rest is None else encode_rest(rest),
+            sources=kept | self._take_along() | {source: _encode(life) for source, life in lives.items()},
+            tombstones=tombstones,
+            forgotten=forgotten,
         )
 
     def _is_taken(self, arrival: Arrival) -> bool:
@@ -299,8 +384,6 @@ class TrapPump:
 
     def _tell_of_no_room(self, refused: int) -> None:
         """Say that raises were not taken: the list itself has no room to say so."""
-        if not refused:
-            return
         _NO_ROOM.inc(by=refused)
         swallowed = self._limiter.admit("no_room")
         if swallowed is not None:
@@ -333,7 +416,26 @@ class TrapPump:
 
     def _count(self, arrivals: Sequence[Arrival]) -> None:
         now_ms = self._clock.now_ms()
-        for arrival in arrivals:
-            _AGE_SECONDS.observe((now_ms - arrival.notification.received_ms) / 1000)
+        # Those that were read together came at one time.
+        for received_ms, together in groupby(arrivals, key=_received_ms):
+            _AGE_SECONDS.observe((now_ms - received_ms) / 1000, count=sum(1 for _ in together))
         _STORED.inc(by=len(arrivals))
-        _WAITING.set(len(self._arrivals))
+        self._show_waiting()
+
+
+def _received_ms(arrival: Arrival) -> int:
+    return arrival.notification.received_ms
+
+
+def _tombstones_of(outcomes: Sequence[Outcome]) -> tuple[list[Tombstone], list[str]]:
+    """The tombstones that are new after several steps, and the ids of those that are not there any more."""
+    new: dict[str, Tombstone] = {}
+    gone: dict[str, None] = {}
+    for outcome in outcomes:
+        for alarm_id in outcome.forgotten:
+            new.pop(alarm_id, None)
+            gone[alarm_id] = None
+        for stone in outcome.tombstones:
+            gone.pop(stone.alarm_id, None)
+            new[stone.alarm_id] = stone
+    return list(new.values()), list(gone)

@@ -135,11 +135,11 @@ def load_walks(folder: Path, names: MibNames) -> dict[str, Walk]:
         for source in read_toml(path, WalkFile).walks:
             entry = f"walks[{source.name}]"
             if source.name in walks or source.name == ALARMS:
-                raise TopologyError(path.name, f"{entry}.name", "expected a name that no other table has")
+                raise TopologyError(str(path), f"{entry}.name", "expected a name that no other table has")
             if len(walks) >= WALKS_MAX:
-                raise TopologyError(path.name, "walks", f"expected at most {WALKS_MAX} in all files")
+                raise TopologyError(str(path), "walks", f"expected at most {WALKS_MAX} in all files")
             try:
                 walks[source.name] = Walk(source, names)
             except (EntryError, MibError) as error:
-                raise TopologyError(path.name, entry, str(error)) from None
+                raise TopologyError(str(path), entry, str(error)) from None
     return walks

@@ -10,12 +10,13 @@ from ocs.faults.mibs.model import BaseType, MibObject, MibType
 from ocs.faults.notification import Notification, Varbind
 from ocs.faults.rules.conditions import Condition, raw_values
 from ocs.faults.rules.errors import EntryError
+from ocs.faults.rules.familiar import ELEMENT_MARK, FamiliarSignal
 from ocs.faults.rules.probable_causes import CAUSE_NUMBERS, OTHER_CAUSE, PROBABLE_CAUSES
 from ocs.faults.rules.references import Reference
 from ocs.faults.rules.schema import NumberSource, RuleSource, SeveritySource, SignalSource
 from ocs.faults.rules.severities import CODINGS, severity_named
-from ocs.faults.rules.templates import Template, key_text
-from ocs.limits import ALARM_TEXT_CHARACTERS_MAX, DETAILS_PER_SIGNAL_MAX, DETAILS_UNASKED
+from ocs.faults.rules.templates import Template, alarm_text, key_text
+from ocs.limits import DETAILS_PER_SIGNAL_MAX, DETAILS_UNASKED
 
 _EVENT_TYPES: Final = {
     "".join(
@@ -99,7 +100,6 @@ class CompiledSignal:
 
     def signal(self, notification: Notification, element: str, at_ms: int) -> AlarmSignal:
         """Say it."""
-        text = self._text.text(notification, element)
         return AlarmSignal(
             AlarmKey(
                 key_text(self._resource.text(notification, element)),
@@ -110,11 +110,32 @@ class CompiledSignal:
             at_ms,
             self._event_type(notification),
             self._cause(notification),
-            text if len(text) <= ALARM_TEXT_CHARACTERS_MAX else f"{text[: ALARM_TEXT_CHARACTERS_MAX - 1]}…",
+            alarm_text(self._text.text(notification, element)),
             notification.source,
             self._will_clear,
             self._details_of(notification),
             self._repair.text(notification, element),
+        )
+
+    def familiar(self, notification: Notification) -> FamiliarSignal | None:
+        """What it says of all notifications with this one's varbinds; None where that depends on who sends them."""
+        templates = (self._resource, self._qualifier, self._text, self._repair)
+        if any(template.is_about_sender for template in templates):
+            return None
+        resource, qualifier, text, repair = (
+            template.text(notification, ELEMENT_MARK).split(ELEMENT_MARK) for template in templates
+        )
+        return FamiliarSignal(
+            resource,
+            self._alarm,
+            qualifier,
+            self._severity(notification),
+            self._event_type(notification),
+            self._cause(notification),
+            text,
+            self._will_clear,
+            self._details_of(notification),
+            repair,
         )
 
     def _details_of(self, notification: Notification) -> Details:

@@ -5,7 +5,7 @@ class RulesError(ValueError):
     """Rules cannot be used; ``str()`` is one line: file and line, entry and key, what was expected.
 
     Attributes:
-        file: the file's name. line: from 1; 0 when it is no one line's.
+        file: its path, as the folder was named. line: from 1; 0 when it is no one line's.
         key: ``rules[link-down].when``; empty when it is the file's.
     """
 

@@ -9,7 +9,8 @@ from ocs.faults.notification import Notification
 from ocs.faults.rules.catch_all import CatchAll
 from ocs.faults.rules.compiler import CompiledRule
 from ocs.faults.rules.explanation import Explanation, explain
-from ocs.limits import TRAP_KINDS_REMEMBERED
+from ocs.faults.rules.familiar import ELEMENT_MARK, FamiliarSignal
+from ocs.limits import SNMP_CONTENTS_REMEMBERED, TRAP_KINDS_REMEMBERED
 
 _NO_RULES: Final[tuple[CompiledRule, ...]] = ()
 
@@ -45,18 +46,33 @@ class RuleBook:
         for oid in tuple(self._exact):
             self._exact.setdefault(_other_form(oid), self._exact[oid])
         self._candidates: dict[str, tuple[CompiledRule, ...]] = {}
+        # Of contents that came again: what they say; empty where it is to be read each time.
+        self._familiar: dict[bytes, tuple[FamiliarSignal, ...]] = {}
 
     @property
     def names(self) -> MibNames:
         """By which it reads object identifiers."""
         return self._names
 
-    def signals(self, notification: Notification, at_ms: int) -> tuple[AlarmSignal, ...]:
+    def signals(
+        self, notification: Notification, at_ms: int, content: bytes = b""
+    ) -> tuple[AlarmSignal, ...]:
         """What a notification says; never nothing.
 
         Args:
             at_ms: when it happened, in our time.
+            content: what only notifications of the same trap with the same varbinds have; empty: not known.
         """
+        if content:
+            familiar = self._familiar.get(content)
+            if familiar is None:
+                familiar = self._learn(notification, content)
+            if familiar:
+                source = notification.source
+                element = self._element(source)
+                if len(familiar) == 1:
+                    return (familiar[0].signal(source, element, at_ms),)
+                return tuple([one.signal(source, element, at_ms) for one in familiar])
         rule = self.rule_for(notification)
         if rule is None:
             return (self.unknown(notification, at_ms),)
@@ -65,6 +81,18 @@ class RuleBook:
         if len(signals) == 1:
             return (signals[0].signal(notification, element, at_ms),)
         return tuple([signal.signal(notification, element, at_ms) for signal in signals])
+
+    def _learn(self, notification: Notification, content: bytes) -> tuple[FamiliarSignal, ...]:
+        """What a content says, for the next time; nothing where no rule knows it, or not it alone decides."""
+        rule = self.rule_for(notification)
+        found = () if rule is None else tuple(signal.familiar(notification) for signal in rule.signals)
+        familiar = tuple(one for one in found if one is not None)
+        if len(familiar) < len(found) or ELEMENT_MARK.encode() in content:
+            familiar = ()
+        if len(self._familiar) >= SNMP_CONTENTS_REMEMBERED:
+            self._familiar.clear()
+        self._familiar[content] = familiar
+        return familiar
 
     def unknown(self, notification: Notification, at_ms: int) -> AlarmSignal:
         """What is raised for a notification that no rule knows, or whose rule failed."""

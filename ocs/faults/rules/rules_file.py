@@ -25,7 +25,7 @@ _Path = tuple[str | int, ...]
 
 
 class _File(NamedTuple):
-    """One file: its name, its text for line numbers, its tables as they were read."""
+    """One file: its path, its text for line numbers, its tables as they were read."""
 
     name: str
     text: str
@@ -79,13 +79,13 @@ def load_rules(
         raise RulesError(
             str(folder), 0, "", f"expected a folder with alarm rules: {error.strerror}"
         ) from None
-    return rules_of({path.name: _read(path) for path in paths}, mibs, element_of=element_of)
+    return rules_of({str(path): _read(path) for path in paths}, mibs, element_of=element_of)
 
 
 def rules_of(
     texts: Mapping[str, str], mibs: MibNames, *, element_of: Callable[[str], str | None] | None = None
 ) -> RuleBook:
-    """Make a book of files that were read, by name.
+    """Make a book of files that were read, by their paths.
 
     Raises:
         RulesError: as :func:`load_rules`.
@@ -110,12 +110,12 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(ALARM_RULE_FILE_OCTETS_MAX + 1)
         if len(content) > ALARM_RULE_FILE_OCTETS_MAX:
-            raise RulesError(path.name, 0, "", f"expected at most {ALARM_RULE_FILE_OCTETS_MAX} octets")
+            raise RulesError(str(path), 0, "", f"expected at most {ALARM_RULE_FILE_OCTETS_MAX} octets")
         return content.decode("utf-8")
     except OSError as error:
-        raise RulesError(path.name, 0, "", f"expected a readable file: {error.strerror}") from None
+        raise RulesError(str(path), 0, "", f"expected a readable file: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise RulesError(path.name, 0, "", f"expected UTF-8: {error.reason}") from None
+        raise RulesError(str(path), 0, "", f"expected UTF-8: {error.reason}") from None
 
 
 def _parsed(name: str, text: str) -> tuple[_File, tuple[RuleSource, ...]]:

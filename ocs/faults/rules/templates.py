@@ -10,7 +10,7 @@ from ocs.faults.mibs.model import MibObject
 from ocs.faults.notification import Notification
 from ocs.faults.rules.errors import EntryError
 from ocs.faults.rules.references import Reference
-from ocs.limits import ALARM_KEY_CHARACTERS_MAX
+from ocs.limits import ALARM_KEY_CHARACTERS_MAX, ALARM_TEXT_CHARACTERS_MAX
 
 # What stands where a varbind should that was not sent.
 UNKNOWN: Final = "unknown"
@@ -30,17 +30,23 @@ _ABOUT: Final[dict[str, Part]] = {
     "peer": lambda notification, _: notification.peer,
     "trap.oid": lambda notification, _: notification.trap_oid,
 }
+_ABOUT_SENDER: Final = frozenset({"source", "peer"})
 
 
 class Template:
-    """One text with places."""
+    """One text with places.
 
-    __slots__ = ("_names", "_parts", "_trap", "written")
+    Attributes:
+        is_about_sender: it has a place for more of the sender than the element's name.
+    """
+
+    __slots__ = ("_names", "_parts", "_trap", "is_about_sender", "written")
 
     def __init__(self, written: str, names: MibNames, trap: MibObject | None) -> None:
         self.written = written
         self._names = names
         self._trap = trap
+        self.is_about_sender = False
         self._parts: list[str | tuple[Part, ...]] = []
         at = 0
         for match in _PLACE.finditer(written):
@@ -77,6 +83,7 @@ class Template:
     def _choice(self, written: str) -> Part:
         stripped = written.strip()
         if stripped in _ABOUT:
+            self.is_about_sender = self.is_about_sender or stripped in _ABOUT_SENDER
             return _ABOUT[stripped]
         if stripped == "trap":
             name_of = self._names.name_of
@@ -134,3 +141,8 @@ def key_text(text: str) -> str:
         return text
     digest = hashlib.blake2b(text.encode(), digest_size=_DIGEST_OCTETS).hexdigest()
     return f"{text[: ALARM_KEY_CHARACTERS_MAX - len(digest) - 1]}~{digest}"
+
+
+def alarm_text(text: str) -> str:
+    """A text of bounded length; a longer one is cut, and says so."""
+    return text if len(text) <= ALARM_TEXT_CHARACTERS_MAX else f"{text[: ALARM_TEXT_CHARACTERS_MAX - 1]}…"

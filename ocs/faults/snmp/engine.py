@@ -16,7 +16,7 @@ from ocs.faults.notification import Notification, SecurityLevel, Version
 from ocs.faults.snmp import ber, usm
 from ocs.faults.snmp.answers import REPORTED, Answers, community_response
 from ocs.faults.snmp.discard import DiscardReason, SnmpError
-from ocs.faults.snmp.engine_clocks import BOOTS_LATCHED, EngineClock, EngineClocks
+from ocs.faults.snmp.engine_clocks import BOOTS_LATCHED, EngineClocks
 from ocs.faults.snmp.pdu import INFORM, V1_TRAP, Pdu, PduReader
 from ocs.faults.snmp.usm import SecuredMessage, UsmUser
 from ocs.faults.snmp.usm_keys import NO_KEYS, LocalKeys
@@ -50,6 +50,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
         address, port: where the datagram came from.
         inform_key: equal for an inform and its retransmissions; None for a trap.
         engine_boots: of the sender's engine, where an authentic message of version 3 says it; else -1.
+        content: equal for notifications of one trap with equal varbinds, whoever sent them; empty where nothing equal
+            was read before.
     """
 
     notification: Notification
@@ -58,6 +60,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     port: int
     inform_key: Hashable | None
     engine_boots: int = -1
+    content: bytes = b""
 
 
 class Reply(NamedTuple):
@@ -123,10 +126,6 @@ class TrapEngine:
         self._keys: dict[tuple[bytes, bytes], LocalKeys] = {}
         self._proxies: dict[str, bool] = {}
         self._answers = Answers(engine_id, self._boots)
-
-    def clock_of(self, engine_id: bytes) -> EngineClock | None:
-        """What the engine said of its clock, to be kept over our restarts; None when it was never heard."""
-        return self._clocks.get(engine_id)
 
     def receive(
         self, datagrams: Sequence[tuple[bytes, str, int]], now_ms: int, engine_time_s: int
@@ -201,7 +200,7 @@ class TrapEngine:
             acknowledgement = community_response(version, community, pdu)
             key = _inform_key(pdu, community, address, port)
         notification = self._notification(pdu, address, version, name, _UNPROTECTED, b"", now_ms)
-        return Arrival(notification, acknowledgement, address, port, key)
+        return Arrival(notification, acknowledgement, address, port, key, content=pdu.content)
 
     # --- v3 ---
 
@@ -241,7 +240,7 @@ class TrapEngine:
         level = _LEVELS[message.flags & _LEVEL_FLAGS]
         notification = self._notification(pdu, address, _V3, user.name, level, sender, now_ms)
         boots = message.boots if message.is_authenticated and not is_ours else -1
-        return Arrival(notification, acknowledgement, address, port, key, boots)
+        return Arrival(notification, acknowledgement, address, port, key, boots, pdu.content)
 
     def _authenticate(self, message: SecuredMessage, user: UsmUser) -> LocalKeys:
         """Prove who wrote it; keys are remembered only for engines that somebody spoke for who has the password."""

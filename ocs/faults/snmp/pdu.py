@@ -9,6 +9,8 @@ from ocs.faults.notification import SNMP_TRAPS, Syntax, Varbind
 from ocs.faults.snmp import ber
 from ocs.faults.snmp.discard import DiscardReason, SnmpError, malformed
 from ocs.limits import (
+    SNMP_CONTENT_REMEMBERED_OCTETS,
+    SNMP_CONTENTS_REMEMBERED,
     SNMP_NAMES_REMEMBERED,
     SNMP_VARBIND_REMEMBERED_OCTETS,
     SNMP_VARBINDS_MAX,
@@ -63,6 +65,7 @@ class Pdu(NamedTuple):
             Whether it is believed is for the caller.
         request_id: the number as sent, header and all; empty in a v1 trap.
         varbind_list: the contents of variable-bindings as sent.
+        content: what stands behind a leading sysUpTime.0 there, where the same was read before; else empty.
     """
 
     tag: int
@@ -72,14 +75,25 @@ class Pdu(NamedTuple):
     address: str
     request_id: bytes
     varbind_list: bytes
+    content: bytes = b""
+
+
+class _Content(NamedTuple):
+    """What a list of varbinds says without the sysUpTime.0 that leads it; ``octets`` are all of it."""
+
+    octets: bytes
+    trap_oid: str
+    varbinds: tuple[Varbind, ...]
+    address: str
 
 
 class PduReader:
-    """Reads notifications and remembers the names and varbinds that come again."""
+    """Reads notifications and remembers what comes again: names, varbinds, and whole lists of them."""
 
     def __init__(self) -> None:
         self._names: dict[bytes, str] = {}
         self._varbinds: dict[bytes, Varbind] = {}
+        self._contents: dict[bytes, _Content] = {}
 
     def read(self, octets: bytes, at: int, end: int) -> Pdu:
         """Read the PDU that fills octets ``at`` to ``end``.
@@ -103,6 +117,13 @@ class PduReader:
         at, list_end = ber.expect(octets, at, stop, ber.SEQUENCE)
         if list_end != stop:
             raise malformed(f"{stop - list_end} octets behind the varbinds")
+        request_id, varbind_list = octets[start:request_id_end], octets[at:list_end]
+        uptime_ticks, uptime_end = _leading_uptime(octets, at, list_end)
+        behind = octets[uptime_end:list_end]
+        known = self._contents.get(behind)
+        if known is not None and uptime_end > at:
+            content, trap_oid, varbinds, address = known
+            return Pdu(tag, trap_oid, uptime_ticks, varbinds, address, request_id, varbind_list, content)
         varbinds, said = self._varbind_list(octets, at, list_end)
         # RFC 3416 section 4.2.6 has them first and second; some senders put them elsewhere, which harms nobody.
         uptime = said.get(SYS_UPTIME)
@@ -111,15 +132,12 @@ class PduReader:
             raise malformed("no sysUpTime.0")
         if trap_oid is None or trap_oid.syntax != _OBJECT_IDENTIFIER:
             raise malformed("no snmpTrapOID.0")
-        return Pdu(
-            tag,
-            str(trap_oid.value),
-            int(uptime.value or 0),
-            varbinds,
-            _address(said),
-            octets[start:request_id_end],
-            octets[at:list_end],
-        )
+        name, address = str(trap_oid.value), _address(said)
+        if uptime_end > at and len(behind) <= SNMP_CONTENT_REMEMBERED_OCTETS:
+            if len(self._contents) >= SNMP_CONTENTS_REMEMBERED:
+                self._contents.clear()
+            self._contents[behind] = _Content(behind, name, varbinds, address)
+        return Pdu(tag, name, int(uptime.value or 0), varbinds, address, request_id, varbind_list)
 
     def _v1_trap(self, octets: bytes, at: int, end: int) -> Pdu:
         """A Trap-PDU, read as the notification that RFC 3584 section 3.1 makes of it."""
@@ -217,6 +235,23 @@ class PduReader:
                 self._names.clear()
             self._names[contents] = name
         return name
+
+
+def _leading_uptime(octets: bytes, at: int, end: int) -> tuple[int, int]:
+    """The value of the sysUpTime.0 that leads a list of varbinds, as nearly all write it, and where it ends.
+
+    Returns:
+        0 and ``at`` where something else stands, or the same otherwise written.
+    """
+    value_at = at + 2 + len(_SYS_UPTIME_NAME)
+    if not octets.startswith(_SYS_UPTIME_NAME, at + 2) or value_at + 2 > end or octets[at] != ber.SEQUENCE:
+        return 0, at
+    length = octets[value_at + 1]
+    stop = value_at + 2 + length
+    is_plain = octets[value_at] == _TIME_TICKS and octets[at + 1] == stop - at - 2 and 0 < length <= 5
+    if not is_plain or stop > end:
+        return 0, at
+    return ber.unsigned(octets, value_at + 2, stop, 32), stop
 
 
 def response(inform: Pdu) -> bytes:

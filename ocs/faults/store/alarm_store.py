@@ -27,6 +27,7 @@ from ocs.faults.store.batch import (
     read_command,
 )
 from ocs.faults.store.loading import load_hash, load_snapshot
+from ocs.faults.store.owner_identity import is_gone, node_of
 from ocs.metrics import Counter
 
 log = structlog.get_logger()
@@ -56,14 +57,18 @@ class StoreCalls(Protocol):
 class AlarmStore:
     """An :class:`~ocs.faults.store.port.AlarmListStore` over the servers of one address.
 
+    Attributes:
+        holder: the identity of another that has the list, while we wait for it; else empty.
+
     Args:
         calls: the connected store, which finds the list's server, follows its moves and loads our functions.
-        node: how this node is called; two that run must differ.
+        identity: who we are (:mod:`ocs.faults.store.owner_identity`).
     """
 
-    def __init__(self, calls: StoreCalls, node: str) -> None:
+    def __init__(self, calls: StoreCalls, identity: str) -> None:
         self._calls = calls
-        self._node = node
+        self._identity = identity
+        self.holder = ""
         self._lease = ""
         # The numbers of batches that are not known to stand, by their tokens; in the order in which they began.
         self._numbers: dict[bytes, int] = {}
@@ -76,16 +81,17 @@ class AlarmStore:
         """Wait until the list is ours, and load it (:class:`~ocs.faults.store.port.AlarmListStore`)."""
         lease = secrets.token_hex(8)
         self._lease, self._numbers, self._next_number = "", {}, 1
-        is_told = False
+        gone = ""
         while True:
-            held, *holder = cast("list[Any]", await self._ask_lease(lease, "take"))
+            held, *holder = cast("list[Any]", await self._ask_lease(lease, "take", gone))
             if held:
                 break
-            if not is_told:
-                is_told = True
-                log.info("alarm_list_owned_by_another", node=holder[0].decode())
-            await trio.sleep(limits.ALARM_LEASE_ASKED_S)
-        self._lease = lease
+            identity = holder[0].decode(errors="replace")
+            gone = identity if is_gone(identity) else ""
+            if not gone:
+                self._stand_by(identity)
+                await trio.sleep(limits.ALARM_LEASE_ASKED_S)
+        self._lease, self.holder = lease, ""
         engine = await self._start_engine(engine_id)
         try:
             async with trio.open_nursery() as nursery:
@@ -96,6 +102,21 @@ class AlarmStore:
         except* StoreUnavailableError as group:
             reason = str(group.exceptions[0])
         raise StoreUnavailableError(reason)
+
+    def _stand_by(self, identity: str) -> None:
+        """Say, once for each, who has the list."""
+        if identity == self.holder:
+            return
+        self.holder = identity
+        node = node_of(identity)
+        if node == node_of(self._identity):
+            log.warning(
+                "alarm_list_owned_by_a_namesake",
+                node=node,
+                remedy="two network processes run under one diameter.origin_host: end one, or name them differently",
+            )
+        else:
+            log.info("alarm_list_owned_by_another", node=node)
 
     async def _keep_lease(self) -> None:
         """Say that we are here while a long list is loaded; whether it held shows with the first commit."""
@@ -215,9 +236,9 @@ class AlarmStore:
 
     # --- Asking -----------------------------------------------------------------------------------------
 
-    async def _ask_lease(self, lease: str, verb: str) -> Reply:
+    async def _ask_lease(self, lease: str, verb: str, gone: str = "") -> Reply:
         command: Command = (
-            "FCALL", "ocs_alarms_lease", 1, keys.OWNER, self._node, lease, limits.ALARM_LEASE_MS, verb,
+            "FCALL", "ocs_alarms_lease", 1, keys.OWNER, self._identity, lease, limits.ALARM_LEASE_MS, verb, gone,
         )  # fmt: skip
         return await self._ask(command, is_commit=True)
 

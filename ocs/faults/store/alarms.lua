@@ -11,7 +11,7 @@ local function store_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- KEYS: owner. ARGV: node, lease, ms, 'take' | 'renew' | 'release'.
+-- KEYS: owner. ARGV: who asks, lease, ms, 'take' | 'renew' | 'release', who is known to be gone ('' for nobody).
 -- Returns {1} when the lease is held, {0, who holds it, for how many ms} when not.
 local function alarms_lease(keys, argv)
   local now = store_ms()
@@ -25,7 +25,7 @@ local function alarms_lease(keys, argv)
   end
   if not is_ours then
     local left = tonumber(owner[3] or '0') - now
-    if argv[4] == 'renew' or (owner[1] and owner[1] ~= argv[1] and left > 0) then
+    if argv[4] == 'renew' or (owner[1] and owner[1] ~= argv[1] and owner[1] ~= argv[5] and left > 0) then
       return {0, owner[1] or '', string.format('%.0f', math.max(left, 0))}
     end
     redis.call('HSET', keys[1], 'node', argv[1], 'lease', argv[2], 'number', '0')
@@ -57,12 +57,18 @@ local function content_of(value)
   return value and string.sub(value, ALARM_TOKEN_OCTETS + 1) or MSGPACK_NIL
 end
 
--- KEYS: owner, list, operators, changes, sources, rest, orders.
--- ARGV: lease, the batch's number under it, the lease's ms, the batch's token; rest ('' when it is as before); how many
--- alarms, operator records, changes, sources, purged alarms and orders. Then per alarm: id, content; per record: alarm id,
--- the content that it follows from ('' for none), content; per change: which of the alarms it is about (0: what stands in
--- the list), alarm id, the encoded change before its alarm and after its operator record; per source: name, value; the
--- ids of what is purged; the ids of orders that are carried out.
+local function remove_fields(key, argv, first, last)
+  for i = first, last, ALARM_CHUNK do
+    redis.call('HDEL', key, unpack(argv, i, math.min(i + ALARM_CHUNK - 1, last)))
+  end
+end
+
+-- KEYS: owner, list, operators, changes, sources, tombstones, orders.
+-- ARGV: lease, the batch's number under it, the lease's ms, the batch's token; how many alarms, operator records, changes,
+-- sources, tombstones, purged alarms and orders. Then per alarm: id, content; per record: alarm id, the content that it
+-- follows from ('' for none), content; per change: which of the alarms it is about (0: what stands in the list), alarm id,
+-- the encoded change before its alarm and after its operator record; per source: name, value; per tombstone: alarm id,
+-- value; the ids of what is purged; the ids of orders that are carried out; the ids of tombstones that are forgotten.
 -- A record that an operator has changed meanwhile stays as the operator made it.
 -- Returns 1 when the batch stands (also when it stood before), 2 when another has the list, 3 when a batch before it is
 -- missing.
@@ -78,8 +84,8 @@ local function alarms_commit(keys, argv)
   if number > last + 1 then
     return 3
   end
-  local alarms, records, changes = tonumber(argv[6]), tonumber(argv[7]), tonumber(argv[8])
-  local sources, purged = tonumber(argv[9]), tonumber(argv[10])
+  local alarms, records, changes = tonumber(argv[5]), tonumber(argv[6]), tonumber(argv[7])
+  local purged, orders = tonumber(argv[10]), tonumber(argv[11])
   local at, token = 12, argv[4]
   local first_alarm = at
   if alarms > 0 then
@@ -114,24 +120,19 @@ local function alarms_commit(keys, argv)
       at = at + 4
     end
   end
-  if sources > 0 then
-    local values = {}
-    for i = 1, 2 * sources do
-      values[i] = argv[at + i - 1]
+  -- Sources and tombstones.
+  for i = 0, 1 do
+    local count, values = 2 * tonumber(argv[8 + i]), {}
+    for j = 1, count do
+      values[j] = argv[at + j - 1]
     end
-    set_fields(keys[5], values)
-    at = at + 2 * sources
+    set_fields(keys[5 + i], values)
+    at = at + count
   end
-  for i = at, at + purged - 1 do
-    redis.call('HDEL', keys[2], argv[i])
-    redis.call('HDEL', keys[3], argv[i])
-  end
-  for i = at + purged, #argv do
-    redis.call('HDEL', keys[7], argv[i])
-  end
-  if argv[5] ~= '' then
-    redis.call('SET', keys[6], argv[5])
-  end
+  remove_fields(keys[2], argv, at, at + purged - 1)
+  remove_fields(keys[3], argv, at, at + purged - 1)
+  remove_fields(keys[7], argv, at + purged, at + purged + orders - 1)
+  remove_fields(keys[6], argv, at + purged + orders, #argv)
   -- Last: should anything above fail, the batch is sent again, and readers know its changes by their ids.
   redis.call('HSET', keys[1], 'number', argv[2], 'until', string.format('%.0f', store_ms() + tonumber(argv[3])))
   return 1
@@ -181,6 +182,28 @@ local function alarms_purge(keys, argv)
   return gone
 end
 
+-- KEYS: list, operators, changes, desk. ARGV: how long the desk's stream may be; per alarm: id, token of the alarm that was
+-- read, new token, new content, the encoded change before its alarm and after its operator record.
+-- Returns the ids of what was written (also when it had been): alarms that changed meanwhile stay.
+local function alarms_compress(keys, argv)
+  local done = {}
+  for at = 2, #argv, 6 do
+    local id = argv[at]
+    local alarm = redis.call('HGET', keys[1], id)
+    local token = alarm and string.sub(alarm, 1, ALARM_TOKEN_OCTETS)
+    if token == argv[at + 1] then
+      local change = argv[at + 4] .. argv[at + 3] .. content_of(redis.call('HGET', keys[2], id)) .. argv[at + 5]
+      redis.call('XADD', keys[3], '*', 'c', change)
+      redis.call('XADD', keys[4], 'MAXLEN', '~', argv[1], '*', 'c', change)
+      redis.call('HSET', keys[1], id, argv[at + 2] .. argv[at + 3])
+    end
+    if token == argv[at + 1] or token == argv[at + 2] then
+      done[#done + 1] = id
+    end
+  end
+  return done
+end
+
 -- KEYS: a stream. ARGV: after which id, how many entries at most.
 -- Returns {how many entries were trimmed so far, the id of the first that is left ('' for none), the last id that was
 -- given, the entries}: in one step, so that a reader whom trimming overtook cannot miss it.
@@ -201,4 +224,5 @@ redis.register_function('ocs_alarms_lease', alarms_lease)
 redis.register_function('ocs_alarms_commit', alarms_commit)
 redis.register_function('ocs_alarms_operate', alarms_operate)
 redis.register_function('ocs_alarms_purge', alarms_purge)
+redis.register_function('ocs_alarms_compress', alarms_compress)
 redis.register_function{function_name = 'ocs_alarms_read', callback = alarms_read, flags = {'no-writes'}}

@@ -11,6 +11,7 @@ import msgspec
 
 from ocs.faults.alarm import Alarm, AlarmSignal
 from ocs.faults.alarm_change import AlarmChange, ChangeKind
+from ocs.faults.book.tombstones import Tombstone, encode_tombstone
 from ocs.faults.operator_axis import OperatorRecord
 from ocs.faults.store import keys
 from ocs.limits import ALARM_ITEMS_PER_COMMIT_MAX
@@ -76,19 +77,20 @@ class AlarmBatch(msgspec.Struct):
         operators: what the system made of operator records (a shelf that ended): each with the record that it follows
             from. One that an operator has changed meanwhile stays as the operator made it, and comes with the desk's
             changes.
-        sources: what is known of sources, by name. rest: what the book remembers that is no alarm; None when it is as
-            before. purged: alarms that leave the list, with their operators' axis. orders: ids of orders that this
-            batch carries out.
+        sources: what is known of sources, by name. purged: alarms that leave the list, with their operators' axis.
+        orders: ids of orders that this batch carries out.
+        tombstones: what is remembered of alarms that are not in the list. forgotten: ids of those that may go.
     """
 
     token: bytes
     alarms: Sequence[Alarm] = ()
     changes: Sequence[ChangeFacts] = ()
     sources: dict[str, bytes] = {}
-    rest: bytes | None = None
     purged: Sequence[str] = ()
     operators: Sequence[tuple[OperatorRecord | None, OperatorRecord]] = ()
     orders: Sequence[str] = ()
+    tombstones: Sequence[Tombstone] = ()
+    forgotten: Sequence[str] = ()
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -102,7 +104,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """The list as it was loaded.
 
     Attributes:
-        rest: None when nothing was ever remembered. windows: maintenance windows, encoded, by id.
+        windows: maintenance windows, encoded, by id.
         last_id: of the stream that is followed from here on: the owner follows the desk's, a view all changes.
         engine: only for the owner.
     """
@@ -110,7 +112,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     alarms: list[Alarm]
     operators: list[OperatorRecord]
     sources: dict[str, bytes]
-    rest: bytes | None
+    tombstones: list[Tombstone]
     windows: dict[str, bytes]
     last_id: str
     engine: Engine = Engine(b"", 0)
@@ -135,9 +137,10 @@ def commit_command(batch: AlarmBatch, *, lease: str, number: int, lease_ms: int)
     alarms, changes, sources = batch.alarms, batch.changes, batch.sources
     command: list[str | bytes | int] = [
         "FCALL", "ocs_alarms_commit", 7,
-        keys.OWNER, keys.LIST, keys.OPERATORS, keys.CHANGES, keys.SOURCES, keys.REST, keys.ORDERS,
-        lease, number, lease_ms, batch.token, batch.rest or b"",
-        len(alarms), len(batch.operators), len(changes), len(sources), len(batch.purged), len(batch.orders),
+        keys.OWNER, keys.LIST, keys.OPERATORS, keys.CHANGES, keys.SOURCES, keys.TOMBSTONES, keys.ORDERS,
+        lease, number, lease_ms, batch.token,
+        len(alarms), len(batch.operators), len(changes), len(sources), len(batch.tombstones),
+        len(batch.purged), len(batch.orders),
     ]  # fmt: skip
     index: dict[str, int] = {}
     for position, alarm in enumerate(alarms, 1):
@@ -150,8 +153,11 @@ def commit_command(batch: AlarmBatch, *, lease: str, number: int, lease_ms: int)
         command += (index.get(change.alarm_id, 0), change.alarm_id, head, tail)
     for name, value in sources.items():
         command += (name, value)
+    for stone in batch.tombstones:
+        command += (stone.alarm_id, encode_tombstone(stone))
     command += batch.purged
     command += batch.orders
+    command += batch.forgotten
     return tuple(command)
 
 
@@ -161,7 +167,16 @@ def check_batch(batch: AlarmBatch) -> None:
     Raises:
         ValueError: it holds too much, or its token has another length.
     """
-    items = (batch.alarms, batch.changes, batch.sources, batch.purged, batch.operators, batch.orders)
+    items = (
+        batch.alarms,
+        batch.changes,
+        batch.sources,
+        batch.purged,
+        batch.operators,
+        batch.orders,
+        batch.tombstones,
+        batch.forgotten,
+    )
     if sum(map(len, items)) > ALARM_ITEMS_PER_COMMIT_MAX:
         raise ValueError(
             f"a batch holds at most {ALARM_ITEMS_PER_COMMIT_MAX} alarms, changes and other items"

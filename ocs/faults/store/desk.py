@@ -1,4 +1,4 @@
-"""What operators do to alarms, from any process: acknowledge, assign, comment, shelve, close, purge.
+"""What operators do to alarms, from any process: acknowledge, assign, comment, shelve, close, group, purge, compress.
 
 A deed is decided by :mod:`ocs.faults.book.operator_rules` on the record as it stands, and written if that still stands
 then; the owner of the list and every view learn of it by the stream. Blocks: under trio by ``to_thread``.
@@ -7,22 +7,26 @@ then; the owner of the list and every view learn of it by the stream. Blocks: un
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from ocs.balance.store import TokenSource
 from ocs.faults.alarm import Alarm, AlarmSignal
 from ocs.faults.alarm_change import ChangeKind
 from ocs.faults.book import operator_rules
+from ocs.faults.book.administration import compressed
 from ocs.faults.operator_axis import OperatorRecord
-from ocs.faults.store.batch import AlarmStoreError, encode_record, frame_change
-from ocs.faults.store.desk_door import Deed, DeskDoor, Held, Removal
-from ocs.limits import ALARM_DESK_ATTEMPTS_MAX, ALARMS_PER_PAGE
+from ocs.faults.store.batch import AlarmStoreError, encode_alarm, encode_record, frame_change
+from ocs.faults.store.desk_door import Compression, Deed, DeskDoor, Held, Removal
+from ocs.limits import ALARM_DESK_ATTEMPTS_MAX, ALARM_GROUP_DEPTH_MAX, ALARMS_PER_PAGE
 
 log = structlog.get_logger()
 
 Rule = Callable[[OperatorRecord | None, Alarm], OperatorRecord]
-# Which alarms a purge takes: the alarm and what operators said of it.
+# Which alarms a purge or a compression takes: the alarm and what operators said of it.
 Choice = Callable[[Alarm, OperatorRecord | None], bool]
+# What is done to alarms as they were looked at; returns the ids of those that it was done to.
+Work = Callable[[dict[str, Held]], list[str]]
 
 
 class NoSuchAlarmError(AlarmStoreError):
@@ -126,6 +130,39 @@ class AlarmDesk:
             now_ms,
         )
 
+    def group(self, alarm_id: str, operator: str, text: str, now_ms: int, *, parent: str) -> OperatorRecord:
+        """Put it under another alarm by hand; from under a third one it moves. Both must be in the list."""
+        above = self._parents_above(parent)
+        return self._act(
+            alarm_id,
+            lambda record, alarm: operator_rules.group(
+                record, alarm, operator, text, now_ms, parent=parent, parents_above=above
+            ),
+            now_ms,
+        )
+
+    def ungroup(self, alarm_id: str, operator: str, text: str, now_ms: int, *, parent: str) -> OperatorRecord:
+        """Take it from under the alarm that operators had put it under."""
+        return self._act(
+            alarm_id,
+            lambda record, alarm: operator_rules.ungroup(
+                record, alarm, operator, text, now_ms, parent=parent
+            ),
+            now_ms,
+        )
+
+    def _parents_above(self, alarm_id: str) -> list[str]:
+        """What an alarm is grouped under by hand, upwards; two who group at once may still make a ring."""
+        _, record = self.look(alarm_id)
+        above: list[str] = []
+        while record is not None and record.grouped_under and record.grouped_under not in above:
+            if len(above) >= ALARM_GROUP_DEPTH_MAX:
+                raise operator_rules.OperatorRuleError("too many alarms are grouped under each other")
+            above.append(record.grouped_under)
+            (held,) = self._door.look(above[-1:])
+            record = held.record
+        return above
+
     def clear(self, alarm_id: str, operator: str, text: str, now_ms: int) -> None:
         """Have an alarm cleared that its device never clears; the owner of the list does it within a moment."""
         alarm, _ = self.look(alarm_id)
@@ -133,7 +170,7 @@ class AlarmDesk:
 
     def report(self, signal: AlarmSignal) -> None:
         """Have the owner of the list take what somebody says instead of a device; it does so within a moment."""
-        self._door.order(self._tokens.next().hex(), signal)
+        self._door.order(self._tokens.next().hex(), msgspec.structs.replace(signal, is_vouched=True))
 
     def _act(self, alarm_id: str, rule: Rule, now_ms: int) -> OperatorRecord:
         token = self._tokens.next()
@@ -168,32 +205,68 @@ class AlarmDesk:
         Raises:
             StoreUnavailableError: no answer; some may be gone.
         """
-        wanted = list(alarm_ids)
-        gone: list[str] = []
-        for first in range(0, len(wanted), ALARMS_PER_PAGE):
-            gone += self._purge_page(wanted[first : first + ALARMS_PER_PAGE], choice, now_ms)
+
+        def remove(held: dict[str, Held]) -> list[str]:
+            return self._door.remove([self._removal(*one, now_ms) for one in held.items()])
+
+        gone = self._administer(list(alarm_ids), choice, remove)
         log.info("alarms_purged", operator=operator, alarms=len(gone))
         return gone
 
-    def _purge_page(self, alarm_ids: Sequence[str], choice: Choice, now_ms: int) -> list[str]:
-        gone: list[str] = []
-        for _ in range(ALARM_DESK_ATTEMPTS_MAX):
-            held = dict(zip(alarm_ids, self._door.look(alarm_ids), strict=True))
-            removals = [
-                self._removal(alarm_id, found, now_ms)
-                for alarm_id, found in held.items()
-                if found.alarm is not None and choice(found.alarm, found.record)
-            ]
-            if not removals:
-                break
-            removed = self._door.remove(removals)
-            gone += removed
-            alarm_ids = [removal.alarm_id for removal in removals if removal.alarm_id not in removed]
-        return gone
+    def compress(self, alarm_ids: Iterable[str], choice: Choice, operator: str, now_ms: int) -> list[str]:
+        """Have alarms that a filter chose forget all but their last status change (RFC 8632 compress-alarms).
+
+        Args:
+            alarm_ids: from a view. choice: the filter, asked again with what stands: a view may be behind.
+
+        Returns:
+            The ids of those that had more than one.
+
+        Raises:
+            StoreUnavailableError: no answer; some may be compressed.
+        """
+
+        def is_long(alarm: Alarm, record: OperatorRecord | None) -> bool:
+            return len(alarm.changes) > 1 and choice(alarm, record)
+
+        def compress(held: dict[str, Held]) -> list[str]:
+            return self._door.compress([self._compression(*one, now_ms) for one in held.items()])
+
+        done = self._administer(list(alarm_ids), is_long, compress)
+        log.info("alarms_compressed", operator=operator, alarms=len(done))
+        return done
+
+    def _administer(self, alarm_ids: Sequence[str], choice: Choice, work: Work) -> list[str]:
+        """Work on what was chosen, page by page; what changed meanwhile is looked at again."""
+        done: list[str] = []
+        for first in range(0, len(alarm_ids), ALARMS_PER_PAGE):
+            left = alarm_ids[first : first + ALARMS_PER_PAGE]
+            for _ in range(ALARM_DESK_ATTEMPTS_MAX):
+                held = {
+                    alarm_id: found
+                    for alarm_id, found in zip(left, self._door.look(left), strict=True)
+                    if found.alarm is not None and choice(found.alarm, found.record)
+                }
+                if not held:
+                    break
+                worked = set(work(held))
+                done += worked
+                left = [alarm_id for alarm_id in held if alarm_id not in worked]
+        return done
 
     def _removal(self, alarm_id: str, held: Held, now_ms: int) -> Removal:
         head, tail = frame_change(_Fact(ChangeKind.PURGED, alarm_id, now_ms), self._tokens.next(), 0)
         return Removal(alarm_id, held.alarm_token, held.record_token, head, tail)
+
+    def _compression(self, alarm_id: str, held: Held, now_ms: int) -> Compression:
+        token = self._tokens.next()
+        fact = _Fact(ChangeKind.COMPRESSED, alarm_id, now_ms, is_notified=False)
+        head, tail = frame_change(fact, token, 0)
+        alarm = held.alarm
+        if alarm is None:
+            raise ValueError("only what is in the list is compressed")
+        short = msgspec.structs.replace(alarm, changes=compressed(alarm.changes))
+        return Compression(alarm_id, held.alarm_token, token, encode_alarm(short), head, tail)
 
     # --- Maintenance windows ----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What an operator's deed asks of the store: look at alarms, write one record, purge. By redis-py, blocking."""
+"""What an operator's deed asks of the store: look, write one record, purge, compress. By redis-py, blocking."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol, cast
@@ -56,6 +56,21 @@ class Removal(NamedTuple):
     tail: bytes
 
 
+class Compression(NamedTuple):
+    """One alarm as it is without most of its status changes: written if it still stands as it was read.
+
+    Attributes:
+        head, tail: of the encoded change, around the alarm and its operator record.
+    """
+
+    alarm_id: str
+    expected: bytes
+    token: bytes
+    alarm: bytes
+    head: bytes
+    tail: bytes
+
+
 class DeskDoor(Protocol):
     """The store as operators' deeds use it; every method blocks.
 
@@ -73,6 +88,10 @@ class DeskDoor(Protocol):
 
     def remove(self, removals: Sequence[Removal]) -> list[str]:
         """Take alarms off the list; returns the ids of those that had not changed meanwhile."""
+        ...
+
+    def compress(self, compressions: Sequence[Compression]) -> list[str]:
+        """Write shorter alarms; returns the ids of those that had not changed meanwhile."""
         ...
 
     def order(self, order_id: str, signal: AlarmSignal) -> None:
@@ -118,11 +137,18 @@ class RedisDeskDoor:
 
     def remove(self, removals: Sequence[Removal]) -> list[str]:
         """Take alarms off the list; returns the ids of those that had not changed meanwhile."""
+        return self._administer("ocs_alarms_purge", removals)
+
+    def compress(self, compressions: Sequence[Compression]) -> list[str]:
+        """Write shorter alarms; returns the ids of those that had not changed meanwhile."""
+        return self._administer("ocs_alarms_compress", compressions)
+
+    def _administer(self, function: str, items: Sequence[Removal | Compression]) -> list[str]:
         command: list[str | bytes | int] = [
-            "FCALL", "ocs_alarms_purge", 4, keys.LIST, keys.OPERATORS, keys.CHANGES, keys.DESK, ALARM_DESK_CHANGES_MAX,
+            "FCALL", function, 4, keys.LIST, keys.OPERATORS, keys.CHANGES, keys.DESK, ALARM_DESK_CHANGES_MAX,
         ]  # fmt: skip
-        for removal in removals:
-            command += removal
+        for item in items:
+            command += item
         return [alarm_id.decode() for alarm_id in self._write(tuple(command))]
 
     def order(self, order_id: str, signal: AlarmSignal) -> None:

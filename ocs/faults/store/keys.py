@@ -2,8 +2,8 @@
 
 from typing import Final
 
-# Hash: which node has the list (``node``), its fencing id (``lease``), until when (``until``, ms of the store's clock),
-# and how many of its batches stand (``number``).
+# Hash: which process has the list (``node``), its fencing id (``lease``), until when (``until``, ms of the store's
+# clock), and how many of its batches stand (``number``).
 OWNER: Final = "{alarms}owner"
 # Hashes by alarm id; a value is twelve octets of token, then MessagePack of an Alarm or an OperatorRecord.
 LIST: Final = "{alarms}list"
@@ -16,8 +16,8 @@ SOURCES: Final = "{alarms}sources"
 ENGINE: Final = "{alarms}engine"
 # Hash: id -> AlarmSignal that an operator asks the owner to take, until it is taken.
 ORDERS: Final = "{alarms}orders"
-# Hash of maintenance windows by id. What the book remembers that is no alarm.
+# Hash of maintenance windows by id. Hash: alarm id -> what is remembered of an alarm that is not in the list.
 WINDOWS: Final = "{alarms}windows"
-REST: Final = "{alarms}rest"
+TOMBSTONES: Final = "{alarms}tombstones"
 # Written only so that its connection has something that replicas can be waited for with.
 BARRIER: Final = "{alarms}barrier"

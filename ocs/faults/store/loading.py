@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from ocs import limits
+from ocs.faults.book.tombstones import decode_tombstone
 from ocs.faults.store import keys
 from ocs.faults.store.batch import Command, Engine, Snapshot, decode_alarm, decode_record
 
@@ -44,12 +45,13 @@ async def load_snapshot(ask: Ask, followed: str, engine: Engine = _NO_ENGINE) ->
     alarms = await load_hash(ask, keys.LIST, decode_alarm)
     operators = await load_hash(ask, keys.OPERATORS, decode_record)
     sources = await load_hash(ask, keys.SOURCES, bytes)
+    tombstones = await load_hash(ask, keys.TOMBSTONES, decode_tombstone)
     windows = await load_hash(ask, keys.WINDOWS, bytes)
     return Snapshot(
         list(alarms.values()),
         list(operators.values()),
         {name.decode(errors="replace"): value for name, value in sources.items()},
-        cast("bytes | None", await ask(("GET", keys.REST))),
+        list(tombstones.values()),
         {name.decode(errors="replace"): value for name, value in windows.items()},
         last_id,
         engine,

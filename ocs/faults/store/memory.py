@@ -12,6 +12,7 @@ import trio
 from ocs import limits
 from ocs.faults.alarm import AlarmSignal
 from ocs.faults.alarm_change import AlarmChange
+from ocs.faults.book.tombstones import decode_tombstone, encode_tombstone
 from ocs.faults.store.batch import (
     TOKEN_OCTETS,
     AlarmBatch,
@@ -28,7 +29,7 @@ from ocs.faults.store.batch import (
     encode_record,
     frame_change,
 )
-from ocs.faults.store.desk_door import Deed, Held, Removal, held_of
+from ocs.faults.store.desk_door import Compression, Deed, Held, Removal, held_of
 
 _NIL = b"\xc0"
 
@@ -48,7 +49,7 @@ class MemoryAlarmList:
         self.sources: dict[str, bytes] = {}
         self.window_values: dict[str, bytes] = {}
         self.orders: dict[str, AlarmSignal] = {}
-        self.rest: bytes | None = None
+        self.tombstones: dict[str, bytes] = {}
         self.engine = Engine(b"", 0)
         self.changes: list[AlarmChange] = []
         self.desk: deque[tuple[int, AlarmChange]] = deque(maxlen=limits.ALARM_DESK_CHANGES_MAX)
@@ -123,6 +124,19 @@ class MemoryAlarmList:
             gone.append(alarm_id)
         return gone
 
+    def compress(self, compressions: Sequence[Compression]) -> list[str]:
+        """Write shorter alarms; returns the ids of those that had not changed meanwhile."""
+        self.check()
+        done: list[str] = []
+        for alarm_id, expected, token, alarm, head, tail in compressions:
+            held = self.alarms.get(alarm_id, b"")[:TOKEN_OCTETS]
+            if held == expected:
+                self.note(head + alarm + self.content(self.operators, alarm_id) + tail, is_desk=True)
+                self.alarms[alarm_id] = token + alarm
+            if held in {expected, token}:
+                done.append(alarm_id)
+        return done
+
     def order(self, order_id: str, signal: AlarmSignal) -> None:
         """Ask the owner of the list to take a signal."""
         self.check()
@@ -148,6 +162,7 @@ class MemoryAlarmStore:
     def __init__(self, store: MemoryAlarmList, node: str) -> None:
         self._store = store
         self._node = node
+        self.holder = ""
         self._lease = ""
         self._numbers: dict[bytes, int] = {}
         self._next_number = 1
@@ -159,9 +174,10 @@ class MemoryAlarmStore:
         lease = secrets.token_hex(8)
         store.check()
         while not store.take(self._node, lease):
+            self.holder = store.node
             await trio.sleep(limits.ALARM_LEASE_ASKED_S)
             store.check()
-        self._lease = lease
+        self._lease, self.holder = lease, ""
         known = store.engine
         if engine_id and engine_id != known.engine_id:
             known = Engine(engine_id, 0)
@@ -171,7 +187,7 @@ class MemoryAlarmStore:
             [decode_alarm(value) for value in store.alarms.values()],
             [decode_record(value) for value in store.operators.values()],
             dict(store.sources),
-            store.rest,
+            [decode_tombstone(value) for value in store.tombstones.values()],
             dict(store.window_values),
             str(store.desk_count),
             store.engine,
@@ -220,7 +236,9 @@ class MemoryAlarmStore:
             store.operators.pop(alarm_id, None)
         for order_id in batch.orders:
             store.orders.pop(order_id, None)
-        store.rest = batch.rest or store.rest
+        store.tombstones |= {stone.alarm_id: encode_tombstone(stone) for stone in batch.tombstones}
+        for alarm_id in batch.forgotten:
+            store.tombstones.pop(alarm_id, None)
         store.number, store.until_ms = number, store.now_ms() + limits.ALARM_LEASE_MS
 
     async def renew(self) -> None:

@@ -8,12 +8,18 @@ from ocs.faults.store.batch import AlarmBatch, FollowedChange, Snapshot
 
 
 class AlarmListStore(Protocol):
-    """The alarm list as its owner sees it. One node owns it at a time."""
+    """The alarm list as its owner sees it. One process owns it at a time."""
+
+    @property
+    def holder(self) -> str:
+        """The identity of another that has the list, while we wait for it; else empty."""
+        ...
 
     def open_as_owner(self, *, engine_id: bytes = b"") -> Awaitable[Snapshot]:
         """Wait until the list is ours, and load it.
 
-        A node takes its own list back at once; that of another when it was silent for the lease's length. Each opening
+        A process takes its own list back at once, and that of one on this machine that has ended; that of any other
+        when it was silent for the lease's length. Each opening
         counts our engine's boots. Cancelled, it may leave the list ours until the lease ends.
 
         Args:

@@ -1,17 +1,20 @@
 """Forgets alarm changes that every reader has acknowledged, and bounds what one that does not may hold up.
 
 Consumer groups of the stream (the history, notices) say what they are done with; views do not, and are given a minute
-behind. Run by the owner of the list; several at once do no harm. Blocking, by redis-py.
+behind. Run by the owner of the list, whatever its followers do; several at once do no harm. Blocking, by redis-py.
 """
 
 from typing import Any, Final
 
+import redis
 import structlog
+import trio
 
 from ocs.balance.store_client import StoreClient
 from ocs.balance.trimming import parse_id, successor
+from ocs.clock import Clock
 from ocs.faults.store import keys
-from ocs.limits import ALARM_CHANGES_KEPT_S, ALARM_CHANGES_MAX
+from ocs.limits import ALARM_CHANGES_KEPT_S, ALARM_CHANGES_MAX, ALARM_TRIM_INTERVAL_S
 from ocs.metrics import Counter, Gauge
 
 log = structlog.get_logger()
@@ -84,3 +87,13 @@ class ChangeTrimmer:
                 remedy="the database of the history is away or too slow: see [sql] url; alarms themselves are not lost",
             )
         return gone
+
+
+async def keep_trimmed(trimmer: ChangeTrimmer, clock: Clock) -> None:
+    """Trim now and then, for ever, in a thread; a store that is away is asked again."""
+    while True:
+        try:
+            await trio.to_thread.run_sync(trimmer.trim, clock.now_ms())
+        except redis.RedisError as error:
+            log.debug("alarm_changes_not_trimmed", reason=str(error))  # who commits tells of it
+        await trio.sleep(ALARM_TRIM_INTERVAL_S)

@@ -15,6 +15,10 @@ class Topology(Protocol):
         """The element that has an address; None when nobody has, and then the address is its name."""
         ...
 
+    def is_stranger(self, source: str) -> bool:
+        """Whether an address, or an element by its name, is nobody's; False where no element is described at all."""
+        ...
+
     def canonical(self, resource: str) -> str:
         """The one name of a resource that has several, such as an interface by index and by name."""
         ...
@@ -50,6 +54,11 @@ class NoTopology:
         """Nobody has it."""
         del address
         return None
+
+    def is_stranger(self, source: str) -> bool:
+        """Nobody is: all are alike."""
+        del source
+        return False
 
     def canonical(self, resource: str) -> str:
         """The name itself."""

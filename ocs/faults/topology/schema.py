@@ -7,7 +7,8 @@ class TopologyError(ValueError):
     """A topology cannot be used; the text is one line for the operator.
 
     Attributes:
-        file: the file's name. entry: which of it: ``elements[core-1].uplinks``. expectation: what should be there.
+        file: its path, as the folder was named. entry: which of it: ``elements[core-1].uplinks``.
+        expectation: what should be there.
     """
 
     def __init__(self, file: str, entry: str, expectation: str) -> None:

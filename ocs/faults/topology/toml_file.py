@@ -27,19 +27,19 @@ def read_toml(path: Path, shape: type[_Shape]) -> _Shape:
         with path.open("rb") as file:
             octets = file.read(TOPOLOGY_FILE_OCTETS_MAX + 1)
     except OSError as error:
-        raise TopologyError(path.name, "", f"expected a readable file: {error.strerror}") from None
+        raise TopologyError(str(path), "", f"expected a readable file: {error.strerror}") from None
     if len(octets) > TOPOLOGY_FILE_OCTETS_MAX:
-        raise TopologyError(path.name, "", f"expected at most {TOPOLOGY_FILE_OCTETS_MAX} octets")
+        raise TopologyError(str(path), "", f"expected at most {TOPOLOGY_FILE_OCTETS_MAX} octets")
     try:
         raw = tomllib.loads(octets.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TopologyError(path.name, "", f"expected TOML: {error}") from None
+        raise TopologyError(str(path), "", f"expected TOML: {error}") from None
     except RecursionError:
-        raise TopologyError(path.name, "", "expected TOML: nested too deeply") from None
+        raise TopologyError(str(path), "", "expected TOML: nested too deeply") from None
     try:
         return msgspec.convert(raw, shape)
     except msgspec.ValidationError as error:
-        raise _shape_error(path.name, raw, str(error)) from None
+        raise _shape_error(str(path), raw, str(error)) from None
 
 
 def _shape_error(file: str, raw: dict[str, Any], message: str) -> TopologyError:

@@ -1,6 +1,6 @@
 """The topology of a folder of ``*.toml`` files; what it reads is checked before."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,12 @@ class TomlTopology:
         """The element that has an address; None when nobody has."""
         return self._elements.get(address)
 
+    def is_stranger(self, source: str) -> bool:
+        """Whether an address, or an element by its name, is nobody's; False where no element is described at all."""
+        return (
+            bool(self.elements) and source not in self._elements and element_name(source) not in self.elements
+        )
+
     def canonical(self, resource: str) -> str:
         """The name of an interface that is known by its number; any other name as it is."""
         return self._names.get(resource, resource)
@@ -55,6 +61,10 @@ class TomlTopology:
     def subscribers(self, services: Iterable[str]) -> int:
         """How many use them."""
         return sum(self._subscribers.get(service, 0) for service in services)
+
+    def resources(self) -> Collection[str]:
+        """Names of all that is described: sites, elements, cards, interfaces, links."""
+        return self._parents.keys()
 
     # --- Built ------------------------------------------------------------------------------------------------
 
@@ -124,11 +134,11 @@ def load_topology(folder: Path) -> TomlTopology:
         raise TopologyError(
             str(folder), "", f"expected a folder with topology files: {error.strerror}"
         ) from None
-    return topology_of({path.name: read_toml(path, TopologyFile) for path in paths})
+    return topology_of({str(path): read_toml(path, TopologyFile) for path in paths})
 
 
 def topology_of(files: Mapping[str, TopologyFile]) -> TomlTopology:
-    """The topology of files that were read, by their names.
+    """The topology of files that were read, by their paths.
 
     Raises:
         TopologyError: they do not fit together.

@@ -10,6 +10,7 @@ import trio
 
 from ocs.faults.store.batch import FollowedChange, Snapshot, StoreUnavailableError, parse_entry_id
 from ocs.faults.view.alarm_view import AlarmView
+from ocs.faults.view.naming import ResourceNames
 from ocs.limits import ALARM_WATCH_CHANGES_MAX, STORE_TOPOLOGY_PAUSE_S
 from ocs.metrics import Counter
 
@@ -39,6 +40,9 @@ class Source(Protocol):
 class AlarmFollower:
     """A view that follows the store.
 
+    Args:
+        names: what people call resources.
+
     Attributes:
         view: as it is now; another object after each loading.
         is_loaded: whether it was ever loaded.
@@ -46,9 +50,10 @@ class AlarmFollower:
         last_id: of the last change that the view has taken.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, names: ResourceNames | None = None) -> None:
         self._source = source
-        self.view = AlarmView()
+        self._names = names
+        self.view = AlarmView(names=names)
         self.is_loaded = False
         self.is_current = False
         self.last_id = "0-0"
@@ -88,7 +93,7 @@ class AlarmFollower:
 
     async def _load(self) -> None:
         snapshot = await self._source.load()
-        self.view = AlarmView(snapshot.alarms, snapshot.operators)
+        self.view = AlarmView(snapshot.alarms, snapshot.operators, self._names)
         self.last_id = snapshot.last_id
         self.is_loaded = self.is_current = True
         _LOADED.inc()

@@ -18,13 +18,18 @@ _SEEN_TO: Final = frozenset({OperatorState.ACK, OperatorState.CLOSED})
 
 
 class AlarmRow:
-    """One alarm with what operators said of it."""
+    """One alarm with what operators said of it.
 
-    __slots__ = ("_words", "alarm", "operator")
+    Attributes:
+        name: what people call its resource (:mod:`ocs.faults.view.naming`); the resource itself for most.
+    """
 
-    def __init__(self, alarm: Alarm, operator: OperatorRecord | None) -> None:
+    __slots__ = ("_words", "alarm", "name", "operator")
+
+    def __init__(self, alarm: Alarm, operator: OperatorRecord | None, name: str = "") -> None:
         self.alarm = alarm
         self.operator = operator
+        self.name = name or alarm.key.resource
         self._words = ""
 
     @property
@@ -33,10 +38,18 @@ class AlarmRow:
         if not self._words:
             alarm = self.alarm
             key = alarm.key
-            self._words = (
-                f"{key.resource}\n{key.alarm_type}\n{key.qualifier}\n{alarm.text}\n{alarm.source}".lower()
-            )
+            words = (self.name, key.resource, key.alarm_type, key.qualifier, alarm.text, alarm.source)
+            self._words = "\n".join(words).lower()
         return self._words
+
+    @property
+    def parents(self) -> frozenset[str] | tuple[str, ...]:
+        """Ids of alarms that it stands under, by the topology or because operators said so."""
+        cause = self.alarm.root_cause
+        said = self.operator.grouped_under if self.operator is not None else ""
+        if cause and said:
+            return frozenset((cause, said))
+        return (cause or said,) if cause or said else ()
 
     @property
     def state(self) -> OperatorState:
@@ -59,8 +72,9 @@ class AlarmFilter(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         severities: of the last raise, also of alarms that are over.
         is_cleared: whether it is over. is_seen_to: acknowledged or closed by an operator.
-        resource: that resource and everything narrower.
-        is_symptom: whether it stands under a root cause. root_cause: under which one.
+        resource: that resource and everything narrower, by either of its names.
+        is_symptom: whether it stands under a root cause. root_cause: under which one. parent: the same, or operators
+            put it there.
         is_suppressed: whether nobody was told of it.
         changed_since_ms, changed_before_ms: its last change of severity, text or clearance; the latter excluded.
         text: a part of resource, type, text or source, in any case.
@@ -77,15 +91,16 @@ class AlarmFilter(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     is_symptom: bool | None = None
     root_cause: str = ""
+    parent: str = ""
     is_suppressed: bool | None = None
     service: str = ""
     changed_since_ms: int | None = None
     changed_before_ms: int | None = None
     text: str = ""
 
-    def matches(self, alarm: Alarm, operator: OperatorRecord | None, now_ms: int) -> bool:
+    def matches(self, row: AlarmRow, now_ms: int) -> bool:
         """Whether one alarm is wanted."""
-        return bool(select_rows((AlarmRow(alarm, operator),), self, now_ms))
+        return bool(select_rows((row,), self, now_ms))
 
 
 class Order(enum.StrEnum):
@@ -130,8 +145,8 @@ SORT_KEYS: Final[dict[Order, Callable[[AlarmRow], Any]]] = {
     Order.CHANGED: attrgetter("alarm.last_changed_ms"),
     Order.RAISED: attrgetter("alarm.last_raised_ms"),
     Order.SEVERITY: _rank,
-    Order.RESOURCE: attrgetter("alarm.key.resource", "alarm.key.alarm_type"),
-    Order.ALARM_TYPE: attrgetter("alarm.key.alarm_type", "alarm.key.resource"),
+    Order.RESOURCE: attrgetter("name", "alarm.key.alarm_type"),
+    Order.ALARM_TYPE: attrgetter("alarm.key.alarm_type", "name"),
 }
 
 
@@ -144,7 +159,13 @@ def select_rows(rows: Iterable[AlarmRow], wanted: AlarmFilter, now_ms: int) -> C
         found = [row for row in found if row.alarm.severity in severities]
     if name := wanted.resource:
         inside = f"{name}/"
-        found = [row for row in found if (own := row.alarm.key.resource) == name or own.startswith(inside)]
+        found = [
+            row
+            for row in found
+            if (own := row.alarm.key.resource) == name
+            or own.startswith(inside)
+            or ((called := row.name) is not own and (called == name or called.startswith(inside)))
+        ]
     if kind := wanted.alarm_type:
         found = [row for row in found if row.alarm.key.alarm_type == kind]
     if source := wanted.source:
@@ -153,6 +174,8 @@ def select_rows(rows: Iterable[AlarmRow], wanted: AlarmFilter, now_ms: int) -> C
         found = [row for row in found if bool(row.alarm.root_cause) is symptom]
     if cause := wanted.root_cause:
         found = [row for row in found if row.alarm.root_cause == cause]
+    if parent := wanted.parent:
+        found = [row for row in found if parent in row.parents]
     if (suppressed := wanted.is_suppressed) is not None:
         found = [row for row in found if bool(row.alarm.suppression) is suppressed]
     if service := wanted.service:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import trio
 
+from ocs.alarm_history import SqlAlarmHistory
 from ocs.api.alarms.announcer import GROUP, AlarmAnnouncer
 from ocs.api.alarms.native import native_alarm_api
 from ocs.api.alarms.office import AlarmOffice, AlarmSide
@@ -30,6 +31,7 @@ from ocs.faults.store.desk_door import RedisDeskDoor
 from ocs.faults.store.reader import AlarmReader
 from ocs.faults.view.follower import AlarmFollower
 from ocs.limits import ALARM_LEASE_MS
+from ocs.settings import Settings
 from ocs.store_setup import library_text
 from tests.support.alarms import NOW_MS, batch_of
 
@@ -61,9 +63,16 @@ class Owner:
 
 
 @pytest.fixture
-def side(store) -> AlarmSide:
+def history(tmp_path):
+    history = SqlAlarmHistory(Settings(), tmp_path)
+    yield history
+    history.close()
+
+
+@pytest.fixture
+def side(store, history) -> AlarmSide:
     follower = AlarmFollower(AlarmReader(StoreServers(store.address)))
-    return AlarmSide(follower, AlarmDesk(RedisDeskDoor(store)))
+    return AlarmSide(follower, AlarmDesk(RedisDeskDoor(store)), history)
 
 
 @pytest.fixture

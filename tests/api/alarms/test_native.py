@@ -240,3 +240,27 @@ async def test_client_that_goes_leaves_no_watch_behind(streamed, owner, side):
         assert len(side.follower._watches) == 1
     while side.follower._watches:
         await trio.sleep(0.01)
+
+
+async def test_interface_is_shown_and_found_by_its_name(client, owner):
+    port = alarm_of("pe1/if/3", details=(("IF-MIB::ifName", "Gi0/3"),))
+    await owner.put(port, B)
+    for query in ("resource=pe1/if/Gi0/3", "resource=pe1/if/3", "resource=pe1"):
+        (shown,) = (await client.get(f"{LIST}?{query}")).json()["items"]
+        assert (shown["name"], shown["resource"]) == ("pe1/if/Gi0/3", "pe1/if/3")
+    for value in ("pe1/if/Gi0/3", "pe1/if/3", '"pe1/if/Gi0/3","x"'):
+        found = (await client.get(f"/tmf-api/alarmManagement/v4/alarm?alarmedObject.id={value}")).json()
+        assert [one["alarmedObject"] for one in found] == [{"id": "pe1/if/3", "name": "pe1/if/Gi0/3"}]
+
+
+async def test_alarms_are_grouped_by_hand(client, owner):
+    await owner.put(A, B)
+    url = f"{LIST}/{A.alarm_id}/actions"
+    shown = (await client.post(url, json={"action": "group", "parent": B.alarm_id})).json()
+    assert shown["grouped_under"] == B.alarm_id
+    await owner.settle()
+    found = (await client.get(f"{LIST}?parent={B.alarm_id}")).json()["items"]
+    assert [one["alarm_id"] for one in found] == [A.alarm_id]
+    assert (await client.post(url, json={"action": "group"})).status_code == 400
+    shown = (await client.post(url, json={"action": "ungroup", "parent": B.alarm_id})).json()
+    assert shown["grouped_under"] is None

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 import trio
 
-from ocs.api.alarms import examples, office
-from ocs.api.alarms.resources import ALARM, BASE, TASKS
+from ocs.api.alarms import examples, finding, office
+from ocs.api.alarms.resources import ALARM, BASE, GROUP_ALARMS, TASKS, UNGROUP_ALARMS
+from ocs.api.alarms.sifting import SearchWork
 from ocs.api.tmf.hubs import Hub, HubStore
 from ocs.balance.keys import hub_queue_key
 from ocs.faults.alarm import Severity
@@ -23,8 +24,6 @@ pytestmark = pytest.mark.bounded(60)
 
 TMF642 = Definitions("TMF642-Alarm-v4.0.0.swagger.json")
 ALARMS = f"{BASE}/alarm"
-# The standard serves these too: which alarm explains which follows from the topology, so that nobody groups by hand.
-NOT_SERVED = {"/groupAlarms", "/groupAlarms/{id}", "/unGroupAlarms", "/unGroupAlarms/{id}"}
 OURS = {"assignedTo", "operatorState", "shelvedUntil", "affectedSubscribers", "occurrences", "suppression"}
 A, B = alarm_of("router1/if/1"), alarm_of("router2", "high-temperature", severity=Severity.MINOR)
 
@@ -44,7 +43,7 @@ async def test_attributes_are_those_of_the_standard_and_ours_beside_them():
 async def test_every_path_and_method_of_the_standard_is_served(client):
     described = (await client.get("/openapi.json")).json()["paths"]
     for path, methods in TMF642.paths().items():
-        if path.startswith("/listener") or path in NOT_SERVED:
+        if path.startswith("/listener"):
             continue
         ours = path.replace("{id}", "{hub_id}" if path.startswith("/hub") else "{identifier}")
         assert {name.upper() for name in described[BASE + ours]} >= methods, path
@@ -243,13 +242,22 @@ async def test_report_that_cannot_be_meant_so_is_refused(client, owner, store, w
 @pytest.mark.parametrize("kind", TASKS, ids=lambda kind: kind.path)
 async def test_task_is_answered_kept_and_told_as_the_standard_defines_it(client, owner, store, kind):
     HubStore(store).add(Hub("h", BASE, "https://crm.example/"))
-    await owner.put(msgspec.structs.replace(A, will_clear=False))
-    body = examples.TASKS[kind.path] | {"alarmPattern": [{"alarmedObject": {"id": A.key.resource}}]}
+    await owner.put(msgspec.structs.replace(A, will_clear=False), B)
+    meant = {
+        "alarmPattern": [{"alarmedObject": {"id": A.key.resource}}],
+        "parentAlarm": {"href": f"{ALARMS}/{B.alarm_id}"},
+        "correlatedAlarm": [{"href": f"{ALARMS}/{A.alarm_id}"}],
+    }
+    if kind is UNGROUP_ALARMS:
+        await client.post(f"{BASE}/{GROUP_ALARMS.path}", json=examples.TASKS[GROUP_ALARMS.path] | meant)
+        store.delete(hub_queue_key("h"))
+    example = examples.TASKS[kind.path]
+    body = example | {name: value for name, value in meant.items() if name in example}
     answer = await client.post(f"{BASE}/{kind.path}", json=body)
     made = answer.json()
     assert answer.status_code == 201, made
     TMF642.check(made, kind.name)
-    (done,) = (value for name, value in made.items() if name.lower().endswith("edalarm"))
+    (done,) = (made[name] for name in made.keys() - body.keys() if name.lower().endswith("edalarm"))
     assert done == [{"href": f"{ALARMS}/{A.alarm_id}"}]
     assert (await client.get(made["href"])).json() == made
     assert (await client.get(f"{BASE}/{kind.path}")).json() == [made]
@@ -286,6 +294,68 @@ async def test_task_whose_pattern_is_none_is_refused(client, owner, pattern):
     await owner.put(A)
     body = {"ackUserId": "anna", "ackSystemId": "noc", "alarmPattern": [pattern]}
     assert (await client.post(f"{BASE}/ackAlarms", json=body)).status_code == 400
+
+
+def group_of(parent: str, *members: str) -> dict:
+    members_named = [{"id": member} for member in members]
+    return examples.TASKS[GROUP_ALARMS.path] | {
+        "parentAlarm": {"id": parent},
+        "correlatedAlarm": members_named,
+    }
+
+
+async def test_what_operators_group_is_shown_at_both_ends_and_found_by_its_parent(client, owner):
+    caused = alarm_of("router1/if/2", root_cause=B.alarm_id)
+    await owner.put(msgspec.structs.replace(B, symptoms=1), A, caused)
+    made = (
+        await client.post(f"{BASE}/groupAlarms", json=group_of(B.alarm_id, A.alarm_id, B.alarm_id, "gone"))
+    ).json()
+    assert made["groupedAlarm"] == [
+        {"href": f"{ALARMS}/{A.alarm_id}"}
+    ]  # not itself, and not what is not there
+    await owner.settle()
+    members = {A.alarm_id, caused.alarm_id}
+    shown = (await client.get(f"{ALARMS}/{B.alarm_id}")).json()
+    assert {one["id"] for one in shown["correlatedAlarm"]} == members
+    check_alarm(shown)
+    shown = (await client.get(f"{ALARMS}/{A.alarm_id}")).json()
+    assert [one["id"] for one in shown["parentAlarm"]] == [B.alarm_id]
+    found = (await client.get(f"{ALARMS}?parentAlarm.id={B.alarm_id}")).json()
+    assert {one["id"] for one in found} == members
+    # By hand only what was grouped by hand is taken out.
+    again = group_of(B.alarm_id, A.alarm_id, caused.alarm_id)
+    made = (await client.post(f"{BASE}/unGroupAlarms", json=again)).json()
+    assert made["unGroupedAlarm"] == [{"href": f"{ALARMS}/{A.alarm_id}"}]
+    await owner.settle()
+    shown = (await client.get(f"{ALARMS}/{B.alarm_id}")).json()
+    assert [one["id"] for one in shown["correlatedAlarm"]] == [caused.alarm_id]
+
+
+async def test_group_whose_parent_left_the_list_is_not_shown(client, owner):
+    await owner.put(A, msgspec.structs.replace(B, is_cleared=True))
+    await client.post(f"{BASE}/groupAlarms", json=group_of(B.alarm_id, A.alarm_id))
+    assert (await client.delete(f"{ALARMS}/{B.alarm_id}")).status_code == 204
+    await owner.settle()
+    assert "parentAlarm" not in (await client.get(f"{ALARMS}/{A.alarm_id}")).json()
+    assert "parentAlarm" not in (await client.get(ALARMS)).json()[0]
+    assert (await client.get(f"{ALARMS}?parentAlarm.id={B.alarm_id}")).json() == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [group_of("gone", A.alarm_id), group_of(B.alarm_id), group_of(B.alarm_id, "")]
+)
+async def test_group_without_parent_or_members_is_refused(client, owner, wrong):
+    await owner.put(A, B)
+    assert (await client.post(f"{BASE}/groupAlarms", json=wrong)).status_code == 400
+
+
+async def test_condition_that_costs_too_much_is_refused_and_says_how_to_narrow_it(client, owner, monkeypatch):
+    await owner.put(A, B)
+    monkeypatch.setattr(finding, "SearchWork", lambda: SearchWork(50))
+    answer = await client.get(f"{ALARMS}?alarmType=communicationsAlarm,equipmentAlarm")
+    assert answer.status_code == 400
+    assert "narrow it" in answer.json()["message"]
+    assert (await client.get(f"{ALARMS}?perceivedSeverity=major")).status_code == 200
 
 
 def test_judge_refuses_what_is_wrong():

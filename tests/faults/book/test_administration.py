@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from ocs.faults.alarm import Alarm, Severity
@@ -39,6 +40,9 @@ ACKED = operator_rules.acknowledge(None, alarm(), "ann", "", 1_500)
         (PurgeFilter(operator="bob"), False),
         (PurgeFilter(resource="router7"), True),
         (PurgeFilter(resource="router"), False),
+        (PurgeFilter(alarm_type="link-down"), True),
+        (PurgeFilter(alarm_type="link"), False),
+        (PurgeFilter(qualifier="x"), False),
         (PurgeFilter(clearance="not-cleared", operator="bob"), False),
     ],
 )
@@ -63,6 +67,27 @@ def test_purge_removes_and_compress_forgets_all_but_the_last_change() -> None:
     outcome = office.keep(office.book.purge(PurgeFilter(clearance="cleared"), 10))
     assert outcome.purged == [id_of("other")]
     assert list(office.alarms) == [id_of()]
-    office.keep(office.book.compress(PurgeFilter(), 10))
-    assert [change.at_ms for change in office.alarm().changes] == [3]
+    short = msgspec.structs.replace(office.alarm(), changes=compressed(office.alarm().changes))
+    office.keep(office.book.note_compressed(short, 10))
+    assert [change.at_ms for change in alarm_in(office).changes] == [3]
     assert compressed(()) == ()
+
+
+def alarm_in(office: Office) -> Alarm:
+    found = office.book.alarm(id_of())
+    assert found is not None
+    return found
+
+
+def test_compression_that_was_written_elsewhere_keeps_what_has_happened_since() -> None:
+    office = Office()
+    office.take(raised(at_ms=1), cleared(at_ms=2))
+    short = msgspec.structs.replace(office.alarm(), changes=compressed(office.alarm().changes))
+    office.take(raised(at_ms=3))
+    outcome = office.keep(office.book.note_compressed(short, 10))
+    assert [change.at_ms for change in office.alarm().changes] == [2, 3]
+    assert outcome.alarms, "the store may have the longer one"
+    short = msgspec.structs.replace(office.alarm(), changes=compressed(office.alarm().changes))
+    again = office.book.note_compressed(short, 10)
+    assert not again.alarms
+    assert not office.book.note_compressed(alarm(resource="other"), 10).alarms

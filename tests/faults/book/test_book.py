@@ -10,7 +10,7 @@ import pytest
 from ocs.faults.alarm import Severity
 from ocs.faults.alarm_change import ChangeKind
 from ocs.faults.book import book as book_module
-from ocs.faults.book import operator_rules
+from ocs.faults.book import operator_rules, room
 from ocs.faults.book.policy import EscalationStep
 from ocs.faults.operator_axis import OperatorState
 from tests.support.signals import PLAIN, Office, cleared, id_of, kinds_of, raised
@@ -127,7 +127,7 @@ def test_by_the_rule_of_3gpp_an_alarm_leaves_when_it_is_cleared_and_acknowledged
 def test_when_the_list_is_full_the_longest_cleared_makes_room_and_else_what_is_new_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(book_module, "ALARMS_MAX", 3)
+    monkeypatch.setattr(room, "ALARMS_MAX", 3)
     office = Office()
     office.take(raised("a", at_ms=1), raised("b", at_ms=2), raised("c", at_ms=3))
     office.take(cleared("b", at_ms=4), cleared("a", at_ms=5))
@@ -135,13 +135,13 @@ def test_when_the_list_is_full_the_longest_cleared_makes_room_and_else_what_is_n
     assert outcome.purged == [id_of("b")]
     assert office.take(raised("e", at_ms=7)).refused == 0
     assert office.take(raised("f", at_ms=8)).refused == 1
-    assert {a.key.resource for a in office.alarms.values()} == {"c", "d", "e"}
+    assert {a.key.resource for a in office.alarms.values()} == {"c", "d", "e", room.LIST_RESOURCE}
 
 
 def test_an_alarm_that_made_room_and_came_back_in_one_batch_is_in_the_list(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(book_module, "ALARMS_MAX", 1)
+    monkeypatch.setattr(room, "ALARMS_MAX", 1)
     office = Office()
     office.take(raised("a", at_ms=1), cleared("a", at_ms=2))
     outcome = office.take(raised("b", at_ms=3), cleared("b", at_ms=4), raised("a", at_ms=5))

@@ -155,3 +155,17 @@ def test_an_acknowledgement_that_crossed_a_new_raise_falls_away_too() -> None:
     office.take(raised(at_ms=30), now_ms=30)
     office.note(crossed, 35)
     assert office.operators[crossed.alarm_id].state is NONE
+
+
+def test_a_new_raise_ends_a_grouping_by_hand_and_a_shelf_keeps_it() -> None:
+    grouped = rules.group(None, ALARM, "ann", "", 10, parent="root")
+    shelved = rules.shelve(grouped, ALARM, "ann", "", 10, until_ms=20)
+    assert shelved.grouped_under == "root"
+    assert rules.shelf_ended(shelved, 20).grouped_under == "root"
+    ended = rules.raised_again(grouped, 30)
+    assert ended is not None
+    assert (ended.grouped_under, ended.changes) == ("", ())
+    acknowledged = rules.acknowledge(grouped, ALARM, "ann", "", 10)
+    ended = rules.raised_again(acknowledged, 30)
+    assert ended is not None
+    assert (ended.grouped_under, ended.state) == ("", OperatorState.NONE)

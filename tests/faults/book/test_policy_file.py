@@ -68,4 +68,4 @@ def test_what_is_said_holds_and_the_rest_is_usual(tmp_path: Path) -> None:
 def test_a_bad_value_is_one_line_that_names_it(tmp_path: Path, text: str, expected: str) -> None:
     with pytest.raises(TopologyError) as caught:
         load_policy(write(tmp_path, text))
-    assert str(caught.value) == expected
+    assert str(caught.value) == f"{tmp_path}/{expected}"

@@ -30,22 +30,26 @@ def test_what_was_overtaken_lies_before_what_overtook_it() -> None:
 
 def test_a_first_datagram_that_was_slow_does_not_bend_the_order_of_those_that_follow() -> None:
     clock = SourceClock()
-    places = [sent(clock, BOOT_MS + HOUR_MS, delay_ms=30_000)[0]]
-    places += [sent(clock, BOOT_MS + HOUR_MS + 30_000 + i * 10)[0] for i in range(1, 50)]
+    places = [sent(clock, BOOT_MS + HOUR_MS, delay_ms=30_000, is_inform=True)[0]]
+    places += [sent(clock, BOOT_MS + HOUR_MS + 30_000 + i * 10, is_inform=True)[0] for i in range(1, 50)]
     assert places == sorted(set(places))
-    late = sent(clock, BOOT_MS + HOUR_MS + 10, delay_ms=40_000)[0]
+    late = sent(clock, BOOT_MS + HOUR_MS + 10, delay_ms=40_000, is_inform=True)[0]
     assert places[0] < late < places[1]
 
 
-@given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 30_000)), min_size=2, max_size=40))
-def test_within_one_life_places_are_in_the_order_of_sending_whatever_the_network_does(pairs) -> None:
+# What a network holds a datagram for, and how long informs are repeated: in thirds of the bounds.
+@pytest.mark.parametrize(("third_ms", "is_inform"), [(3_333, False), (10_000, True)])
+@given(pairs=st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 3)), min_size=2, max_size=40))
+def test_within_one_life_places_are_in_the_order_of_sending_whatever_the_network_does(
+    pairs, third_ms: int, is_inform: bool
+) -> None:
     clock = SourceClock()
     start_ms = BOOT_MS + 2 * HOUR_MS
     journeys = sorted(
-        ((start_ms + 10 * step, delay_ms) for step, delay_ms in dict(pairs).items()),
+        ((start_ms + 10 * step, thirds * third_ms) for step, thirds in dict(pairs).items()),
         key=lambda journey: journey[0] + journey[1],
     )
-    places = {true_ms: sent(clock, true_ms, delay_ms) for true_ms, delay_ms in journeys}
+    places = {true_ms: sent(clock, true_ms, delay_ms, is_inform=is_inform) for true_ms, delay_ms in journeys}
     assert not any(is_restarted for _, is_restarted in places.values())
     in_order = [places[true_ms][0] for true_ms in sorted(places)]
     assert in_order == sorted(set(in_order))
@@ -88,7 +92,7 @@ def test_after_a_restart_all_that_is_new_lies_after_all_that_was() -> None:
     before, _ = sent(clock, BOOT_MS + HOUR_MS)
     new_boot_ms = BOOT_MS + HOUR_MS + 90_000
     after, is_restarted = sent(clock, new_boot_ms + 50, boot_ms=new_boot_ms)
-    late, is_again = sent(clock, BOOT_MS + HOUR_MS + 5_000, delay_ms=90_000)
+    late, is_again = sent(clock, BOOT_MS + HOUR_MS + 5_000, delay_ms=90_000, is_inform=True)
     assert (is_restarted, is_again) == (True, False)
     assert before < late < after
     assert not sent(clock, new_boot_ms + 2_000, boot_ms=new_boot_ms)[1]
@@ -223,7 +227,7 @@ def test_what_was_overtaken_has_its_place_among_what_its_own_agent_sent() -> Non
         for boot_ms in (OLD_BOOT_MS, YOUNG_BOOT_MS):
             sent(clock, true_ms, boot_ms=boot_ms)
     for boot_ms in (OLD_BOOT_MS, YOUNG_BOOT_MS):
-        at_ms, is_restarted = sent(clock, BOOT_MS + 10_000, delay_ms=40_000, boot_ms=boot_ms)
+        at_ms, is_restarted = sent(clock, BOOT_MS + 10_000, delay_ms=40_000, boot_ms=boot_ms, is_inform=True)
         assert not is_restarted
         assert abs(at_ms - (BOOT_MS + 10_000)) <= 1
 
@@ -381,6 +385,7 @@ def test_what_was_kept_before_there_were_several_lives_is_still_read() -> None:
 
 # Delays are at most half of what tells a life from another, so that every datagram has one life that it is of.
 DELAY_MAX_MS = 20_000
+TRAP_DELAY_MAX_MS = 10_000
 APART_MS = 120_000
 RESTART_MS = 90_000
 
@@ -391,11 +396,13 @@ RESTART_MS = 90_000
         min_size=2,
         max_size=120,
     ),
-    st.booleans(),
+    st.sampled_from(["traps", "informs", "version 3"]),
 )
 def test_two_agents_interleaved_each_keep_their_order_whatever_the_network_does_and_when_they_restart(
-    steps, has_engines
+    steps, kind
 ) -> None:
+    has_engines, is_inform = kind == "version 3", kind == "informs"
+    delay_max_ms = TRAP_DELAY_MAX_MS if kind == "traps" else DELAY_MAX_MS
     boots_ms, boots, true_ms = [OLD_BOOT_MS, YOUNG_BOOT_MS], [1, 1], BOOT_MS
     journeys = []
     for number, (agent, gap_ticks, delay_ms, event) in enumerate(steps):
@@ -404,12 +411,14 @@ def test_two_agents_interleaved_each_keep_their_order_whatever_the_network_does_
             # What it sends first is not what arrives first; at the uptime of before it would be a clock that stands.
             true_ms += RESTART_MS
             boots_ms[agent], boots[agent] = true_ms - 10 - 10 * number, boots[agent] + 1
-        journeys.append((true_ms + delay_ms, number, agent, true_ms, boots_ms[agent], boots[agent]))
+        journeys.append(
+            (true_ms + min(delay_ms, delay_max_ms), number, agent, true_ms, boots_ms[agent], boots[agent])
+        )
     clock = SourceClock()
     places: tuple[dict[int, int], dict[int, int]] = {}, {}
     for received_ms, _, agent, left_ms, boot_ms, engine_boots in sorted(journeys):
         more = {"boots": engine_boots, "engine_id": b"ab"[agent : agent + 1]} if has_engines else {}
-        at_ms, _ = sent(clock, left_ms, received_ms - left_ms, boot_ms, **more)
+        at_ms, _ = sent(clock, left_ms, received_ms - left_ms, boot_ms, is_inform=is_inform, **more)
         assert -DELAY_MAX_MS <= at_ms - left_ms <= DELAY_MAX_MS + 2 * len(steps)
         places[agent][left_ms] = at_ms
     for of_agent in places:
@@ -443,3 +452,69 @@ def test_nothing_is_placed_further_back_than_the_network_can_have_held_it(said) 
         assert len(life.others) < source_clock.CLOCK_LIVES_PER_SOURCE_MAX
         assert all(other.others == [] for other in life.others)
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(life), type=Life) == life
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 1, 500, 90_000, 8_640_000, (1 << 32) - 50]) | st.integers(0, 20_000),
+            st.integers(-90_000, 200_000),
+            st.booleans(),
+            st.sampled_from([0, 0, 0, 1, 2]),
+            st.sampled_from([b"", b"", b"engine-a", b"engine-b"]),
+        ),
+        max_size=30,
+    )
+)
+def test_short_way_of_plain_notifications_leads_where_the_long_way_does(steps) -> None:
+    short, long = SourceClock(), SourceClock()
+    received_ms = BOOT_MS + 3 * HOUR_MS
+    for ticks, passed_ms, is_start, boots, engine_id in steps:
+        received_ms += passed_ms
+        said = {"is_start": is_start, "boots": boots, "engine_id": engine_id}
+        found = short.at_ms("10.0.0.7", ticks, received_ms, **said)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(source_clock, "_is_plainly_of", lambda *_: False)
+            assert long.at_ms("10.0.0.7", ticks, received_ms, **said) == found
+        assert msgspec.msgpack.encode(short.life_of("10.0.0.7")) == msgspec.msgpack.encode(
+            long.life_of("10.0.0.7")
+        )
+        assert short.take_changed().keys() == long.take_changed().keys()
+
+
+def test_strangers_never_push_out_the_clocks_of_elements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_clock, "CLOCK_SOURCES_MAX", 2)
+    clock = SourceClock(is_stranger=lambda source: source.startswith("192."))
+    for source in ("10.0.0.1", "10.0.0.2", *(f"192.0.2.{number}" for number in range(9))):
+        clock.at_ms(source, 100, BOOT_MS)
+    assert clock.life_of("10.0.0.1") is not None and clock.life_of("10.0.0.2") is not None
+    assert clock.life_of("192.0.2.6") is None and clock.life_of("192.0.2.8") is not None
+    assert clock.at_ms("192.0.2.8", 200, BOOT_MS + 9_000) == (BOOT_MS + 1_000, False), (
+        "it is followed all the same"
+    )
+    assert set(clock.take_changed()) == {"10.0.0.1", "10.0.0.2", "192.0.2.7", "192.0.2.8"}
+
+
+def test_restart_without_a_word_soon_after_the_start_is_told_from_a_trap_that_was_overtaken() -> None:
+    clock = SourceClock()
+    sent(clock, BOOT_MS + 30_000)
+    new_boot_ms = BOOT_MS + 35_000
+    assert sent(clock, new_boot_ms + 2_000, boot_ms=new_boot_ms) == (new_boot_ms + 2_000, True)
+    overtaken, is_restarted = sent(clock, BOOT_MS + 29_000, delay_ms=9_000)
+    assert (overtaken, is_restarted) == (BOOT_MS + 29_000, False)
+
+
+def test_what_may_be_a_restart_or_not_counts_as_overtaken_and_the_element_is_to_be_asked() -> None:
+    clock = SourceClock()
+    sent(clock, BOOT_MS + 5_000)
+    assert sent(clock, BOOT_MS + 8_000, boot_ms=BOOT_MS + 7_000) == (BOOT_MS + 1_000, True)
+
+
+def test_cold_start_that_was_overtaken_by_what_its_agent_sent_next_is_no_second_start() -> None:
+    clock = SourceClock()
+    sent(clock, BOOT_MS + 40)
+    place, _ = sent(clock, BOOT_MS, delay_ms=5_000, is_start=True)
+    assert place == BOOT_MS
+    life = clock.life_of("10.0.0.7")
+    assert life is not None and life.others == []
+    assert sent(clock, BOOT_MS + 20_000, boot_ms=BOOT_MS + 20_000, is_start=True)[1], "this is one"

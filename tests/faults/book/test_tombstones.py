@@ -56,21 +56,76 @@ def test_there_are_only_so_many_and_the_oldest_go(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(tombstones, "TOMBSTONES_MAX", 3)
     stones = Tombstones()
     for i in range(5):
-        assert stones.add(f"id{i}", 100, 1_000 + i)
-    assert [stone.alarm_id for stone in stones.all()] == ["id2", "id3", "id4"]
+        stones.add(f"id{i}", 100, 1_000 + i)
+    assert [stone.alarm_id for stone in stones.take_new()] == ["id2", "id3", "id4"]
+    assert len(stones) == 3
+
+
+def test_those_of_strangers_never_push_out_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tombstones, "TOMBSTONES_MAX", 3)
+    stones = Tombstones()
+    stones.add("ours", 100, 1_000)
+    for i in range(5):
+        stones.add(f"id{i}", 100, 2_000, is_strangers=True)
+    assert stones.get("ours")
+    assert len(stones) == 4
+    again = Tombstones(stones.take_new())
+    again.add("another", 100, 3_000, is_strangers=True)
+    assert again.get("id2") is None
+    assert again.get("ours")
 
 
 def test_an_older_clear_says_nothing_new() -> None:
     stones = Tombstones([Tombstone("a", 100, 10_000)])
-    assert not stones.add("a", 90, 50)
-    assert stones.add("a", 110, 50)
+    stones.add("a", 90, 50)
+    assert stones.take_new() == ()
+    stones.add("a", 110, 50)
+    assert [stone.at_ms for stone in stones.take_new()] == [110]
     stones.discard("a")
     assert stones.get("a") is None
+    assert stones.take_gone() == ("a",)
+    stones.discard("a")
+    assert stones.take_gone() == ()
 
 
-def test_a_batch_that_leaves_none_says_nothing_of_the_rest() -> None:
+def test_one_that_is_discarded_and_made_again_is_not_forgotten_by_the_store() -> None:
+    stones = Tombstones()
+    stones.add("a", 100, 1)
+    stones.discard("a")
+    stones.add("a", 200, 1)
+    assert (len(stones.take_new()), stones.take_gone()) == (1, ())
+
+
+def test_the_store_is_told_what_is_new_and_what_is_forgotten_and_nothing_else() -> None:
     office = Office()
-    assert office.take(raised(at_ms=1)).rest is None
-    rest = office.take(cleared("other", at_ms=2)).rest
-    assert rest is not None
-    assert [stone.alarm_id for stone in rest.tombstones] == [id_of("other")]
+    outcome = office.take(raised(at_ms=1))
+    assert (outcome.tombstones, outcome.forgotten) == ((), ())
+    for number in range(3):
+        outcome = office.take(cleared(f"other{number}", at_ms=2))
+        assert [stone.alarm_id for stone in outcome.tombstones] == [id_of(f"other{number}")]
+    outcome = office.take(raised("other0", at_ms=3))
+    assert outcome.forgotten == (id_of("other0"),)
+    assert set(office.tombstones) == {id_of("other1"), id_of("other2")}
+
+
+def test_the_store_forgets_what_is_past_its_time_when_nothing_else_happens() -> None:
+    office = Office()
+    office.take(cleared("a", at_ms=100), now_ms=100)
+    office.take(cleared("b", at_ms=200), now_ms=100 + 2 * TOMBSTONE_MEMORY_MS)
+    assert set(office.tombstones) == {id_of("a"), id_of("b")}
+    assert office.book.due_ms() == 100 + 2 * TOMBSTONE_MEMORY_MS
+    office.tick(100 + 2 * TOMBSTONE_MEMORY_MS)
+    assert set(office.tombstones) == {id_of("b")}
+    office.restart()
+    office.tick(100 + 4 * TOMBSTONE_MEMORY_MS)
+    assert office.tombstones == {}
+    assert office.book.due_ms() is None
+
+
+def test_a_step_forgets_no_more_than_a_commit_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tombstones, "TOMBSTONES_FORGOTTEN_PER_STEP", 2)
+    stones = Tombstones(Tombstone(f"id{i}", 1, 1) for i in range(5))
+    for left in (3, 1, 0):
+        stones.forget(10)
+        assert len(stones) == left
+        assert len(stones.take_gone()) <= 2

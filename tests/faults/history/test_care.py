@@ -1,4 +1,4 @@
-"""The task that writes, forgets and trims: it goes on when store or database are away."""
+"""The task that writes and forgets: it goes on when store or database are away."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import trio.testing
 
 from ocs.clock import ManualClock
 from ocs.faults.history import care
-from ocs.limits import ALARM_TRIM_INTERVAL_S, HISTORY_FORGET_INTERVAL_S
+from ocs.limits import HISTORY_FORGET_INTERVAL_S, HISTORY_INTERVAL_S
 from ocs.sql_error import SqlUnavailableError
 from tests.support.alarms import NOW_MS
 
@@ -30,16 +30,16 @@ class Step:
         return self.results.pop(0) if self.results else 0
 
 
-async def run_for(seconds: float, monkeypatch: Any, write: Step, forget: Step, trim: Step) -> None:
+async def run_for(
+    seconds: float, monkeypatch: Any, write: Step, forget: Step, prepare: Step | None = None
+) -> None:
     async def at_once(work: Any, *arguments: Any) -> Any:
         await trio.lowlevel.checkpoint()
         return work(*arguments)
 
     monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
-    writer: Any = type("Writer", (), {"write": write, "forget": forget})
-    trimmer: Any = type("Trimmer", (), {"trim": trim})
+    writer: Any = type("Writer", (), {"prepare": prepare or Step(), "write": write, "forget": forget})
     monkeypatch.setattr(care, "HistoryWriter", lambda *_: writer)
-    monkeypatch.setattr(care, "ChangeTrimmer", lambda _: trimmer)
     nothing: Any = None
     with trio.move_on_after(seconds):
         await care.care_for_history(nothing, nothing, ManualClock(NOW_MS), history_days=30)
@@ -48,7 +48,7 @@ async def run_for(seconds: float, monkeypatch: Any, write: Step, forget: Step, t
 async def test_what_waits_is_written_without_rest(monkeypatch: Any, autojump_clock: trio.testing.MockClock):
     write = Step()
     write.results = [500, 500, 10]
-    await run_for(0.5, monkeypatch, write, Step(), Step())
+    await run_for(0.5, monkeypatch, write, Step())
     assert len(write.calls) == 4
 
 
@@ -58,18 +58,26 @@ async def test_writing_goes_on_after_store_or_database_were_away(
     for error in (SqlUnavailableError("away"), redis.ConnectionError()):
         write = Step()
         write.fails_with = error
-        await run_for(3.5, monkeypatch, write, Step(), Step())
+        await run_for(3.5, monkeypatch, write, Step())
         assert len(write.calls) == 4
 
 
-async def test_forgetting_and_trimming_go_on_as_well(
+async def test_database_that_is_away_at_the_start_is_waited_for(
     monkeypatch: Any, autojump_clock: trio.testing.MockClock
 ):
-    forget, trim = Step(), Step()
-    forget.fails_with, trim.fails_with = SqlUnavailableError("away"), redis.ConnectionError()
-    await run_for(HISTORY_FORGET_INTERVAL_S + 1, monkeypatch, Step(), forget, trim)
+    prepare, write, forget = Step(), Step(), Step()
+    prepare.fails_with = SqlUnavailableError("away")
+    await run_for(HISTORY_INTERVAL_S * 3.5, monkeypatch, write, forget, prepare)
+    assert len(prepare.calls) == 4
+    assert not write.calls
+    assert not forget.calls
+
+
+async def test_forgetting_goes_on_as_well(monkeypatch: Any, autojump_clock: trio.testing.MockClock):
+    forget = Step()
+    forget.fails_with = SqlUnavailableError("away")
+    await run_for(HISTORY_FORGET_INTERVAL_S + 1, monkeypatch, Step(), forget)
     assert len(forget.calls) == 2
-    assert len(trim.calls) > 2
 
 
 async def test_what_is_old_is_forgotten_until_nothing_is_left_and_then_now_and_then(
@@ -77,12 +85,6 @@ async def test_what_is_old_is_forgotten_until_nothing_is_left_and_then_now_and_t
 ):
     forget = Step()
     forget.results = [5_000, 5_000]
-    await run_for(HISTORY_FORGET_INTERVAL_S + 10, monkeypatch, Step(), forget, Step())
+    await run_for(HISTORY_FORGET_INTERVAL_S + 10, monkeypatch, Step(), forget)
     assert len(forget.calls) == 4
     assert forget.calls[0] == (NOW_MS - 30 * DAY_MS,)
-
-
-async def test_stream_is_trimmed_now_and_then(monkeypatch: Any, autojump_clock: trio.testing.MockClock):
-    trim = Step()
-    await run_for(ALARM_TRIM_INTERVAL_S * 3.5, monkeypatch, Step(), Step(), trim)
-    assert trim.calls == [(NOW_MS,)] * 4

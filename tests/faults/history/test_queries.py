@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from ocs.faults.alarm_change import ChangeKind
-from ocs.faults.history.queries import HistoryQuery, find_changes
+from ocs.faults.history.queries import find_changes, find_ids
+from ocs.faults.history.question import HistoryQuery
 from ocs.faults.history.recording import record_changes
 from ocs.sql import Database
 from tests.support.alarms import NOW_MS, alarm_of, change_of
@@ -71,3 +72,16 @@ def test_pages_follow_each_other(history: Database):
         seen += [row.change_id for row in page]
         before = page[-1].change_number
     assert len(set(seen)) == len(seen) == 4
+
+
+@pytest.mark.parametrize("letters", [4, 15, 16])
+def test_alarm_is_known_by_the_first_letters_of_its_id(history: Database, letters: int):
+    beginning = PORT.alarm_id[:letters]
+    assert history.read_blocking(lambda connection: find_ids(connection, beginning, 2)) == [PORT.alarm_id]
+
+
+def test_ids_are_told_once_and_no_more_than_are_wanted(history: Database):
+    everything = history.read_blocking(lambda connection: find_ids(connection, "", 10))
+    assert sorted(everything) == sorted({PORT.alarm_id, CARD.alarm_id, OTHER.alarm_id})
+    assert len(history.read_blocking(lambda connection: find_ids(connection, "", 2))) == 2
+    assert history.read_blocking(lambda connection: find_ids(connection, "%", 2)) == []

@@ -7,7 +7,8 @@ from sqlalchemy.exc import IntegrityError
 
 from ocs.faults.alarm import AlarmKey, Severity
 from ocs.faults.alarm_change import AlarmChange, ChangeKind
-from ocs.faults.history.queries import HistoryQuery, HistoryRow, find_changes
+from ocs.faults.history.queries import find_changes
+from ocs.faults.history.question import HistoryQuery, HistoryRow
 from ocs.faults.history.recording import forget_before, record_changes
 from ocs.faults.history.tables import ALARM_EPISODE
 from ocs.faults.operator_axis import Comment

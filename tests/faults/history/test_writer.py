@@ -1,12 +1,15 @@
 """From the stream (``change_group``) into the history: each change once, whatever is interrupted."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from sqlalchemy.engine import URL
 
 from ocs.faults.alarm_change import ChangeKind
-from ocs.faults.history.queries import HistoryQuery, find_changes
+from ocs.faults.history.queries import find_changes
+from ocs.faults.history.question import HistoryQuery
 from ocs.faults.history.writer import GROUP, HistoryWriter
 from ocs.faults.store import keys
 from ocs.limits import HISTORY_BATCH
@@ -145,3 +148,17 @@ def test_what_is_old_is_forgotten(lab: AlarmLab, database: Database):
     assert writer.forget(NOW_MS) == 0
     assert writer.forget(NOW_MS + 1) == 1
     assert written(database) == []
+
+
+def test_changes_wait_from_the_first_look_on_though_the_database_is_away(lab: AlarmLab, tmp_path: Path):
+    away = Database(URL.create("sqlite", database=str(tmp_path / "missing" / "ocs.db")))
+    with pytest.raises(SqlUnavailableError):
+        HistoryWriter(lab.client, away).prepare()
+    assert [group["name"] for group in lab.client.xinfo_groups(keys.CHANGES)] == [GROUP.encode()]
+
+
+def test_tables_are_made_where_there_are_none(lab: AlarmLab, empty_database: Database):
+    lab.commit(batch_of(alarm_of("router1")))
+    writer = HistoryWriter(lab.client, empty_database)
+    writer.prepare()
+    assert writer.write() == 1

@@ -12,7 +12,7 @@ import trio.testing
 from ocs.clock import ManualClock
 from ocs.faults.alarm import Alarm, AlarmKey, AlarmSignal, EventType, Severity
 from ocs.faults.alarm_change import AlarmChange, ChangeKind
-from ocs.faults.book import book
+from ocs.faults.book import room
 from ocs.faults.book.book import AlarmBook
 from ocs.faults.book.policy import BookPolicy
 from ocs.faults.book.source_clock import Life, SourceClock
@@ -25,7 +25,7 @@ from ocs.faults.snmp.engine import Arrival
 from ocs.faults.store.batch import AlarmBatch, LeaseLostError, StoreUnavailableError
 from ocs.faults.store.memory import MemoryAlarmList, MemoryAlarmStore
 from ocs.faults.topology.port import NoTopology
-from ocs.limits import TRAPS_WAITING_MAX
+from ocs.limits import TRAPS_AHEAD_MIN, TRAPS_PER_COMMIT, TRAPS_WAITING_MAX
 from ocs.metrics import REGISTRY
 
 NOW_MS = 1_790_000_000_000
@@ -139,12 +139,12 @@ async def test_what_waits_together_is_one_commit(rules: RuleBook) -> None:
 async def test_raise_that_finds_the_list_full_is_counted(
     rules: RuleBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(book, "ALARMS_MAX", 2)
+    monkeypatch.setattr(room, "ALARMS_MAX", 2)
     before = without_room()
     async with running(rules) as desk:
         desk.pump.put([arrival(index) for index in range(1, 6)])
         await settled()
-        assert len(await desk.alarms()) == 2
+        assert len(await desk.alarms()) == 3, "and the one that says so"
     assert without_room() == before + 3
 
 
@@ -246,7 +246,8 @@ async def test_reader_waits_while_too_much_waits(rules: RuleBook) -> None:
     async with running(rules, lambda shared: Slow(shared, "node-a")) as desk:
         desk.pump.put([arrival()])
         await settled()
-        desk.pump.put([arrival(n, uptime_ticks=n) for n in range(TRAPS_WAITING_MAX)])
+        # One commit's are understood ahead.
+        desk.pump.put([arrival(n, uptime_ticks=n) for n in range(TRAPS_WAITING_MAX + TRAPS_PER_COMMIT)])
         with trio.move_on_after(1) as waiting:
             await desk.pump.wait_for_room()
         assert waiting.cancelled_caught
@@ -286,7 +287,7 @@ async def test_clocks_of_strangers_fill_no_store(rules: RuleBook) -> None:
 async def test_inform_that_found_no_room_is_not_acknowledged(
     rules: RuleBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(book, "ALARMS_MAX", 1)
+    monkeypatch.setattr(room, "ALARMS_MAX", 1)
     async with running(rules) as desk:
         desk.pump.put([arrival(1, acknowledgement=b"taken"), arrival(2, acknowledgement=b"not taken")])
         await settled()
@@ -343,3 +344,94 @@ async def test_pump_is_stuck_while_the_store_does_not_confirm(
         is_well = True
         await trio.sleep(1)
         assert not desk.pump.is_stuck
+
+
+class Gated(MemoryAlarmStore):
+    """A store that writes each batch when it is let; what it was given, in order."""
+
+    def __init__(self, shared: MemoryAlarmList) -> None:
+        super().__init__(shared, "node-a")
+        self.given: list[AlarmBatch] = []
+        self._leave = trio.Semaphore(0)
+
+    def let(self) -> None:
+        self._leave.release()
+
+    async def commit(self, batch: AlarmBatch) -> None:
+        self.given.append(batch)
+        await self._leave.acquire()
+        await super().commit(batch)
+
+
+async def test_much_that_waits_is_understood_while_a_batch_is_on_its_way_and_stored_behind_it(
+    rules: RuleBook,
+) -> None:
+    async with running(rules, Gated) as desk:
+        store = desk.store
+        assert isinstance(store, Gated)
+        desk.pump.put([arrival(1, acknowledgement=b"first")])
+        await settled()
+        desk.pump.put([arrival(n, acknowledgement=b"%d" % n) for n in range(2, 2 + TRAPS_AHEAD_MIN)])
+        await settled()
+        desk.pump.put([arrival(1, oid=LINK_UP, uptime_ticks=100_001, acknowledgement=b"last")])
+        await settled()
+        assert desk.pump._next is not None
+        assert len(desk.pump._next.arrivals) == TRAPS_AHEAD_MIN  # what came after waits on
+        assert len(store.given) == 1
+        assert not desk.acknowledged
+        store.let()
+        await settled()
+        assert desk.acknowledged == [b"first"]
+        assert len(store.given) == 2
+        store.let()
+        await settled()
+        assert len(desk.acknowledged) == 1 + TRAPS_AHEAD_MIN
+        store.let()
+        await settled()
+        assert desk.acknowledged[-1] == b"last"
+        ended = next(alarm for alarm in await desk.alarms() if alarm.key.resource.endswith("/1"))
+        assert ended.is_cleared
+
+
+async def test_little_that_waits_waits_for_the_batch_on_its_way_and_shares_the_next(rules: RuleBook) -> None:
+    async with running(rules, Gated) as desk:
+        store = desk.store
+        assert isinstance(store, Gated)
+        desk.pump.put([arrival(1)])
+        await settled()
+        for index in range(2, 10):
+            desk.pump.put([arrival(index)])
+            await settled()
+        assert desk.pump._next is None
+        store.let()
+        await settled()
+        assert [len(batch.alarms) for batch in store.given] == [1, 8]
+
+
+async def test_inform_that_says_nothing_new_waits_for_what_said_it_first(rules: RuleBook) -> None:
+    async with running(rules, Gated) as desk:
+        store = desk.store
+        assert isinstance(store, Gated)
+        down = [arrival(1, acknowledgement=b"first")]
+        down += [arrival(n) for n in range(2, 2 + TRAPS_AHEAD_MIN)]
+        desk.pump.put(down[:1])
+        await settled()
+        # Older than the state: nothing of it changes but the list of changes.
+        desk.pump.put([*down[1:], arrival(1, acknowledgement=b"again")])
+        await settled()
+        assert desk.acknowledged == []
+        store.let()
+        await settled()
+        assert desk.acknowledged == [b"first"]
+        store.let()
+        await settled()
+        assert desk.acknowledged == [b"first", b"again"]
+
+
+async def test_stranger_that_has_proved_who_it_is_is_vouched_for(rules: RuleBook) -> None:
+    async with running(rules) as desk:
+        for level, expected in ((SecurityLevel.NO_AUTH_NO_PRIV, False), (SecurityLevel.AUTH_PRIV, True)):
+            one = arrival(source="192.0.2.1")
+            notification = msgspec.structs.replace(one.notification, security_level=level)
+            (signal,) = desk.pump._signals_of(msgspec.structs.replace(one, notification=notification))
+            assert signal.is_vouched is expected

@@ -118,10 +118,11 @@ def test_each_address_is_asked_for_once_whether_it_is_a_proxy(monkeypatch: pytes
 
 
 def test_authentic_trap_says_the_boot_of_its_engine_and_its_clock_is_known() -> None:
-    by = judge()
+    clocks = EngineClocks()
+    by = judge(clocks=clocks)
     (arrival,) = receive(by, trap(SECRET)).notifications
     assert arrival.engine_boots == 5
-    assert by.clock_of(SENDER) == EngineClock(5, 100, NOW_MS)
+    assert clocks.get(SENDER) == EngineClock(5, 100, NOW_MS)
     assert arrival.acknowledgement is None and arrival.inform_key is None
 
 
@@ -150,11 +151,12 @@ def test_replay_is_recognised_after_a_restart_of_ours() -> None:
 
 
 def test_what_is_not_authentic_sets_no_clock() -> None:
-    by = judge()
+    clocks = EngineClocks()
+    by = judge(clocks=clocks)
     other = UsmUser(PROVED.name, authentication="sha1", authentication_password=b"another password")
     assert reason_of(receive(by, trap(other, boots=99))) is DiscardReason.WRONG_DIGEST
     assert receive(by, trap(PLAIN, boots=99)).notifications
-    assert by.clock_of(SENDER) is None
+    assert clocks.get(SENDER) is None
     assert receive(by, trap(PROVED, boots=1)).notifications
 
 

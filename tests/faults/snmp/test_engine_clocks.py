@@ -79,3 +79,63 @@ def test_engine_silent_for_longest_is_forgotten_first(monkeypatch: pytest.Monkey
     clocks.accept(b"c", 1, 1, NOW_MS)
     assert clocks.get(b"b") is None
     assert clocks.get(b"a") == EngineClock(1, 2, NOW_MS)
+
+
+def test_what_was_taken_is_refused_by_the_next_process_that_knows_what_was_kept() -> None:
+    """A clock is not kept with each message, and none of those between two keepings may be replayed."""
+    clocks, kept = EngineClocks(), {}
+    for time_s in (1_000, 1_001, 1_029, 1_031, 1_060):
+        clocks.accept(ENGINE, 5, time_s, NOW_MS + time_s * 1_000)
+        kept |= clocks.take_changed()
+        after = EngineClocks()
+        after.take_up({"10.0.0.1": b"of a source", **kept})
+        assert refuses(after, 5, time_s, NOW_MS + (time_s + 300) * 1_000)
+        assert not refuses(after, 5, time_s + 300, NOW_MS + (time_s + 300) * 1_000)
+
+
+def test_message_of_now_is_taken_after_a_restart_however_short() -> None:
+    clocks = heard()
+    after = EngineClocks()
+    after.take_up(clocks.take_changed())
+    assert not refuses(after, 5, 1_000, NOW_MS)
+    assert not refuses(after, 5, 1_001, NOW_MS + 1_000)
+    assert refuses(after, 4, 9_999, NOW_MS)
+
+
+def test_clock_that_goes_on_is_kept_every_half_minute_and_each_boot_at_once() -> None:
+    clocks = heard()
+    assert len(clocks.take_changed()) == 1
+    clocks.accept(ENGINE, 5, 1_030, NOW_MS)
+    assert clocks.take_changed() == {}
+    clocks.accept(ENGINE, 5, 1_031, NOW_MS)
+    assert len(clocks.take_changed()) == 1
+    clocks.accept(ENGINE, 6, 1_032, NOW_MS)
+    assert len(clocks.take_changed()) == 1
+
+
+def test_what_is_known_here_and_newer_than_what_was_kept_stays_and_is_kept() -> None:
+    of_before = heard().take_changed()
+    clocks = heard()
+    clocks.accept(ENGINE, 7, 1, NOW_MS)
+    clocks.take_changed()
+    clocks.take_up(of_before)
+    assert clocks.get(ENGINE) == EngineClock(7, 1, NOW_MS)
+    after = EngineClocks()
+    after.take_up(clocks.take_changed())
+    assert refuses(after, 6, 9_999, NOW_MS)
+
+
+def test_forgotten_engines_leave_what_is_kept_and_what_nobody_can_read_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_clocks, "SNMP_ENGINES_REMEMBERED_MAX", 2)
+    monkeypatch.setattr(engine_clocks, "_SHARDS", 1)
+    clocks = EngineClocks()
+    for number, engine_id in enumerate((b"a", b"b", b"c")):
+        clocks.accept(engine_id, 1, 1, NOW_MS + number)
+    kept = clocks.take_changed()
+    after = EngineClocks()
+    after.take_up(kept)
+    assert [engine_id for engine_id in (b"a", b"b", b"c") if after.get(engine_id)] == [b"b", b"c"]
+    after.take_up(dict.fromkeys(kept, b"\xff"))
+    assert after.get(b"b") is not None, "it is known here"

@@ -225,3 +225,60 @@ def test_report_shows_one_counter_that_wraps() -> None:
     assert pdu.report(REQUEST_ID, name, 2**32 + 1) == ber.encode(
         REPORT, REQUEST_ID + NO_ERROR + ber.encode(ber.SEQUENCE, expected)
     )
+
+
+def test_varbinds_that_came_before_are_known_behind_another_uptime() -> None:
+    reader = PduReader()
+    later = varbind("2b06010201010300", ber.encode_number(Syntax.TIME_TICKS, 1 << 31))
+    first, second = notification(INDEX), notification(INDEX, head=later + TRAP_OID)
+    fresh = reader.read(first, 0, len(first))
+    known = reader.read(second, 0, len(second))
+    assert (fresh.content, known.content) == (b"", TRAP_OID + INDEX)
+    assert known.uptime_ticks == 1 << 31
+    assert known._replace(content=b"") == read(second)
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        notification(TRAP_OID, UPTIME, head=INDEX),  # the uptime leads not
+        notification(INDEX, head=UPTIME + UPTIME + TRAP_OID),
+        notification(varbind(TRAP_ADDRESS, ber.encode(Syntax.IP_ADDRESS, bytes((10, 0, 0, 9))))),
+        notification(*[INDEX] * 100),  # too long to be remembered
+        notification(
+            head=bytes((0x30, 0x81, UPTIME[1])) + UPTIME[2:] + TRAP_OID
+        ),  # lengths longer than need be
+        notification(INDEX, tag=INFORM),
+    ],
+)
+def test_what_came_before_is_read_as_it_was(octets: bytes) -> None:
+    reader = PduReader()
+    for _ in range(3):
+        assert reader.read(octets, 0, len(octets))._replace(content=b"") == read(octets)
+
+
+@pytest.mark.parametrize(
+    "uptime",
+    [
+        bytes.fromhex("300e06082b060102010103004300"),  # no number
+        bytes.fromhex("301806082b06010201010300430a00000000000000000001"),  # of ten octets
+        bytes.fromhex("300e06082b0601020101030043020101")[:-1],  # cut off by what follows
+        bytes.fromhex("300e06082b060102010103000202") + b"\x01\x01",  # an INTEGER
+    ],
+)
+def test_uptime_that_cannot_be_read_is_refused_before_varbinds_that_are_known(uptime: bytes) -> None:
+    reader = PduReader()
+    known = notification(INDEX)
+    reader.read(known, 0, len(known))
+    octets = notification(INDEX, head=uptime + TRAP_OID)
+    with pytest.raises(SnmpError):
+        reader.read(octets, 0, len(octets))
+
+
+def test_memory_of_varbinds_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdu, "SNMP_CONTENTS_REMEMBERED", 10)
+    reader = PduReader()
+    for number in range(25):
+        octets = notification(varbind("2b060102010202010107", ber.encode_number(ber.INTEGER, number)))
+        reader.read(octets, 0, len(octets))
+    assert 0 < len(reader._contents) <= 10

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import structlog.testing
 import trio
 import trio.testing
 
@@ -15,6 +16,7 @@ from ocs.balance.store_address import plain_address
 from ocs.faults.store import keys
 from ocs.faults.store.alarm_store import AlarmStore
 from ocs.faults.store.batch import Command, LeaseLostError, StoreUnavailableError
+from ocs.faults.store.owner_identity import own_identity
 from tests.support.alarm_lab import PARTITIONS, AlarmLab, lab
 from tests.support.alarms import alarm_of, batch_of
 
@@ -203,7 +205,7 @@ class Answers:
     def call(self, key: str, command: Command, done: Done, *, is_commit: bool = False) -> None:
         name = command[1] if str(command[0]).startswith("FCALL") else command[0]
         if name == "ocs_alarms_lease":
-            self.verbs.append(command[-1])
+            self.verbs.append(command[-2])
         delay_s = 1.5 if name == "HSCAN" else 0
         trio.lowlevel.spawn_system_task(self._answer, done, self._replies.get(name), delay_s)
 
@@ -217,6 +219,48 @@ async def test_lease_is_kept_while_a_long_list_is_loaded(autojump_clock: trio.te
     await AlarmStore(answers, "north").open_as_owner()
     assert answers.verbs[0] == "take"
     assert answers.verbs.count("renew") >= 5
+
+
+class Held(Answers):
+    """A store whose list another has, who goes when we have asked so often."""
+
+    def __init__(self, identity: str, asked_max: int) -> None:
+        super().__init__([b"0", []])
+        self._identity = identity
+        self._asked_max = asked_max
+        self.gone: list[object] = []
+
+    def call(self, key: str, command: Command, done: Done, *, is_commit: bool = False) -> None:
+        if command[1] == "ocs_alarms_lease" and command[-2] == "take":
+            self.gone.append(command[-1])
+            if command[-1] != self._identity and len(self.gone) < self._asked_max:
+                trio.lowlevel.spawn_system_task(self._answer, done, [0, self._identity.encode(), b"5000"], 0)
+                return
+        super().call(key, command, done, is_commit=is_commit)
+
+
+async def test_process_that_has_ended_is_not_waited_for(autojump_clock: trio.testing.MockClock):
+    dead = own_identity("north") + "0"
+    store = Held(dead, 100)
+    owner = AlarmStore(store, own_identity("north"))
+    await owner.open_as_owner()
+    assert store.gone == ["", dead]
+
+
+@pytest.mark.parametrize(
+    ("holder", "event"),
+    [("north", "alarm_list_owned_by_a_namesake"), ("south", "alarm_list_owned_by_another")],
+)
+async def test_who_stands_by_says_once_for_whom(
+    holder: str, event: str, autojump_clock: trio.testing.MockClock
+):
+    store = Held(f"{holder} elsewhere:1:1", 5)
+    owner = AlarmStore(store, own_identity("north"))
+    with structlog.testing.capture_logs() as logged:
+        await owner.open_as_owner()
+    assert store.gone == [""] * 5
+    assert [(entry["event"], entry["node"]) for entry in logged] == [(event, holder)]
+    assert owner.holder == ""
 
 
 async def test_error_reply_while_the_list_is_loaded_is_told(autojump_clock: trio.testing.MockClock):

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import trio
 
-from ocs.faults.alarm import Alarm, Severity
+from ocs.faults.alarm import Alarm, Severity, StatusChange
 from ocs.faults.alarm_change import ChangeKind
 from ocs.faults.book.operator_rules import OperatorRuleError
 from ocs.faults.operator_axis import OperatorRecord, OperatorState
@@ -163,6 +163,95 @@ async def test_purge_of_many_goes_page_by_page(store: MemoryAlarmList, desk: Ala
     await commit(store, *alarms)
     gone = desk.purge([alarm.alarm_id for alarm in alarms], is_cleared, "kim", NOW_MS)
     assert len(gone) == 2_500
+
+
+# --- Compress -----------------------------------------------------------------------------------------------------
+
+LONG = alarm_of(
+    "router4", changes=(StatusChange(1, Severity.MAJOR, "a"), StatusChange(2, Severity.MINOR, "b"))
+)
+
+
+def every(alarm: Alarm, operator: OperatorRecord | None) -> bool:
+    return True
+
+
+async def test_compress_keeps_the_last_status_change_of_what_the_filter_wants(
+    store: MemoryAlarmList, desk: AlarmDesk
+):
+    await commit(store, LONG)
+    desk.acknowledge(LONG.alarm_id, "kim", "", NOW_MS)
+    assert desk.compress([LONG.alarm_id], is_cleared, "kim", NOW_MS) == []
+    wanted = [A.alarm_id, LONG.alarm_id, "nothing"]
+    assert desk.compress(wanted, every, "kim", NOW_MS) == [LONG.alarm_id]
+    alarm, record = desk.look(LONG.alarm_id)
+    assert alarm == msgspec.structs.replace(LONG, changes=LONG.changes[-1:])
+    told = store.changes[-1]
+    assert (told.kind, told.alarm, told.operator, told.is_notified) == (
+        ChangeKind.COMPRESSED,
+        alarm,
+        record,
+        False,
+    )
+    assert desk.compress(wanted, every, "kim", NOW_MS) == []
+
+
+async def test_alarm_that_changes_while_it_is_compressed_is_looked_at_again(
+    store: MemoryAlarmList, desk: AlarmDesk, monkeypatch: Any
+):
+    await commit(store, LONG)
+    newer = msgspec.structs.replace(LONG, changes=(*LONG.changes, StatusChange(3, Severity.MAJOR, "c")))
+    compress, raised = store.compress, [newer]
+
+    def interrupted(compressions: Any) -> list[str]:
+        if raised:
+            store.alarms[LONG.alarm_id] = b"other token!" + msgspec.msgpack.encode(raised.pop())
+        return compress(compressions)
+
+    monkeypatch.setattr(store, "compress", interrupted)
+    assert desk.compress([LONG.alarm_id], every, "kim", NOW_MS) == [LONG.alarm_id]
+    assert desk.look(LONG.alarm_id)[0].changes == newer.changes[-1:]
+
+
+# --- Groups by hand -----------------------------------------------------------------------------------------------
+
+
+async def test_operators_group_an_alarm_under_another_and_take_it_out_again(
+    store: MemoryAlarmList, desk: AlarmDesk
+):
+    record = desk.group(B.alarm_id, "kim", "same fan", NOW_MS, parent=A.alarm_id)
+    assert (record.grouped_under, record.comments[0].text) == (A.alarm_id, "same fan")
+    assert desk.group(B.alarm_id, "kim", "", NOW_MS, parent=A.alarm_id) == record
+    assert len(store.desk) == 1
+    with pytest.raises(OperatorRuleError, match="not grouped under"):
+        desk.ungroup(B.alarm_id, "kim", "", NOW_MS, parent="another")
+    assert desk.ungroup(B.alarm_id, "kim", "", NOW_MS, parent=A.alarm_id).grouped_under == ""
+    with pytest.raises(OperatorRuleError, match="not grouped under"):
+        desk.ungroup(A.alarm_id, "kim", "", NOW_MS, parent=B.alarm_id)
+
+
+async def test_groups_by_hand_make_no_ring_and_need_a_parent_that_is_there(
+    store: MemoryAlarmList, desk: AlarmDesk
+):
+    third = alarm_of("router3")
+    await commit(store, third)
+    desk.group(B.alarm_id, "kim", "", NOW_MS, parent=A.alarm_id)
+    desk.group(third.alarm_id, "kim", "", NOW_MS, parent=B.alarm_id)
+    for parent in (A, B, third):
+        with pytest.raises(OperatorRuleError, match="under itself"):
+            desk.group(A.alarm_id, "kim", "", NOW_MS, parent=parent.alarm_id)
+    with pytest.raises(NoSuchAlarmError, match="'nothing'"):
+        desk.group(A.alarm_id, "kim", "", NOW_MS, parent="nothing")
+
+
+async def test_chain_of_groups_has_a_bound(store: MemoryAlarmList, desk: AlarmDesk, monkeypatch: Any):
+    monkeypatch.setattr("ocs.faults.store.desk.ALARM_GROUP_DEPTH_MAX", 1)
+    alarms = [alarm_of(f"router{number}") for number in range(3, 6)]
+    await commit(store, *alarms)
+    desk.group(alarms[1].alarm_id, "kim", "", NOW_MS, parent=alarms[0].alarm_id)
+    desk.group(alarms[2].alarm_id, "kim", "", NOW_MS, parent=alarms[1].alarm_id)
+    with pytest.raises(OperatorRuleError, match="too many"):
+        desk.group(A.alarm_id, "kim", "", NOW_MS, parent=alarms[2].alarm_id)
 
 
 async def test_maintenance_windows_are_written_and_removed(desk: AlarmDesk):

@@ -3,12 +3,16 @@
 from typing import Any
 
 import pytest
+import redis
+import trio
+import trio.testing
 
+from ocs.clock import ManualClock
 from ocs.faults.store import keys
-from ocs.faults.store.trimming import ChangeTrimmer
-from ocs.limits import ALARM_CHANGES_KEPT_S
+from ocs.faults.store.trimming import ChangeTrimmer, keep_trimmed
+from ocs.limits import ALARM_CHANGES_KEPT_S, ALARM_TRIM_INTERVAL_S
 from tests.support.alarm_lab import AlarmLab, lab
-from tests.support.alarms import alarm_of, batch_of
+from tests.support.alarms import NOW_MS, alarm_of, batch_of
 
 __all__ = ["lab"]
 # Enough entries for the store to forget whole nodes of its stream, which is what it does cheaply.
@@ -88,3 +92,24 @@ def test_reader_that_never_acknowledges_fills_no_store(
     assert trimmer.trim(0) == MANY - 300
     assert length(lab) == 300
     assert trimmer.trim(0) == 0
+
+
+async def test_stream_is_trimmed_now_and_then_also_after_the_store_was_away(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+):
+    calls: list[int] = []
+
+    class Trimmer:
+        def trim(self, now_ms: int) -> int:
+            calls.append(now_ms)
+            raise redis.ConnectionError
+
+    async def at_once(work: Any, *arguments: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        return work(*arguments)
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
+    trimmer: Any = Trimmer()
+    with trio.move_on_after(ALARM_TRIM_INTERVAL_S * 3.5):
+        await keep_trimmed(trimmer, ManualClock(NOW_MS))
+    assert calls == [NOW_MS] * 4

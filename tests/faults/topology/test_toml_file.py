@@ -33,7 +33,7 @@ def test_what_is_no_topology_is_one_line_that_names_file_and_entry(
     path.write_bytes(octets)
     with pytest.raises(TopologyError) as caught:
         read_toml(path, TopologyFile)
-    assert str(caught.value).startswith(expected)
+    assert str(caught.value).startswith(f"{tmp_path}/{expected}")
     assert "\n" not in str(caught.value)
 
 

@@ -124,3 +124,19 @@ def test_counters_are_what_counting_again_gives(
     again = AlarmView([row.alarm for row in rows], [row.operator for row in rows if row.operator])
     assert view.summary(NOW_MS) == again.summary(NOW_MS)
     assert sum(counts.total for counts in view.summary(NOW_MS).severities) == len(view)
+
+
+def test_symptoms_are_found_until_they_leave_their_cause_or_the_list():
+    symptom = alarm_of("router3", root_cause=A.alarm_id)
+    view = AlarmView([A, B, symptom])
+
+    def under(parent: Alarm) -> list[str]:
+        return [row.alarm.alarm_id for row in view.symptoms(parent.alarm_id, PageRequest(), NOW_MS).rows]
+
+    view.apply(change_of(B, ChangeKind.OPERATED, OperatorRecord(B.alarm_id, grouped_under=A.alarm_id)))
+    assert set(under(A)) == {symptom.alarm_id, B.alarm_id}
+    view.apply(change_of(B, ChangeKind.OPERATED, OperatorRecord(B.alarm_id)))
+    assert under(A) == [symptom.alarm_id]
+    view.apply(change_of(symptom, ChangeKind.PURGED))
+    assert under(A) == []
+    assert not view._groups  # nothing is kept of those that left

@@ -45,7 +45,7 @@ class Source:
         await trio.lowlevel.checkpoint()
         alarms = {alarm.alarm_id: alarm for alarm in self.alarms}
         alarms |= {entry.change.alarm_id: entry.change.alarm for entry in self.entries if entry.change.alarm}
-        return Snapshot(list(alarms.values()), [], {}, None, {}, f"{len(self.entries)}-0")
+        return Snapshot(list(alarms.values()), [], {}, [], {}, f"{len(self.entries)}-0")
 
     async def read(self, after_id: str) -> list[FollowedChange] | None:
         self.check()

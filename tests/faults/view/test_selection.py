@@ -72,8 +72,8 @@ def test_shelf_whose_time_is_over_hides_nothing():
 
 def test_one_alarm_is_judged_as_the_list_is():
     wanted = AlarmFilter(is_seen_to=True, resource="router2")
-    assert wanted.matches(SEEN, RECORDS[SEEN.alarm_id], NOW_MS)
-    assert not wanted.matches(SEEN, None, NOW_MS)
+    assert wanted.matches(AlarmRow(SEEN, RECORDS[SEEN.alarm_id]), NOW_MS)
+    assert not wanted.matches(AlarmRow(SEEN, None), NOW_MS)
 
 
 def test_severity_sorts_what_is_over_behind_everything_that_stands():
