@@ -12,8 +12,10 @@ from rich.console import Console
 from bench import gy, scale
 from bench.accounts import StoreNotFoundError, create_accounts
 from bench.figures import Figure, print_figures, write_figures
+from bench.inventory import run_inventory
 from bench.load import GeneratorError
 from bench.machine import measure_machine
+from bench.provisioning import run_provisioning
 from bench.soak import run_soak
 from bench.startup import run_startup
 from bench.templates import LoadPlan
@@ -22,7 +24,7 @@ from bench.traps import run_traps
 from simulators.system import SystemStartError
 
 # The last two take long and are run when they are asked for.
-GROUPS: Final = ("gy", "scale", "topup", "traps", "startup", "soak")
+GROUPS: Final = ("gy", "scale", "topup", "traps", "inventory", "provisioning", "startup", "soak")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--port", type=int, default=3868, help="its Diameter port")
     arguments.add_argument("--no-million", action="store_true", help="leave out the million accounts")
+    arguments.add_argument("--sql-url", default="", help="inventory: an empty PostgreSQL database (SQLite)")
     arguments.add_argument("--sessions", type=int, default=0, help="startup: sessions left open (0: a tenth)")
     arguments.add_argument("--minutes", type=float, default=30.0, help="soak: how long")
     arguments.add_argument("--rate", type=float, default=0.0, help="soak: requests per second (0: half load)")
@@ -69,6 +72,10 @@ def run(options: argparse.Namespace, console: Console) -> list[Figure]:
             figures += run_topup(Path(folder), duration_s=options.seconds, accounts=options.accounts, say=say)
         if options.only in {None, "traps"}:
             figures += run_traps(Path(folder), say=say)
+        if options.only in {None, "inventory"}:
+            figures += run_inventory(Path(folder), say=say, url=options.sql_url)
+        if options.only in {None, "provisioning"}:
+            figures += run_provisioning(Path(folder), say=say)
         if options.only == "startup":
             sessions = options.sessions or options.accounts // 10
             figures += run_startup(Path(folder), accounts=options.accounts, sessions=sessions, say=say)

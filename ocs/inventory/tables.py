@@ -1,0 +1,284 @@
+"""Tables of the inventory; how they came to be is in :mod:`ocs.migrations`.
+
+What must never be is forbidden by the database itself: two with one name, a VLAN or a number that two have, a service
+on something that is not there. Resources and services refer to each other by numbers; their names are for people.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from ocs.sql import METADATA
+
+# SQLite counts rows by itself in a column of this type alone.
+_NUMBER: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _one_of(column: str, *values: str) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+# ``anchor`` is the element of a part. ``is_uplink`` is the attribute, for those who follow the graph.
+RESOURCE: Final = Table(
+    "resource",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("resource_id", String(200), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("parent", _NUMBER, ForeignKey("resource.number"), nullable=True, index=True),
+    Column("anchor", _NUMBER, ForeignKey("resource.number"), nullable=True, index=True),
+    Column("lifecycle", String(16), nullable=False),
+    Column("administrative_state", String(16), nullable=False),
+    Column("operational_state", String(16), nullable=False),
+    Column("is_uplink", Boolean, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    CheckConstraint(
+        _one_of("kind", "site", "element", "card", "interface", "part", "link", "prefix", "vlan", "logical"),
+        name="ck_resource_kind",
+    ),
+    CheckConstraint(_one_of("lifecycle", "planned", "as-built", "retired"), name="ck_resource_lifecycle"),
+    CheckConstraint(
+        _one_of("administrative_state", "unlocked", "shutting-down", "locked"),
+        name="ck_resource_administrative_state",
+    ),
+    CheckConstraint(
+        _one_of("operational_state", "unknown", "enabled", "disabled"), name="ck_resource_operational_state"
+    ),
+    CheckConstraint("number <> parent", name="ck_resource_parent"),
+    CheckConstraint("version >= 1", name="ck_resource_version"),
+    Index("ix_resource_kind_resource_id", "kind", "resource_id"),
+)
+
+# What a resource fails with besides its parent, in the order in which it was said; of a link what carries it.
+RESOURCE_RELIANCE: Final = Table(
+    "resource_reliance",
+    METADATA,
+    Column("resource", _NUMBER, ForeignKey("resource.number"), primary_key=True),
+    Column("ordinal", SmallInteger, primary_key=True),
+    Column("upon", _NUMBER, ForeignKey("resource.number"), nullable=False, index=True),
+    UniqueConstraint("resource", "upon", name="uq_resource_reliance_resource_upon"),
+)
+
+LINK_END: Final = Table(
+    "link_end",
+    METADATA,
+    Column("link", _NUMBER, ForeignKey("resource.number"), primary_key=True),
+    Column("ordinal", SmallInteger, primary_key=True),
+    Column("interface", _NUMBER, ForeignKey("resource.number"), nullable=False, index=True),
+    UniqueConstraint("link", "interface", name="uq_link_end_link_interface"),
+)
+
+# Edges of the graph along which failures spread, from what fails to what suffers (:mod:`ocs.inventory.dependencies`);
+# each belongs to the resource whose record says it.
+DEPENDENCY: Final = Table(
+    "resource_dependency",
+    METADATA,
+    Column("upon", BigInteger, primary_key=True),
+    Column("dependent", BigInteger, primary_key=True),
+    Column("owner", _NUMBER, ForeignKey("resource.number"), primary_key=True, index=True),
+)
+
+# How an element is reached. Without ``type_name`` it is not configured by us.
+ELEMENT: Final = Table(
+    "element",
+    METADATA,
+    Column("resource", _NUMBER, ForeignKey("resource.number"), primary_key=True),
+    Column("role", String(64), nullable=False, index=True),
+    Column("type_name", String(64), nullable=False),
+    Column("address", String(255), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("credential", String(64), nullable=False),
+    Column("host_key", Text, nullable=False),
+    CheckConstraint("port BETWEEN 0 AND 65535", name="ck_element_port"),
+    CheckConstraint("(type_name = '') = (address = '')", name="ck_element_management"),
+)
+
+ELEMENT_ADDRESS: Final = Table(
+    "element_address",
+    METADATA,
+    Column("element", _NUMBER, ForeignKey("element.resource"), primary_key=True),
+    Column("ordinal", SmallInteger, primary_key=True),
+    Column("address", String(64), nullable=False, unique=True),
+)
+
+VLAN: Final = Table(
+    "vlan",
+    METADATA,
+    Column("resource", _NUMBER, ForeignKey("resource.number"), primary_key=True),
+    Column("site", String(200), nullable=False),
+    Column("vlan_id", Integer, nullable=False),
+    UniqueConstraint("site", "vlan_id", name="uq_vlan_site_vlan_id"),
+    CheckConstraint("vlan_id BETWEEN 1 AND 4094", name="ck_vlan_vlan_id"),
+)
+
+# First and last address as 16 octets, so that their order is that of the addresses.
+PREFIX: Final = Table(
+    "prefix",
+    METADATA,
+    Column("resource", _NUMBER, ForeignKey("resource.number"), primary_key=True),
+    Column("vrf", String(100), nullable=False),
+    Column("family", SmallInteger, nullable=False),
+    Column("first", LargeBinary(16), nullable=False),
+    Column("last", LargeBinary(16), nullable=False),
+    Column("length", SmallInteger, nullable=False),
+    UniqueConstraint("vrf", "family", "first", "length", name="uq_prefix_vrf_family_first_length"),
+    CheckConstraint("family IN (4, 6)", name="ck_prefix_family"),
+    CheckConstraint("length BETWEEN 0 AND 128", name="ck_prefix_length"),
+    CheckConstraint("first <= last", name="ck_prefix_first"),
+)
+
+# Who holds a resource until when; a row without ``expires_ms`` holds it for good. ``purpose`` tells several of one
+# holder apart, so that asking again gives the same.
+RESERVATION: Final = Table(
+    "reservation",
+    METADATA,
+    Column("resource", _NUMBER, ForeignKey("resource.number"), primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("purpose", String(100), nullable=False),
+    Column("expires_ms", BigInteger, nullable=True, index=True),
+    UniqueConstraint("holder", "purpose", name="uq_reservation_holder_purpose"),
+)
+
+# --- Services -----------------------------------------------------------------------------------------------------
+
+# Services that use the same anchors are counted together: how many suffer from a failure is summed over footprints.
+FOOTPRINT: Final = Table(
+    "footprint",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("anchors", Text, nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("services", BigInteger, nullable=False),
+    Column("subscribers", BigInteger, nullable=False),
+    CheckConstraint("services >= 0", name="ck_footprint_services"),
+    CheckConstraint("subscribers >= 0", name="ck_footprint_subscribers"),
+)
+
+FOOTPRINT_ANCHOR: Final = Table(
+    "footprint_anchor",
+    METADATA,
+    Column("anchor", _NUMBER, ForeignKey("resource.number"), primary_key=True),
+    Column("footprint", _NUMBER, ForeignKey("footprint.number"), primary_key=True, index=True),
+)
+
+SERVICE: Final = Table(
+    "service",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("service_id", String(200), nullable=False, unique=True),
+    Column("model", String(64), nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("allocations", Text, nullable=False),
+    Column("customer", String(200), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("subscribers", Integer, nullable=False),
+    Column("footprint", _NUMBER, ForeignKey("footprint.number"), nullable=False),
+    Column("version", Integer, nullable=False),
+    CheckConstraint(
+        _one_of("state", "designed", "reserved", "inactive", "active", "terminated"), name="ck_service_state"
+    ),
+    CheckConstraint("subscribers >= 0", name="ck_service_subscribers"),
+    CheckConstraint("version >= 1", name="ck_service_version"),
+    Index("ix_service_footprint_number", "footprint", "number"),
+    Index("ix_service_model_service_id", "model", "service_id"),
+    Index("ix_service_customer_service_id", "customer", "service_id"),
+)
+
+SERVICE_USE: Final = Table(
+    "service_use",
+    METADATA,
+    Column("service", _NUMBER, ForeignKey("service.number"), primary_key=True),
+    Column("resource", _NUMBER, ForeignKey("resource.number"), primary_key=True),
+    Column("role", String(64), primary_key=True),
+    Index("ix_service_use_resource_service", "resource", "service"),
+)
+
+# --- Numbers and SIMs ---------------------------------------------------------------------------------------------
+
+NUMBER_RANGE: Final = Table(
+    "number_range",
+    METADATA,
+    Column("name", String(100), primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    CheckConstraint("first <= last", name="ck_number_range_first"),
+)
+
+# ``holder`` has it reserved or assigned; ``network`` is where a ported number went or came from.
+DIRECTORY_NUMBER: Final = Table(
+    "directory_number",
+    METADATA,
+    Column("msisdn", BigInteger, primary_key=True, autoincrement=False),
+    Column("range", String(100), ForeignKey("number_range.name"), nullable=True),
+    Column("state", String(16), nullable=False),
+    Column("holder", String(200), nullable=False),
+    Column("until_ms", BigInteger, nullable=True),
+    Column("network", String(100), nullable=False),
+    CheckConstraint(
+        _one_of("state", "available", "reserved", "assigned", "quarantined", "ported-out"),
+        name="ck_directory_number_state",
+    ),
+    CheckConstraint(
+        "(state IN ('reserved', 'assigned')) = (holder <> '')", name="ck_directory_number_holder"
+    ),
+    CheckConstraint(
+        "(state IN ('reserved', 'quarantined')) = (until_ms IS NOT NULL)", name="ck_directory_number_until_ms"
+    ),
+    CheckConstraint(
+        "(range IS NULL OR state = 'ported-out') = (network <> '')", name="ck_directory_number_network"
+    ),
+    Index("ix_directory_number_range_state_msisdn", "range", "state", "msisdn"),
+    Index("ix_directory_number_holder", "holder"),
+    Index("ix_directory_number_until_ms", "until_ms"),
+)
+
+# ``sealed_ki`` is nonce and AES-256-GCM ciphertext; nothing here has a Ki in clear.
+SIM: Final = Table(
+    "sim",
+    METADATA,
+    Column("iccid", String(20), primary_key=True),
+    Column("imsi", String(15), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("holder", String(200), nullable=False, index=True),
+    Column("sealed_ki", LargeBinary, nullable=False),
+    CheckConstraint(_one_of("state", "available", "assigned", "blocked", "retired"), name="ck_sim_state"),
+    CheckConstraint("state <> 'assigned' OR holder <> ''", name="ck_sim_holder"),
+)
+
+# --- What was found -----------------------------------------------------------------------------------------------
+
+DISCOVERED: Final = Table(
+    "discovered_resource",
+    METADATA,
+    Column("element", String(200), primary_key=True),
+    Column("resource_id", String(200), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("parent", String(200), nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("neighbour", String(200), nullable=False),
+    Column("source", String(16), primary_key=True),
+    Column("seen_ms", BigInteger, nullable=False),
+)
+
+# Counts changes: of ``resources``, by which who has them in memory knows that it is outdated; of ``services`` likewise.
+INVENTORY_VERSION: Final = Table(
+    "inventory_version",
+    METADATA,
+    Column("name", String(16), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+)
