@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from simulators.element.command import ElementCommand
 from simulators.gateway.command import GatewayCommand
 from simulators.traps.command import TrapsCommand
 
@@ -38,7 +39,7 @@ class Simulator(Protocol):
         ...
 
 
-SIMULATORS: Final[tuple[Simulator, ...]] = (GatewayCommand(), TrapsCommand())
+SIMULATORS: Final[tuple[Simulator, ...]] = (GatewayCommand(), TrapsCommand(), ElementCommand())
 
 
 def parser() -> argparse.ArgumentParser:
