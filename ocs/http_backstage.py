@@ -2,9 +2,14 @@
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ocs.alarm_history import SqlAlarmHistory
+from ocs.alarm_names import resource_names
 from ocs.api.alarms.office import AlarmSide
-from ocs.api.views import CatalogueView, iso_time
+from ocs.api.tmf.resources import date_time
+from ocs.api.tmf.sql_side import SqlSide
+from ocs.api.views import CatalogueView
 from ocs.balance.barrier import Barrier
 from ocs.balance.client import BalanceClient
 from ocs.balance.model import SessionState
@@ -28,7 +33,36 @@ from ocs.subscribers.service import SubscriberService
 from ocs.subscribers.voucher_secret import voucher_secret
 from ocs.subscribers.voucher_service import VoucherService
 
+if TYPE_CHECKING:
+    from ocs.sql import Database
+
 log = get_logger(__name__)
+
+
+class LazyDatabase:
+    """Gives the SQL database, with our schema; threads share it. SQLAlchemy is loaded by the first who asks."""
+
+    def __init__(self, settings: Settings, data_dir: Path) -> None:
+        self._settings = settings
+        self._data_dir = data_dir
+        self._lock = threading.Lock()
+        self._database: Database | None = None
+
+    def __call__(self) -> "Database":
+        """The database; blocks.
+
+        Raises:
+            SqlError: it cannot be used.
+        """
+        from ocs.migrations import upgrade_schema
+        from ocs.sql import Database, database_url
+
+        with self._lock:
+            if self._database is None:
+                database = Database(database_url(self._settings, self._data_dir))
+                upgrade_schema(database)
+                self._database = database
+            return self._database
 
 
 class StoreBackstage:
@@ -57,9 +91,11 @@ class StoreBackstage:
         self._reauthoriser = reauthoriser
         barrier = Barrier.from_settings(settings.store)
         self.alarms = AlarmSide(
-            AlarmFollower(AlarmReader(StoreServers(connection.address))),
+            AlarmFollower(AlarmReader(StoreServers(connection.address)), resource_names(settings)),
             AlarmDesk(RedisDeskDoor(connection, barrier)),
+            SqlAlarmHistory(settings, data_dir),
         )
+        self.sql = SqlSide(LazyDatabase(settings, data_dir))
         self._lock = threading.Lock()
         self._known: Catalogue | None = None
         self._looked_ms = 0
@@ -130,8 +166,8 @@ class StoreBackstage:
         return tuple(
             CatalogueView(
                 publication.version,
-                iso_time(publication.effective_s * 1000),
-                iso_time(publication.published_s * 1000),
+                date_time(publication.effective_s * 1000),
+                date_time(publication.published_s * 1000),
                 publication.is_from_folder,
                 publication is current,
             )

@@ -213,7 +213,8 @@ class FaultsSettings(_Section, frozen=True, kw_only=True):
     """``[faults]``: what traps mean, and what depends on what.
 
     Attributes:
-        rules: folder of alarm rules, by the configuration file. topology: folder of elements, links and services.
+        rules: folder of alarm rules, by the configuration file. topology: folder of elements, links and services, or
+            ``inventory``: they are read from there.
         walks: folder of tables that elements are asked for. mibs: folder of the operator's own compiled MIBs; relative
             to the data folder.
         history_days: how long the history of alarms is kept.
@@ -304,6 +305,7 @@ class ProvisioningSettings(_Section, frozen=True, kw_only=True):
             that every element's configuration must keep.
         secrets_dir: folder of files, each the value of one ``secret:NAME`` in a configuration; empty: there are none.
         confirm_timeout_s: how long an element waits for the confirmation of a commit before it undoes it.
+        drift_interval_s: how often each element is compared with what services want, also when it told of no change.
     """
 
     sessions_max: int = 512
@@ -312,6 +314,7 @@ class ProvisioningSettings(_Section, frozen=True, kw_only=True):
     golden: str = "network/golden"
     secrets_dir: str = ""
     confirm_timeout_s: int = 120
+    drift_interval_s: int = 3_600
     credentials: tuple[ElementCredentialSettings, ...] = ()
 
 

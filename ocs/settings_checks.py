@@ -34,6 +34,7 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "provisioning.sessions_max": (0, 4_096),
     # RFC 6241 section 8.4: seconds; below half a minute a slow element could not be verified in time.
     "provisioning.confirm_timeout_s": (30, 3_600),
+    "provisioning.drift_interval_s": (60, 86_400 * 7),
     "inventory.reservation_s": (60, 86_400 * 365),
     "inventory.quarantine_days": (0, 3_650),
     "radius.auth_port": (-1, 65_535),
@@ -389,6 +390,25 @@ def check_secrets(settings: Settings, *, url_is_written: bool, sql_url_is_writte
         raise BadKeyError("sql.url", "holds a password: put it in a file and name that in sql.password_file")
 
 
+def _check_element_credentials(settings: Settings) -> None:
+    for index, credential in enumerate(settings.provisioning.credentials):
+        for name in ("password_file", "key_file", "key_passphrase_file", "enable_file"):
+            if file := getattr(credential, name):
+                _secret(settings, f"provisioning.credentials[{index}].{name}", file)
+
+
+def _check_fault_folders(settings: Settings) -> None:
+    usual = FaultsSettings()
+    for name in ("rules", "topology", "walks"):
+        folder = getattr(settings.faults, name)
+        if folder == getattr(usual, name) or (name, folder) == ("topology", "inventory"):
+            continue
+        if not resolve_path(settings, folder).is_dir():
+            raise BadKeyError(
+                f"faults.{name}", f"expected a folder, and {resolve_path(settings, folder)} is none"
+            )
+
+
 def check_files(settings: Settings) -> None:
     """Check that named files can be read now, not when the first TLS peer knocks."""
     for name in ("tls_certificate_file", "tls_key_file", "tls_client_ca_file", "tls_client_crl_file"):
@@ -405,17 +425,8 @@ def check_files(settings: Settings) -> None:
         if len(_secret(settings, key, client.secret_file)) < _RADIUS_SECRET_OCTETS_MIN:
             raise BadKeyError(key, "this secret has fewer than 16 characters (RFC 2865 section 3)")
     _check_snmp_files(settings)
-    usual = FaultsSettings()
-    for name in ("rules", "topology", "walks"):
-        folder = getattr(settings.faults, name)
-        if folder != getattr(usual, name) and not resolve_path(settings, folder).is_dir():
-            raise BadKeyError(
-                f"faults.{name}", f"expected a folder, and {resolve_path(settings, folder)} is none"
-            )
-    for index, credential in enumerate(settings.provisioning.credentials):
-        for name in ("password_file", "key_file", "key_passphrase_file", "enable_file"):
-            if file := getattr(credential, name):
-                _secret(settings, f"provisioning.credentials[{index}].{name}", file)
+    _check_fault_folders(settings)
+    _check_element_credentials(settings)
     if file := settings.inventory.key_file:
         _secret(settings, "inventory.key_file", file)
     if file := settings.notices.mail_password_file:

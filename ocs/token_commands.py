@@ -7,8 +7,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from ocs.api.tmf.resources import date_time
 from ocs.api.tokens import Scope, Token, TokenError, TokenStore, make_token
-from ocs.api.views import iso_time
 from ocs.clock import SystemClock
 from ocs.store_setup import open_store
 
@@ -72,8 +72,10 @@ def _list(options: argparse.Namespace) -> None:
         return
     table = Table("id", "name", "scopes", "created", "expires", box=None)
     for token in tokens:
-        expires = iso_time(token.expires_ms) if token.expires_ms else "never"
-        table.add_row(token.token_id, token.name, " ".join(token.scopes), iso_time(token.created_ms), expires)
+        expires = date_time(token.expires_ms) if token.expires_ms else "never"
+        table.add_row(
+            token.token_id, token.name, " ".join(token.scopes), date_time(token.created_ms), expires
+        )
     Console(soft_wrap=True, markup=False, highlight=False, emoji=False).print(table)
 
 
@@ -82,8 +84,8 @@ def _as_json(token: Token) -> dict[str, Any]:
         "id": token.token_id,
         "name": token.name,
         "scopes": token.scopes,
-        "created": iso_time(token.created_ms),
-        "expires": iso_time(token.expires_ms) if token.expires_ms else None,
+        "created": date_time(token.created_ms),
+        "expires": date_time(token.expires_ms) if token.expires_ms else None,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ocs.account_commands import print_receipt
 from ocs.admin_commands import Desk
-from ocs.api.views import iso_time
+from ocs.api.tmf.resources import date_time
 from ocs.clock import SystemClock
 from ocs.event_listing import print_json
 from ocs.subscribers.operations import OperationError
@@ -146,7 +146,7 @@ def _show(options: argparse.Namespace) -> None:
         return
     for name, value in record.items():
         if name.endswith("_ms"):
-            desk.console.print(f"{name.removesuffix('_ms')}: {iso_time(value) if value else 'never'}")
+            desk.console.print(f"{name.removesuffix('_ms')}: {date_time(value) if value else 'never'}")
         elif value != "":
             desk.console.print(f"{name.replace('_', ' ')}: {value}")
 

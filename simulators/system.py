@@ -73,7 +73,7 @@ def running_system(*, config: Path, data_dir: Path, overrides: dict[str, str]) -
 
     Args:
         overrides: ``OCS_SECTION__KEY`` environment variables beside those that choose free ports; traps are taken only
-            when ``OCS_SNMP__PORT`` is among them.
+            when ``OCS_SNMP__PORT`` is among them, elements configured with ``OCS_PROVISIONING__SESSIONS_MAX``.
 
     Raises:
         SystemStartError: not ready within a minute.
@@ -83,6 +83,7 @@ def running_system(*, config: Path, data_dir: Path, overrides: dict[str, str]) -
         "OCS_DIAMETER__TLS_PORT": "0",
         "OCS_HTTP__PORT": "0",
         "OCS_SNMP__PORT": "-1",
+        "OCS_PROVISIONING__SESSIONS_MAX": "0",
     }
     command = [str(ocs_command()), "up", "--config", str(config), "--data-dir", str(data_dir)]
     with tempfile.TemporaryFile("w+b") as errors:

@@ -461,7 +461,10 @@ def test_folder_that_was_named_for_alarms_must_be_there(write) -> None:
     ("lines", "wanted"),
     [
         ('credentials = [{name = "", user = "a", agent = true}]', r"credentials\[0\].name: expected 1 to 32"),
-        ('credentials = [{name = "a", user = "", agent = true}]', r"credentials\[0\].user: expected who we are"),
+        (
+            'credentials = [{name = "a", user = "", agent = true}]',
+            r"credentials\[0\].user: expected who we are",
+        ),
         ('credentials = [{name = "a", user = "b"}]', "exactly one of password_file, key_file and agent"),
         (
             'credentials = [{name = "a", user = "b", agent = true, key_passphrase_file = "x"}]',

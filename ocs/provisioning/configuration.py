@@ -125,6 +125,12 @@ def entries_above(path: str) -> tuple[str, ...]:
     return tuple(format_path(steps[:end]) for end in range(1, len(steps)) if steps[end - 1].keys)
 
 
+def paths_above(path: str) -> tuple[str, ...]:
+    """Every path that a path lies below, outermost first: entries and containers, with or without presence."""
+    steps = parse_path(path)
+    return tuple(format_path(steps[:end]) for end in range(1, len(steps)))
+
+
 def is_within(path: str, ancestor: str) -> bool:
     """Whether a path is another or lies below it."""
     return path == ancestor or (path.startswith(ancestor) and path[len(ancestor)] in "/[")
@@ -162,7 +168,7 @@ def difference(before: Configuration, after: Configuration) -> ConfigurationDiff
 def outermost(paths: Iterable[str]) -> tuple[str, ...]:
     """Paths without those that lie below another of them, sorted."""
     wanted = set(paths)
-    return tuple(sorted(path for path in wanted if wanted.isdisjoint(entries_above(path))))
+    return tuple(sorted(path for path in wanted if wanted.isdisjoint(paths_above(path))))
 
 
 def changed(configuration: Configuration, diff: ConfigurationDiff) -> dict[str, str | None]:
@@ -171,7 +177,7 @@ def changed(configuration: Configuration, diff: ConfigurationDiff) -> dict[str, 
     after = {
         path: value
         for path, value in configuration.items()
-        if path not in removed and removed.isdisjoint(entries_above(path))
+        if path not in removed and removed.isdisjoint(paths_above(path))
     }
     after.update(diff.set)
     return after
@@ -188,7 +194,7 @@ def restricted(configuration: Configuration, paths: Iterable[str]) -> dict[str, 
     return {
         path: value
         for path, value in configuration.items()
-        if path in wanted or not wanted.isdisjoint(entries_above(path))
+        if path in wanted or not wanted.isdisjoint(paths_above(path))
     }
 
 

@@ -17,6 +17,7 @@ from ocs.provisioning.configuration import (
     is_within,
     outermost,
     parse_path,
+    paths_above,
     restricted,
     reverse,
 )
@@ -47,10 +48,10 @@ paths = st.sampled_from(["/m:a", "/m:b"]).flatmap(
 
 
 def complete(paths_and_values: dict[str, str | None]) -> dict[str, str | None]:
-    """A configuration as elements have them: a path does not stand without the entries around it."""
+    """A configuration as elements have them: what exists does not stand without what it lies in."""
     whole = dict(paths_and_values)
     for path in paths_and_values:
-        whole.update(dict.fromkeys(entries_above(path)))
+        whole.update(dict.fromkeys(paths_above(path)))
     return whole
 
 
@@ -152,3 +153,11 @@ def test_people_see_a_difference_by_path_the_old_value_before_the_new_one() -> N
         "+ /m:x = 2",
         "+ /m:y = 3",
     ]
+
+
+def test_what_lies_below_a_container_is_read_with_it() -> None:
+    ntp, server = "/ietf-system:system/ntp", "/ietf-system:system/ntp/server[name='a']"
+    there: dict[str, str | None] = {ntp: None, server: None, "/ietf-system:system/contact": "noc"}
+    assert restricted(there, [ntp]) == {ntp: None, server: None}
+    assert restricted(there, ["/ietf-system:system"]) == there
+    assert restricted(there, ["/ietf-system:system/ntp/server[name='b']"]) == {}

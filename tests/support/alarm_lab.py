@@ -33,7 +33,7 @@ class AlarmLab:
         self.own()
 
     def own(self) -> None:
-        self.client.fcall("ocs_alarms_lease", 1, keys.OWNER, "lab", "lease", ALARM_LEASE_MS, "take")
+        self.client.fcall("ocs_alarms_lease", 1, keys.OWNER, "lab", "lease", ALARM_LEASE_MS, "take", "")
         self._number = int(self.client.hget(keys.OWNER, "number"))
 
     def commit(self, batch: AlarmBatch) -> None:

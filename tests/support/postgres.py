@@ -15,6 +15,13 @@ import pytest
 
 PATIENCE_S = 60.0
 _USERS = ("postgres", "nobody")
+# Many test runs may have one each at once: little memory, and none that is left over when a run is killed.
+_SMALL = (
+    "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=30",
+    "-c", "dynamic_shared_memory_type=mmap",
+)  # fmt: skip
+# A Unix socket's path has 107 octets; its name within the folder takes 15.
+_FOLDER_OCTETS_MAX = 60
 
 
 class Postgres:
@@ -34,7 +41,7 @@ class Postgres:
 
     def start(self) -> None:
         options = ["-D", str(self.folder / "data"), "-k", str(self.folder), "-c", "listen_addresses="]
-        command = [*self._prefix, str(self._binaries / "postgres"), *options, "-c", "fsync=off"]
+        command = [*self._prefix, str(self._binaries / "postgres"), *options, *_SMALL]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -51,20 +58,23 @@ class Postgres:
         """It ends at once, as after a power cut."""
         if self.process is None:
             return
-        # Of the server itself: with a changed user there is another process between.
-        pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, signal.SIGQUIT)
+        if self.process.poll() is None:
+            # Of the server itself: with a changed user there is another process between.
+            pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+            os.kill(pid, signal.SIGQUIT)
         self.process.wait(PATIENCE_S)
         self.process = None
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
+        done = subprocess.run(
             [*self._prefix, str(self._binaries / program), *arguments],
             cwd=self.folder,
-            check=True,
+            check=False,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
+        assert done.returncode == 0, f"{program} ended with {done.returncode}: {done.stdout}{done.stderr}"
 
 
 @contextlib.contextmanager
@@ -74,7 +84,7 @@ def postgres() -> Generator[Postgres]:
     if binaries is None:
         pytest.skip("PostgreSQL is not installed")
     # Not in pytest's own folder, into which other users cannot look.
-    folder = Path(tempfile.mkdtemp(prefix="ocs-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="ocs-postgres-", dir=_common_folder()))
     try:
         server = Postgres(folder, binaries, _as_somebody(folder))
         server.create()
@@ -85,6 +95,13 @@ def postgres() -> Generator[Postgres]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _common_folder() -> Path:
+    """Where temporary files lie that every user can reach by a short path, whatever TMPDIR says."""
+    wanted = Path(tempfile.gettempdir()).resolve()
+    is_open = all(folder.stat().st_mode & 0o001 for folder in (wanted, *wanted.parents))
+    return wanted if is_open and len(os.fsencode(wanted)) <= _FOLDER_OCTETS_MAX else Path("/", "tmp")
 
 
 def _find_binaries() -> Path | None:

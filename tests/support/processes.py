@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CATALOGUE = ROOT / "config" / "catalogue"
 PATIENCE_S = 60.0
 FREE_PORTS = {"OCS_DIAMETER__PORT": "0", "OCS_DIAMETER__TLS_PORT": "0", "OCS_HTTP__PORT": "0",
-              "OCS_SNMP__PORT": "-1"}  # fmt: skip
+              "OCS_SNMP__PORT": "-1", "OCS_PROVISIONING__SESSIONS_MAX": "0"}  # fmt: skip
 
 
 def wait_until(truth: Callable[[], Any], what: str) -> Any:

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from ocs.faults.alarm import Alarm, AlarmKey, AlarmSignal, EventType, Severity
 from ocs.faults.alarm_change import ChangeKind
 from ocs.faults.book.book import AlarmBook
-from ocs.faults.book.outcome import NO_REST, Outcome, decode_rest, encode_rest
+from ocs.faults.book.outcome import Outcome
 from ocs.faults.book.policy import BookPolicy
+from ocs.faults.book.tombstones import decode_tombstone, encode_tombstone
 from ocs.faults.operator_axis import OperatorRecord
 from ocs.faults.topology.port import NoTopology, Topology
 from ocs.faults.topology.schema import Element, Interface, Link, Service, Site, TopologyFile
@@ -38,7 +39,7 @@ def raised(
         event_type,
         8,
         text,
-        "10.0.0.7",
+        resource.partition("/")[0],
         will_clear,
         (),
         "",
@@ -61,38 +62,38 @@ def id_of(resource: str = "router7", alarm_type: str = "link-down") -> str:
     return AlarmKey(resource, alarm_type).alarm_id
 
 
+# core ==fibre== agg ==radio== cell, with a card in agg, and a site under it all.
+CHAIN = TopologyFile(
+    sites=(Site(name="hill"),),
+    elements=(
+        Element(name="core", addresses=("10.0.0.1",)),
+        Element(
+            name="agg",
+            site="hill",
+            addresses=("10.0.0.2", "2001:db8::2"),
+            cards=("1",),
+            interfaces=(
+                Interface(name="up", index=1, card="1"),
+                Interface(name="down", index=2, card="1"),
+            ),
+            uplinks=("up",),
+        ),
+        Element(name="cell", uplinks=("0",)),
+    ),
+    links=(
+        Link(name="fibre", ends=("core/if/0", "agg/if/up")),
+        Link(name="radio", ends=("agg/if/down", "cell/if/0")),
+    ),
+    services=(
+        Service(name="mobile", uses=("cell",), subscribers=1_200),
+        Service(name="leased line", uses=("agg",), subscribers=14),
+    ),
+)
+
+
 def chain() -> Topology:
-    """core ==fibre== agg ==radio== cell, with a card in agg, and a site under it all."""
-    return topology_of(
-        {
-            "chain.toml": TopologyFile(
-                sites=(Site(name="hill"),),
-                elements=(
-                    Element(name="core", addresses=("10.0.0.1",)),
-                    Element(
-                        name="agg",
-                        site="hill",
-                        addresses=("10.0.0.2", "2001:db8::2"),
-                        cards=("1",),
-                        interfaces=(
-                            Interface(name="up", index=1, card="1"),
-                            Interface(name="down", index=2, card="1"),
-                        ),
-                        uplinks=("up",),
-                    ),
-                    Element(name="cell", uplinks=("0",)),
-                ),
-                links=(
-                    Link(name="fibre", ends=("core/if/0", "agg/if/up")),
-                    Link(name="radio", ends=("agg/if/down", "cell/if/0")),
-                ),
-                services=(
-                    Service(name="mobile", uses=("cell",), subscribers=1_200),
-                    Service(name="leased line", uses=("agg",), subscribers=14),
-                ),
-            )
-        }
-    )
+    """The topology of :data:`CHAIN`."""
+    return topology_of({"chain.toml": CHAIN})
 
 
 class Office:
@@ -104,7 +105,7 @@ class Office:
         self.book = AlarmBook(self.topology, policy)
         self.alarms: dict[str, Alarm] = {}
         self.operators: dict[str, OperatorRecord] = {}
-        self.rest = encode_rest(NO_REST)
+        self.tombstones: dict[str, bytes] = {}
         # What a partner who hears only notices believes to stand.
         self.told: set[str] = set()
         self.notices: list[tuple[ChangeKind, str]] = []
@@ -134,7 +135,7 @@ class Office:
             self.policy,
             alarms=self.alarms.values(),
             operators=self.operators.values(),
-            rest=decode_rest(self.rest),
+            tombstones=map(decode_tombstone, self.tombstones.values()),
         )
 
     def alarm(self, resource: str = "router7", alarm_type: str = "link-down") -> Alarm:
@@ -148,8 +149,10 @@ class Office:
         for alarm_id in outcome.purged:
             self.alarms.pop(alarm_id, None)
             self.operators.pop(alarm_id, None)
-        if outcome.rest is not None:
-            self.rest = encode_rest(outcome.rest)
+        for stone in outcome.tombstones:
+            self.tombstones[stone.alarm_id] = encode_tombstone(stone)
+        for alarm_id in outcome.forgotten:
+            self.tombstones.pop(alarm_id, None)
         for record in outcome.operators:
             self.operators[record.alarm_id] = record
         changed = {change.alarm_id for change in outcome.changes}

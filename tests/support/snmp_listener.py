@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 import trio
 
 from ocs.faults.snmp.engine import Arrival, Discard, Reply, TrapEngine
+from ocs.faults.snmp.engine_clocks import EngineClocks
 from ocs.faults.snmp.usm import UsmUser
 
 ENGINE_ID = bytes.fromhex("80001f8804abcdef01")
@@ -16,13 +17,19 @@ COMMUNITY = b"public"
 PEER = "127.0.0.1"
 
 
-def engine(*users: UsmUser, boots: int = BOOTS, proxies: tuple[str, ...] = ()) -> TrapEngine:
+def engine(
+    *users: UsmUser,
+    boots: int = BOOTS,
+    proxies: tuple[str, ...] = (),
+    clocks: EngineClocks | None = None,
+) -> TrapEngine:
     return TrapEngine(
         engine_id=ENGINE_ID,
         boots=boots,
         users=users,
         accepts_community=lambda community: community == COMMUNITY,
         is_proxy=lambda address: address in proxies,
+        clocks=clocks,
     )
 
 

@@ -52,6 +52,8 @@ class Definitions:
     def _check(self, value: Any, schema: dict[str, Any], place: str, *, partly: bool = False) -> None:
         if "$ref" in schema:
             schema = self._document["definitions"][schema["$ref"].rpartition("/")[2]]
+        if not schema:  # `Any`
+            return
         kind = schema.get("type", "object")
         if not _is_kind(value, kind):
             raise SwaggerMismatchError(f"{place}: {kind} expected, got {value!r}")

@@ -16,6 +16,7 @@ from ocs.provisioning.configuration import (
     canonical_path,
     entries_above,
     outermost,
+    paths_above,
 )
 
 
@@ -163,4 +164,4 @@ def _unless_within_removed(
 ) -> dict[str, str | None]:
     """Originals, less those in an entry that goes: the entry came with a service, so nothing stood in it before."""
     removed = {path for path in given_up if path not in known.originals}
-    return {path: value for path, value in restored.items() if removed.isdisjoint(entries_above(path))}
+    return {path: value for path, value in restored.items() if removed.isdisjoint(paths_above(path))}

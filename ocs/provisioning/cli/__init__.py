@@ -1,0 +1,1 @@
+"""Elements without NETCONF: their command line over SSH, described by their type."""

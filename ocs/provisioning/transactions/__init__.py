@@ -1,0 +1,1 @@
+"""Changes of several elements at once, all or none, whatever crashes."""
