@@ -13,6 +13,8 @@ from ocs.settings import ElementCredentialSettings
 
 # How a configuration names a secret.
 SECRET_PREFIX: Final = "secret:"  # noqa: S105 (the word, not a secret)
+# Behind it: what follows is no name, but the rest of a value that begins so by itself.
+_LITERAL: Final = "="
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -87,16 +89,36 @@ class Secrets:
         Raises:
             KeyError: it names a secret that nobody has; holds the name.
         """
-        return self._values[value.removeprefix(SECRET_PREFIX)] if value.startswith(SECRET_PREFIX) else value
+        if not value.startswith(SECRET_PREFIX):
+            return value
+        name = value.removeprefix(SECRET_PREFIX)
+        return (
+            f"{SECRET_PREFIX}{name.removeprefix(_LITERAL)}"
+            if name.startswith(_LITERAL)
+            else self._values[name]
+        )
 
     def concealed(self, value: str) -> str:
         """What is told of a value that was read: the name of the secret whose value it is.
 
-        A short secret is not put back: "1" or "public" may stand anywhere and mean something else.
+        A short secret is not put back: "1" or "public" may stand anywhere and mean something else. A value that looks
+        like the name of a secret is marked as none: whoever may write a description must not learn a secret when what
+        he wrote is restored.
         """
         if len(value) < SECRET_CONCEALED_OCTETS_MIN or value not in self._names:
-            return value
+            return (
+                f"{SECRET_PREFIX}{_LITERAL}{value.removeprefix(SECRET_PREFIX)}"
+                if value.startswith(SECRET_PREFIX)
+                else value
+            )
         return f"{SECRET_PREFIX}{self._names[value]}"
+
+    def redacted(self, text: str) -> str:
+        """What an element says, with the names of secrets in place of their values: it may repeat what it was sent."""
+        for value, name in sorted(self._names.items(), key=lambda item: -len(item[0])):
+            if len(value) >= SECRET_CONCEALED_OCTETS_MIN:
+                text = text.replace(value, f"{SECRET_PREFIX}{name}")
+        return text
 
 
 def load_secrets(folder: Path | None) -> Secrets:

@@ -57,3 +57,18 @@ def test_without_a_folder_there_are_no_secrets_and_a_missing_one_is_named(tmp_pa
     assert load_secrets(None).resolved("x") == "x"
     with pytest.raises(SecretFileError, match="gone"):
         load_secrets(tmp_path / "gone")
+
+
+def test_value_of_an_element_that_looks_like_a_secret_is_not_replaced_by_one() -> None:
+    secrets = Secrets({"snmp": "longenough1"})
+    for text in ("secret:snmp", "secret:", "secret:=snmp", "secret:nobody"):
+        assert secrets.concealed(text) not in {text, "secret:snmp"}
+        assert secrets.resolved(secrets.concealed(text)) == text
+
+
+def test_what_an_element_says_is_told_without_secrets() -> None:
+    secrets = Secrets({"snmp": "longenough1", "longer": "longenough12", "short": "1"})
+    assert (
+        secrets.redacted("bad 'longenough12', 'longenough1' at 1")
+        == "bad 'secret:longer', 'secret:snmp' at 1"
+    )

@@ -29,9 +29,9 @@ _WRAP_MS: Final = _WRAP_TICKS * _MS_PER_TICK
 # a minute. An element that says that it has just started is believed sooner.
 _LATE_MAX_MS: Final = 60_000
 _LATE_MAX_AT_START_MS: Final = 2_000
-# How much longer than what overtook it a trap may have been on its way: networks hold a datagram for seconds. What is
-# later than that is of an agent that has restarted, or of another one.
-_OVERTAKEN_MAX_MS: Final = 10_000
+# How much longer than what overtook it a trap may have been on its way: networks hold a datagram for seconds, and a
+# storm of ten in any order must keep its meaning. What is later is of an agent that has restarted, or of another one.
+_OVERTAKEN_MAX_MS: Final = 20_000
 # Quartz is better than this; over the time in which a source was silent it widens the tolerance.
 _DRIFT: Final = 200e-6
 # The map is moved later when all datagrams of so long came later than it says: the element's clock is slow.

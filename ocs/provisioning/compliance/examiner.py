@@ -14,7 +14,14 @@ from ocs.log import get_logger
 from ocs.metrics import Counter
 from ocs.provisioning.compliance import record
 from ocs.provisioning.compliance.backups import store_backup
-from ocs.provisioning.compliance.drift import Finding, OwnedConfiguration, compare, concealed, is_readable
+from ocs.provisioning.compliance.drift import (
+    FOREIGN_SECRET,
+    Finding,
+    OwnedConfiguration,
+    compare,
+    concealed,
+    is_readable,
+)
 from ocs.provisioning.compliance.drift_alarm import DriftStory, drift_signal
 from ocs.provisioning.compliance.drift_policy import DriftAction, DriftRule, decide
 from ocs.provisioning.compliance.record import Drift, Standing
@@ -182,6 +189,10 @@ class Examiner:
         self, element: str, finding: Finding, known: dict[str, Drift], who: str, now_ms: int
     ) -> Drift:
         action = decide(self._means.rules, element, finding.path, finding.owners)
+        if action is DriftAction.ACCEPT and finding.found == FOREIGN_SECRET:
+            action = (
+                DriftAction.ALARM
+            )  # what nobody may know cannot be recorded, and any other would be equal to it
         before = known.get(finding.path)
         if before is not None and before.finding == finding:
             return msgspec.structs.replace(before, action=action)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ocs.limits import CHANGED_PATHS_MAX
 from ocs.provisioning.driver import ConfigurationChange
-from ocs.provisioning.netconf.documents import text_of
+from ocs.provisioning.netconf.documents import is_number, text_of
 from ocs.provisioning.netconf.messages import Notification
 from ocs.provisioning.netconf.operations import CHANGES
 
@@ -32,7 +32,7 @@ def read_change(notification: Notification, path_of: PathOf) -> ConfigurationCha
         namespaces = {prefix or "": uri for prefix, uri in target.nsmap.items()}
         paths[path_of(text_of(target), lambda prefix, known=namespaces: known.get(prefix, ""))] = None
     return ConfigurationChange(
-        session_id=int(session_id) if session_id.isdigit() and len(session_id) <= 10 else 0,
+        session_id=int(session_id) if is_number(session_id) else 0,
         user=text_of(content.find(f"{{{CHANGES}}}changed-by/{{{CHANGES}}}username")),
         paths=tuple(paths),
         at=notification.event_time,

@@ -9,6 +9,7 @@ XmlElement: TypeAlias = etree._Element  # noqa: SLF001 # pyright: ignore[reportP
 
 # RFC 6241 section 3.1.
 NETCONF: Final = "urn:ietf:params:xml:ns:netconf:base:1.0"
+_DIGITS_MAX: Final = 10
 
 
 class DocumentError(Exception):
@@ -99,3 +100,8 @@ def find(item: XmlElement, *names: str) -> XmlElement | None:
 def text_of(item: XmlElement | None) -> str:
     """The text of an element without blanks around it; empty without one."""
     return "" if item is None else (item.text or "").strip()
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is an unsigned number of at most 32 bits' digits; other digits than ours are none to Python."""
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX

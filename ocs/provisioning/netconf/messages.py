@@ -13,6 +13,7 @@ from ocs.provisioning.netconf.documents import (
     child,
     element,
     find,
+    is_number,
     names_of,
     parse_document,
     text_of,
@@ -120,7 +121,7 @@ def _read_hello(root: XmlElement) -> Hello:
     listed, session_id = find(root, "capabilities"), text_of(find(root, "session-id"))
     if listed is None:
         raise MessageError("a hello without capabilities")
-    if not (session_id.isdigit() and len(session_id) <= 10 and 0 < int(session_id) <= _SESSION_ID_MAX):
+    if not (is_number(session_id) and 0 < int(session_id) <= _SESSION_ID_MAX):
         raise MessageError(f"a hello without a session-id: found {session_id[:32]!r}")
     try:
         capabilities = read_capabilities(

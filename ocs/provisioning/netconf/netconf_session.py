@@ -27,7 +27,7 @@ from ocs.provisioning.netconf.operations import Datastore
 from ocs.provisioning.netconf.rpc_error import RpcError, gravest
 from ocs.provisioning.netconf.xml_configuration import filter_xml, from_xml, to_xml
 from ocs.provisioning.schema.schema import Schema, SchemaError
-from ocs.provisioning.schema.value_type import path_of_xml
+from ocs.provisioning.schema.value_type import NO_XML, path_of_xml
 
 log = get_logger(__name__)
 
@@ -339,16 +339,16 @@ class NetconfSession:
                 self._resolved(value, path)
 
     def _resolved(self, value: str, path: str = "") -> str:
+        name = value.removeprefix(SECRET_PREFIX)
         try:
-            return self._secrets.resolved(value)
+            resolved = self._secrets.resolved(value)
         except KeyError:
-            name = value.removeprefix(SECRET_PREFIX)
-            raise self._error(
-                "edit-config",
-                ElementFault.REQUEST,
-                f"there is no secret {name} in the folder of secrets",
-                path=path,
-            ) from None
+            reason = f"there is no secret {name} in the folder of secrets"
+            raise self._error("edit-config", ElementFault.REQUEST, reason, path=path) from None
+        if resolved is not value and NO_XML.search(resolved):
+            reason = f"secret {name}: expected characters that XML allows"
+            raise self._error("edit-config", ElementFault.REQUEST, reason, path=path)
+        return resolved
 
     def native(self, diff: ConfigurationDiff) -> str:
         """The edit-config that a change comes to."""
@@ -413,8 +413,8 @@ class NetconfSession:
             element=self._element.name,
             operation=f"{operation} {what}".strip(),
             fault=fault,
-            reason=f"{error}{held}{more}",
-            path=self._place(error),
+            reason=f"{self._secrets.redacted(str(error))}{held}{more}",
+            path=self._secrets.redacted(self._place(error)),
             tag=error.tag,
             holder=holder,
         )

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from ocs.provisioning.errors import ElementFault
-from ocs.provisioning.netconf.documents import NETCONF, XmlElement, find, names_of, text_of
+from ocs.provisioning.netconf.documents import NETCONF, XmlElement, find, is_number, names_of, text_of
 
 
 class RpcError(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ def read_rpc_error(item: XmlElement) -> RpcError:
         message=text_of(find(item, "error-message")),
         path=text_of(path),
         namespaces={} if path is None else {prefix or "": uri for prefix, uri in path.nsmap.items()},
-        session_id=int(session_id) if session_id.isdigit() and len(session_id) < 12 else None,
+        session_id=int(session_id) if is_number(session_id) else None,
         bad_name=_bad_name(info),
     )
 

@@ -15,6 +15,8 @@ from ocs.provisioning.configuration import PathError, format_path, parse_path
 # The module of a prefix in an XML text; the empty prefix is that of the default namespace. None: of no known module.
 ModuleOfPrefix = Callable[[str], str | None]
 
+# RFC 7950 section 9.4: a string holds what XML can.
+NO_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER: Final = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+)")
 _IDENTITY: Final = re.compile(r"(?:(?P<prefix>[A-Za-z_][\w.-]*):)?(?P<name>[A-Za-z_][\w.-]*)")
 _PREFIXED_STEP: Final = re.compile(r"(?<=/)(?:(?P<prefix>[A-Za-z_][\w.-]*):)?(?P<name>[A-Za-z_][\w.-]*)")

@@ -16,6 +16,7 @@ from pyang import types as untyped_types
 from ocs.limits import SCHEMAS_KEPT, YANG_VALUES_REMEMBERED
 from ocs.provisioning.schema.schema import NodeKind, Schema, SchemaError, SchemaNode
 from ocs.provisioning.schema.value_type import (
+    NO_XML,
     BitsType,
     DecimalType,
     EmptyType,
@@ -36,8 +37,6 @@ yang_types: Any = untyped_types
 _DATA_NODES: Final = frozenset({"container", "list", "leaf", "leaf-list"})
 # What pyang stumbles over in a file that is hardly YANG, beside what it reports.
 _STUMBLES: Final = (yang_error.Abort, IndexError, KeyError, AttributeError, TypeError, ValueError)
-# RFC 7950 section 9.4: a string holds what XML can.
-_NO_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TRANSPARENT: Final = frozenset({"choice", "case"})
 
 
@@ -195,7 +194,7 @@ def _checked_by(spec: Any, module: Any) -> Callable[[str], str]:
 
     @lru_cache(YANG_VALUES_REMEMBERED)
     def fault_of(text: str) -> str:
-        if _NO_XML.search(text):
+        if NO_XML.search(text):
             return "expected characters that XML allows"
         errors: list[tuple[Any, str, tuple[Any, ...]]] = []
         position = yang_error.Position("")

@@ -5,7 +5,7 @@ the one with a time-out running towards the other. So the element is asked, lock
 still under way holds its session's lock, and the lock is granted only when that session is over.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
 from ocs.limits import CONFIRMATIONS_MAX
@@ -17,6 +17,7 @@ from ocs.provisioning.configuration import (
     paths_above,
     restricted,
 )
+from ocs.provisioning.credentials import SECRET_PREFIX
 from ocs.provisioning.driver import ElementSession, ElementSessions
 from ocs.provisioning.element import Element
 from ocs.provisioning.errors import ElementError, ElementFault
@@ -67,10 +68,10 @@ def verify(element: str, diff: ConfigurationDiff, running: Configuration) -> Non
     """
     for path, value in sorted(diff.set.items()):
         if running.get(path, _ABSENT) != value:
-            raise _untrue(element, path, wanted=value, found=_found(running, path))
+            raise _untrue(element, path, wanted=value, found=found_at(running, path, wanted=value))
     for path in diff.removed:
         if path in running or restricted(running, [path]):
-            raise _untrue(element, path, wanted="nothing", found=_found(running, path))
+            raise _untrue(element, path, wanted="nothing", found=found_at(running, path, wanted=None))
 
 
 async def confirm_for_good(session: ElementSession, persist_id: str) -> bool:
@@ -96,10 +97,13 @@ async def confirm_for_good(session: ElementSession, persist_id: str) -> bool:
     )
 
 
-def _found(running: Configuration, path: str) -> str:
+def found_at(running: Configuration, path: str, *, wanted: str | None) -> str:
+    """What stands at a path, for people; where a secret is wanted, another one is nobody's business."""
     if path not in running:
         return "nothing"
     value = running[path]
+    if wanted is not None and wanted.startswith(SECRET_PREFIX):
+        return "another value"
     return "an entry" if value is None else value
 
 
@@ -118,11 +122,18 @@ class Carrier:
 
     Args:
         note_step: is told of each step just before it, with the element's name.
+        check_lease: raises when somebody else works off the queue now.
     """
 
-    def __init__(self, sessions: ElementSessions, note_step: Callable[[str, str, Step], None]) -> None:
+    def __init__(
+        self,
+        sessions: ElementSessions,
+        note_step: Callable[[str, str, Step], None],
+        check_lease: Callable[[], Awaitable[None]],
+    ) -> None:
         self._sessions = sessions
         self._note_step = note_step
+        self._check_lease = check_lease
 
     async def undo(self, transaction_id: str, element: Element, participant: Participant) -> tuple[str, ...]:
         """Have the element run what it ran before.
@@ -173,6 +184,8 @@ class Carrier:
     ) -> tuple[str, ...]:
         await session.begin()
         try:
+            # Under the lock: who has taken over meanwhile may have gone on to other changes, and the next one cannot.
+            await self._check_lease()
             if session.abilities.persistent:
                 # One that was still under way when we came: the lock says that it has been answered now.
                 await session.cancel(transaction_id)
@@ -183,6 +196,9 @@ class Carrier:
                 await session.validate()
                 await session.commit()
                 verify(participant.element, diff, await session.read(diff.paths))
+            elif session.abilities.startup:
+                # It runs what it should; whether it starts with that, nobody knows who was not answered.
+                await session.commit()
         except ElementError as error:
             if error.fault not in {ElementFault.UNREACHABLE, ElementFault.PROTOCOL}:
                 await session.abandon()

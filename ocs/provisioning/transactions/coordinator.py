@@ -44,7 +44,7 @@ class Coordinator:
         self._database = means.database
         self._means = means
         self._fence = fence
-        self._carrier = Carrier(means.sessions, means.note_step)
+        self._carrier = Carrier(means.sessions, means.note_step, self._check_lease)
 
     # --- A transaction whose turn has come --------------------------------------------------------------
 
@@ -102,6 +102,8 @@ class Coordinator:
         def begin(connection: Connection) -> Plan | None:
             journal.hold_queue(connection)
             transaction = journal.read_transaction(connection, transaction_id)
+            if transaction.state is not TransactionState.QUEUED:
+                return None  # somebody has cancelled it since it was chosen
             self._write(connection, transaction_id, TransactionEvent.STARTED)
             planner = self._means.planners.get(transaction.work.kind)
             try:
@@ -170,7 +172,7 @@ class Coordinator:
         for part in parts:
             # One after the other, and only while all is well: each of these must be undone by hand.
             if not part.is_revocable and not _failed(parts):
-                await self._database.write(lambda connection: journal.check_fence(connection, self._fence))
+                await self._check_lease()
                 await part.ask(Order.ACTIVATE)
         if failed := _failed(parts):
             await self._move(transaction_id, TransactionEvent.FAILED, str(failed))
@@ -262,6 +264,9 @@ class Coordinator:
         )
 
     # --- The journal ------------------------------------------------------------------------------------
+
+    async def _check_lease(self) -> None:
+        await self._database.write(lambda connection: journal.check_fence(connection, self._fence))
 
     def _write_prepared(
         self, connection: Connection, transaction_id: str, before: Mapping[str, Configuration]

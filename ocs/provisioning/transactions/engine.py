@@ -142,7 +142,8 @@ class Engine:
                 raise LeaseLostError
 
     def _choose(self, connection: Connection, fence: int) -> Choice:
-        waiting = journal.queued(connection, limit=TRANSACTIONS_LOOKED_AT)
+        now_ms = self._means.clock.now_ms()
+        waiting = journal.queued(connection, now_ms=now_ms, limit=TRANSACTIONS_LOOKED_AT)
         waiting = [one for one in waiting if one.transaction_id not in self._under_way]
         # What was begun may not have its plan yet; what has one may hold more than it was queued with.
         begun = {element for elements in self._under_way.values() for element in elements}
@@ -150,7 +151,7 @@ class Engine:
             waiting,
             busy=begun | journal.held_elements(connection),
             batches=progress_of(connection, (one.batch_id for one in waiting)),
-            now_ms=self._means.clock.now_ms(),
+            now_ms=now_ms,
             free_places=TRANSACTIONS_UNDER_WAY_MAX - len(self._under_way),
         )
         for gone, reason in ((choice.late, _LATE), (choice.stopped, _STOPPED)):

@@ -49,7 +49,9 @@ def take_lease(connection: Connection, owner: str, *, now_ms: int, until_ms: int
     if row is None:
         connection.execute(insert(LEASE).values(name=QUEUE, owner=owner, until_ms=until_ms, fence=1))
         return 1
-    if row.owner != owner and row.until_ms > now_ms:
+    # One that ends later than any lease does was written before the clock was set back: it would keep us all out for as
+    # long as that was. Twice the time, since the clocks of two nodes differ a little.
+    if row.owner != owner and now_ms < row.until_ms <= until_ms + (until_ms - now_ms):
         return None
     fence = row.fence if row.owner == owner else row.fence + 1
     connection.execute(
@@ -269,11 +271,14 @@ def held_elements(connection: Connection, *, besides: str = "") -> set[str]:
     return set(rows.scalars())
 
 
-def queued(connection: Connection, *, limit: int) -> list[Transaction]:
-    """What waits, in the order in which it should be begun, without participants."""
+def queued(connection: Connection, *, now_ms: int, limit: int) -> list[Transaction]:
+    """What waits and has its time come, in the order in which it should be begun, without participants.
+
+    What is scheduled for later takes no place: thousands of them would keep out what can be done now.
+    """
     query = (
         select(TRANSACTION)
-        .where(TRANSACTION.c.state == TransactionState.QUEUED.value)
+        .where(TRANSACTION.c.state == TransactionState.QUEUED.value, TRANSACTION.c.not_before_ms <= now_ms)
         .order_by(
             TRANSACTION.c.priority.desc(),
             TRANSACTION.c.created_ms,

@@ -5,11 +5,11 @@ from typing import Final
 
 import trio
 
-from ocs.provisioning.configuration import Configuration, changed
+from ocs.provisioning.configuration import Configuration, changed, difference
 from ocs.provisioning.driver import ElementSession, ElementSessions
 from ocs.provisioning.element import Element
 from ocs.provisioning.errors import ElementError, ElementFault
-from ocs.provisioning.transactions.carrying import confirm_for_good, verify
+from ocs.provisioning.transactions.carrying import confirm_for_good, found_at, verify
 from ocs.provisioning.transactions.record import ElementPlan
 from ocs.provisioning.transactions.steps import NoteStep, Step
 
@@ -122,7 +122,23 @@ class Participation:
         else:
             await session.commit()
         self._note(Step.VERIFY)
-        verify(self._element.name, self.plan.forward, await session.read(self.plan.forward.paths))
+        running = await session.read(self.plan.forward.paths)
+        try:
+            verify(self._element.name, self.plan.forward, running)
+        except ElementError:
+            if not session.abilities.confirmed:
+                await self._take_back(session, running)
+            raise
+
+    async def _take_back(self, session: ElementSession, running: Configuration) -> None:
+        """Undo what an element made of a change by itself, such as a text cut short.
+
+        It is neither what was there nor what was wanted, so whoever undoes the transaction takes it for somebody
+        else's. Here it is known to be ours: nobody else was let in since the commit.
+        """
+        self._note(Step.UNDO)
+        await session.stage(difference(running, self.before or {}))
+        await session.commit()
 
     async def _confirm(self, session: ElementSession) -> None:
         self._note(Step.CONFIRM)
@@ -143,7 +159,7 @@ class Participation:
     def _check_expected(self, before: Configuration) -> None:
         for path, value in sorted(self.plan.expected.items()):
             if path not in before or before[path] != value:
-                found = "nothing" if path not in before else (before[path] or "an entry")
+                found = found_at(before, path, wanted=value)
                 raise ElementError(
                     element=self._element.name,
                     operation="check before writing",

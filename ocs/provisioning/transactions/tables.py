@@ -47,6 +47,7 @@ TRANSACTION: Final = Table(
     Index("ix_provisioning_transaction_state_priority", "state", "priority"),
     Index("ix_provisioning_transaction_batch_id_batch_place", "batch_id", "batch_place"),
     Index("ix_provisioning_transaction_created_ms", "created_ms"),
+    Index("ix_provisioning_transaction_changed_ms", "changed_ms"),
 )
 
 PARTICIPANT: Final = Table(

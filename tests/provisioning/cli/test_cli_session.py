@@ -236,7 +236,7 @@ async def test_what_a_crash_left_pending_is_settled_or_undone_from_a_new_session
     participant = Participant(element="ce1", forward=NEW, before=dict(before))
     with trio.fail_after(PATIENCE_S):
         async with asyncio_loop():
-            carrier = Carrier(lab_sessions(CREDENTIAL), note_nothing)
+            carrier = Carrier(lab_sessions(CREDENTIAL), note_nothing, trio.lowlevel.checkpoint)
             carry = carrier.settle if is_decided else carrier.undo
             assert await carry("t1", element_of(box, "commit"), participant) == ()
     assert not box.is_confirmation_pending()

@@ -284,3 +284,11 @@ async def test_a_whole_look_backs_up_what_changed_without_anybody_s_secrets(stag
     assert content.configuration == {**stage.of.running, DESCRIPTION: FOREIGN_SECRET}
     assert "hunter2" not in content.native
     assert all("hunter2" not in str(signal) for signal in stage.lab.signals)
+
+
+async def test_secret_that_is_none_of_ours_is_never_accepted(stage: Stage, autojump_clock: object) -> None:
+    stage.lab.own(PE, {**OWNED, DESCRIPTION: "secret:key"})
+    stage.change(DESCRIPTION, "somebody-else's")
+    look = await stage.lab.examiner(ACCEPT).look(stage.of.element)
+    assert [(one.finding.found, one.action) for one in look.drifts] == [(FOREIGN_SECRET, DriftAction.ALARM)]
+    assert stage.lab.owned(PE)[DESCRIPTION] == "secret:key"

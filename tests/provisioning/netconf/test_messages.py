@@ -92,3 +92,13 @@ def test_a_notification_has_its_time_and_what_happened() -> None:
     assert message.event_time == "2026-01-01T00:00:00Z"
     assert message.content is not None
     assert message.content.tag == "{urn:x}happened"
+
+
+def test_digits_of_other_scripts_are_no_session_id() -> None:
+    hello = f"<hello {NS}><capabilities/><session-id>²</session-id></hello>".encode()
+    with pytest.raises(MessageError, match="without a session-id"):
+        read_message(hello)
+    told = f"<rpc-reply {NS}><rpc-error><error-info><session-id>²</session-id></error-info></rpc-error></rpc-reply>"
+    message = read_message(told.encode())
+    assert isinstance(message, Reply)
+    assert message.errors[0].session_id is None

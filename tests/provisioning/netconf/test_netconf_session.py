@@ -377,3 +377,20 @@ async def test_yang_is_fetched() -> None:
     session = await opened(element)
     assert await session.yang("x", "2020-01-01") == "module x { }"
     assert [item.text for item in element.asked[0]] == ["x", "2020-01-01", "yang"]
+
+
+async def test_secret_that_an_element_repeats_in_its_error_is_told_by_its_name() -> None:
+    secrets = Secrets({"key": "longenough1"})
+    told = error("invalid-value", more="<error-message>bad value 'longenough1'</error-message>")
+    session = await opened(ScriptedElement(script=Faults(edit_config=told)), secrets=secrets)
+    with pytest.raises(ElementError) as refused:
+        await session.stage(ConfigurationDiff({**ethernet("a"), f"{A}/description": "secret:key"}))
+    assert "bad value 'secret:key'" in str(refused.value)
+    assert "longenough1" not in str(refused.value)
+
+
+async def test_secret_that_xml_does_not_take_is_refused_by_its_name() -> None:
+    session = await opened(ScriptedElement(), secrets=Secrets({"key": "longenough\x01"}))
+    with pytest.raises(ElementError, match="secret key: expected characters") as refused:
+        await session.stage(ConfigurationDiff({**ethernet("a"), f"{A}/description": "secret:key"}))
+    assert refused.value.fault is ElementFault.REQUEST

@@ -10,9 +10,9 @@ from ocs.provisioning.configuration import Configuration, ConfigurationDiff, cha
 from ocs.provisioning.transactions import journal
 from ocs.provisioning.transactions.journal import LeaseLostError
 from ocs.provisioning.transactions.record import Transaction, Work
-from ocs.provisioning.transactions.states import TransactionState
+from ocs.provisioning.transactions.states import TransactionEvent, TransactionState
 from ocs.provisioning.transactions.steps import Step
-from tests.support.fake_network import CONFIRMED, DIRECT, PERSISTENT, FakeElement
+from tests.support.fake_network import CONFIRMED, DIRECT, PERSISTENT, FakeElement, FakeSession
 from tests.support.provisioning_lab import (
     CONFIRM_TIMEOUT_S,
     CrashedError,
@@ -280,3 +280,65 @@ async def test_process_whose_lease_was_taken_over_decides_nothing(labs: Labs, au
     transaction = await lab.run_to_the_end("t1", lab.coordinator())
     assert transaction.state is TransactionState.ROLLED_BACK
     assert_all_or_nothing(lab)
+
+
+async def test_what_was_cancelled_since_it_was_chosen_is_not_begun(
+    labs: Labs, autojump_clock: object
+) -> None:
+    lab = labs.new("pe1")
+
+    def cancel() -> None:
+        lab.database.write_blocking(
+            lambda connection: journal.move(
+                connection, "t1", TransactionEvent.CANCELLED, now_ms=lab.clock.now_ms()
+            )
+        )
+
+    lab.once(Step.START, "", cancel)
+    assert (await lab.coordinator().run("t1")).state is TransactionState.CANCELLED
+    assert lab.network.elements["pe1"].running == BEFORE
+
+
+async def test_value_that_an_element_makes_another_one_of_is_taken_back(
+    labs: Labs, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = labs.new("pe1 sw1")
+    commit = FakeSession.commit
+
+    async def commit_cut_short(session: FakeSession) -> None:
+        await commit(session)
+        of = lab.network.elements[session.element.name]
+        if of.running["/m:x"] == "2":
+            of.running = {**of.running, "/m:x": "cut"}
+
+    monkeypatch.setattr(FakeSession, "commit", commit_cut_short)
+    transaction = await lab.run_to_the_end("t1", lab.coordinator())
+    assert transaction.state is TransactionState.ROLLED_BACK
+    assert "has cut where 2 was wanted" in transaction.reason
+    assert_all_or_nothing(lab)
+
+
+async def test_process_that_was_overtaken_undoes_nothing_that_came_after_it(
+    labs: Labs, autojump_clock: object
+) -> None:
+    lab = labs.new("pe1")
+    lab.crash_at = [step for _, step in await _steps(labs)].index(Step.DECIDE)
+    assert await dies(lab)
+    old = lab.coordinator()
+
+    async def overtake() -> None:
+        new = lab.coordinator()
+        assert (await lab.run_to_the_end("t1", new)).state is TransactionState.ROLLED_BACK
+        lab.queue("t2", WantedChange("s1", {"pe1": CHANGE}))
+        assert (await lab.run_to_the_end("t2", new)).state is TransactionState.DONE
+
+    lab.network.before_session = overtake
+    with pytest.RaisesGroup(LeaseLostError):
+        await old.finish("t1")
+    assert lab.network.elements["pe1"].running == AFTER
+
+
+async def _steps(labs: Labs) -> list[tuple[str, Step]]:
+    lab = labs.new("pe1")
+    await lab.coordinator().run("t1")
+    return lab.steps

@@ -165,3 +165,14 @@ async def test_asked_to_end_it_does_not_wait_for_elements_that_are_away(
             assert engine.under_way == ("t1",)
             engine.end()
     assert lab.transaction("t1").state is TransactionState.DECIDED
+
+
+async def test_what_is_scheduled_for_later_keeps_nothing_out(
+    lab: ProvisioningLab, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocs.provisioning.transactions.engine.TRANSACTIONS_LOOKED_AT", 3)
+    for number in range(3):
+        change(lab, f"later-{number}", "pe1", not_before_ms=2**50)
+    change(lab, "now", "pe2")
+    await run_until_ended(lab, "now")
+    assert lab.network.elements["pe2"].running == {"/m:x": "2"}
