@@ -11,7 +11,8 @@ from typing import Final, Literal
 import msgspec
 
 from ocs.api.backstage import Backstage
-from ocs.api.views import MoneyView, iso_time, money_view
+from ocs.api.tmf.resources import date_time
+from ocs.api.views import MoneyView, money_view
 from ocs.balance import keys
 from ocs.balance.client import BalanceClient, Change
 from ocs.balance.store import ABSENT, Stored
@@ -182,7 +183,7 @@ def _payment_view(payment: Payment, parked: str = "") -> PaymentView:
         money_view(payment.amount.micro, payment.amount.currency),
         payment.method,
         payment.state,
-        iso_time(payment.asked_ms),
-        iso_time(payment.settled_ms) if payment.settled_ms else None,
+        date_time(payment.asked_ms),
+        date_time(payment.settled_ms) if payment.settled_ms else None,
         parked or None,
     )

@@ -4,11 +4,11 @@ Money is shown as a decimal text beside its micro-units: a reader needs no arith
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from ocs.api.tmf.resources import date_time
 from ocs.balance.model import (
     Account,
     AutoTopUp,
@@ -28,8 +28,6 @@ from ocs.subscribers.office import Receipt
 from ocs.units import UnitType, format_micro
 
 V = TypeVar("V")
-
-_LATEST_MS: Final = 253_402_300_799_000  # 9999-12-31T23:59:59Z: later is for ever
 
 
 class MoneyView(msgspec.Struct, frozen=True):
@@ -255,12 +253,6 @@ class StatusView(msgspec.Struct, frozen=True):
     open_sessions: int | None
 
 
-def iso_time(epoch_ms: int) -> str:
-    """Epoch milliseconds as ISO 8601 in UTC: ``2026-01-31T23:59:59.000Z``."""
-    moment = datetime.fromtimestamp(min(epoch_ms, _LATEST_MS) / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def money_view(micro: int, currency: str) -> MoneyView:
     """Show an amount of micro-units."""
     return MoneyView(format_micro(micro), micro, currency)
@@ -279,7 +271,7 @@ def account_view(account: Account) -> AccountView:
         credit_limit=money_view(account.credit_limit_micro, account.currency),
         buckets=tuple(_bucket_view(bucket, account.currency) for bucket in account.buckets),
         sequence=account.sequence,
-        active_until=iso_time(account.active_until_ms) if account.active_until_ms else None,
+        active_until=date_time(account.active_until_ms) if account.active_until_ms else None,
         auto_top_up=None
         if account.auto_top_up is None
         else _order_view(account.auto_top_up, account.currency),
@@ -303,8 +295,8 @@ def _bucket_view(bucket: Bucket, currency: str) -> BucketView:
         f"{format_micro(left)} {currency}" if is_money else units_in_words(left, bucket.unit_type),
         bucket.allowance,
         bucket.priority,
-        iso_time(bucket.valid_from_ms) if bucket.valid_from_ms else None,
-        iso_time(bucket.valid_until_ms) if bucket.valid_until_ms else None,
+        date_time(bucket.valid_from_ms) if bucket.valid_from_ms else None,
+        date_time(bucket.valid_until_ms) if bucket.valid_until_ms else None,
     )
 
 
@@ -331,7 +323,7 @@ def _limit_view(limit: MemberLimit, counters: tuple[Counter, ...]) -> LimitView:
         limit.period,
         limit.amount,
         0 if counter is None else counter.value,
-        None if counter is None else iso_time(counter.period_start_ms),
+        None if counter is None else date_time(counter.period_start_ms),
     )
 
 
@@ -339,9 +331,9 @@ def _subscription_view(subscription: Subscription) -> SubscriptionView:
     return SubscriptionView(
         subscription.offer_id,
         subscription.state.name.lower(),
-        iso_time(subscription.from_ms),
-        iso_time(subscription.until_ms) if subscription.until_ms else None,
-        iso_time(subscription.renews_ms) if subscription.renews_ms else None,
+        date_time(subscription.from_ms),
+        date_time(subscription.until_ms) if subscription.until_ms else None,
+        date_time(subscription.renews_ms) if subscription.renews_ms else None,
     )
 
 
@@ -351,7 +343,7 @@ def event_view(event: ChargeEvent) -> EventView:
     return EventView(
         event.event_id,
         event.kind.name.lower(),
-        iso_time(event.event_time_ms),
+        date_time(event.event_time_ms),
         event.account_id,
         event.subscriber_id,
         event.sequence,
@@ -398,8 +390,8 @@ def session_view(session: Session) -> SessionView:
         session.context.called_party,
         session.origin_host,
         session.origin_realm,
-        iso_time(session.opened_ms),
-        iso_time(session.deadline_ms),
+        date_time(session.opened_ms),
+        date_time(session.deadline_ms),
         format_micro(session.charged_micro),
         session.charged_micro,
         tuple(map(_session_service_view, session.services)),
@@ -437,7 +429,7 @@ def status_view(
     answers = families.get("ocs_diameter_answers_total")
     latency = families.get("ocs_diameter_answer_seconds")
     return StatusView(
-        iso_time(time_ms),
+        date_time(time_ms),
         readiness,
         int(sum(sample.value for sample in requests.samples)) if requests else 0,
         {",".join(sample.labels): int(sample.value) for sample in answers.samples} if answers else {},

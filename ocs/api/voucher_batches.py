@@ -8,7 +8,8 @@ import msgspec
 
 from ocs.api.backstage import Backstage
 from ocs.api.bodies import MoneyBody
-from ocs.api.views import MoneyView, ReceiptView, iso_time, money_view, receipt_view
+from ocs.api.tmf.resources import date_time
+from ocs.api.views import MoneyView, ReceiptView, money_view, receipt_view
 from ocs.limits import VOUCHERS_PER_REQUEST_MAX
 from ocs.subscribers.operations import OperationError
 from ocs.subscribers.voucher_service import VoucherService
@@ -155,4 +156,4 @@ def _voucher_view(voucher: Voucher, now_ms: int) -> VoucherBatchView:
 
 
 def _until(expires_ms: int) -> str | None:
-    return iso_time(expires_ms) if expires_ms else None
+    return date_time(expires_ms) if expires_ms else None

@@ -2,12 +2,12 @@
 
 import msgspec
 
+from ocs.api.tmf.resources import date_time
 from ocs.api.views import (
     LatencyView,
     MoneyView,
     ReadyView,
     account_view,
-    iso_time,
     peers_view,
     session_view,
     status_view,
@@ -59,7 +59,7 @@ def test_session_does_not_show_remembered_answers_or_fingerprints():
 
 
 def test_moment_beyond_the_calendar_is_its_end():
-    assert iso_time(1 << 60) == "9999-12-31T23:59:59.000Z"
+    assert date_time(1 << 60) == "9999-12-31T23:59:59.000Z"
 
 
 def test_peers_are_sorted_by_name_whatever_worker_serves_them():

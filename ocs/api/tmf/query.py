@@ -28,7 +28,7 @@ from ocs.limits import HTTP_PAGE_ITEMS_MAX, HTTP_PARAMETERS_MAX
 ALWAYS_KEPT: Final = ("id", "href")
 PAGE_ITEMS: Final = 50
 _OFFSET_MAX: Final = 10**9
-_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le,
 }  # fmt: skip
 # One value of a list: in quotes, or up to the next comma.
@@ -57,7 +57,7 @@ class Filter(msgspec.Struct, frozen=True):
 
     def matches(self, resource: Resource) -> bool:
         """Whether one of the values at the path is (or compares to) one of ours."""
-        test = _COMPARISONS.get(self.comparison)
+        test = COMPARISONS.get(self.comparison)
         found = list(_leaves(resource, self.path))
         return any(
             _is_equal(leaf, value) if test is None else _compares(test, leaf, value)
@@ -197,7 +197,7 @@ def _rank(leaf: Any) -> tuple[int, Any]:
     """Where a value stands among others, which may be of other kinds."""
     if isinstance(leaf, bool | int | Decimal):
         return 0, leaf
-    moment = _moment(leaf)
+    moment = moment_of(leaf)
     return (2, str(leaf)) if moment is None else (1, moment)
 
 
@@ -209,7 +209,7 @@ def _parse_count(name: str, text: str) -> int:
 
 
 def _filter(path: tuple[str, ...], values: list[str]) -> Filter:
-    if len(path) > 1 and path[-1] in _COMPARISONS:
+    if len(path) > 1 and path[-1] in COMPARISONS:
         return Filter(path[:-1], tuple(values), path[-1])
     return Filter(path, tuple(values))
 
@@ -232,14 +232,14 @@ def _is_equal(leaf: Any, text: str) -> bool:
     if isinstance(leaf, int | Decimal):
         return _number(text) == leaf
     if isinstance(leaf, str) and leaf != text:
-        moment = _moment(leaf)
-        return moment is not None and moment == _moment(text)
+        moment = moment_of(leaf)
+        return moment is not None and moment == moment_of(text)
     return leaf == text
 
 
 def _compares(test: Callable[[Any, Any], bool], leaf: Any, text: str) -> bool:
     is_number = isinstance(leaf, int | Decimal) and not isinstance(leaf, bool)
-    mine, other = (leaf, _number(text)) if is_number else (_moment(leaf), _moment(text))
+    mine, other = (leaf, _number(text)) if is_number else (moment_of(leaf), moment_of(text))
     return mine is not None and other is not None and test(mine, other)
 
 
@@ -251,7 +251,7 @@ def _number(text: str) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _moment(text: Any) -> datetime | None:
+def moment_of(text: Any) -> datetime | None:
     """A time as RFC 3339 writes it, also without an offset (UTC then); None when it is none."""
     if not isinstance(text, str) or len(text) < 10 or not text[:4].isdigit():
         return None

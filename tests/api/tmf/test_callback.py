@@ -41,6 +41,31 @@ def test_other_addresses_are_not_called(callback: str):
         CallbackPolicy().target(callback)
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "ocs.localhost",
+        "printer.local",
+        "x.invalid",
+        "127.1",
+        "2130706433",
+        "0x7f.1",
+    ],
+)
+def test_name_that_never_leads_outside_is_refused_at_once(host: str):
+    with pytest.raises(CallbackError, match="public"):
+        CallbackPolicy().target(f"https://{host}/x")
+    assert CallbackPolicy((f"https://{host}",)).target(f"https://{host}/x").is_configured
+
+
+@pytest.mark.parametrize("host", ["localhost.example", "local.example", "93.184.34", "93.184.216.34"])
+def test_name_that_may_lead_outside_is_taken(host: str):
+    assert not CallbackPolicy().target(f"https://{host}/x").is_configured
+
+
 def test_configured_address_is_called_as_it_stands():
     policy = CallbackPolicy(("http://127.0.0.1:9000",))
     assert policy.target("http://127.0.0.1:9000/x?y") == Target(
