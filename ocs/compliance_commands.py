@@ -177,6 +177,10 @@ def _accept(desk: TransactionDesk, options: argparse.Namespace, drifts: list[Dri
     def work(connection: Connection) -> None:
         if record.read_standing(connection, name).is_held:
             raise OperationError(f"{name}: a transaction is under way there: try again when it has ended")
+        if unknown := [one.finding.path for one in drifts if one.finding.found == FOREIGN_SECRET]:
+            raise OperationError(
+                f"{name}: {unknown[0]} holds a secret that is none of secrets_dir: it cannot be accepted, only reverted"
+            )
         record.accept(connection, name, [one.finding for one in drifts])
         for one in drifts:
             record.forget_drift(connection, name, one.finding.path)

@@ -34,6 +34,7 @@ from ocs.subscribers.voucher_secret import voucher_secret
 from ocs.subscribers.voucher_service import VoucherService
 
 if TYPE_CHECKING:
+    from ocs.provisioning.services.planner import ServicePlanner
     from ocs.sql import Database
 
 log = get_logger(__name__)
@@ -99,6 +100,12 @@ class StoreBackstage:
         self._lock = threading.Lock()
         self._known: Catalogue | None = None
         self._looked_ms = 0
+
+    def service_planner(self) -> "ServicePlanner":
+        """Who knows which elements an order for a service concerns; loaded by the first order."""
+        from ocs.provisioning_setup import service_planner
+
+        return service_planner()
 
     def service(self) -> SubscriberService:
         """What moves balances, with the offers of today."""

@@ -808,6 +808,10 @@ BACKUP_OCTETS_MAX: Final = 268_435_456
 BATCH_TRANSACTIONS_MAX: Final = 10_000
 # Resources that a list of a TM Forum API looks at one by one, for conditions or an order that SQL does not answer.
 TMF_RESOURCES_SEARCHED_MAX: Final = 5_000
+# How far behind the last one a transaction may still appear that moved before it: a unit of work in SQL takes so long.
+TRANSACTIONS_TOLD_AGAIN_MS: Final = 10_000
+# Items of one order; each is a transaction, and all are shown with the order.
+SERVICE_ORDER_ITEMS_MAX: Final = 100
 # How often a commit is confirmed before an element that always says yes, and still waits, is not believed.
 CONFIRMATIONS_MAX: Final = 3
 # Differences that the refusal of an adoption names.

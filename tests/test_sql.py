@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from ocs.api.service_ordering import tables as ordering_tables
 from ocs.faults.history import tables as history_tables
 from ocs.inventory import tables as inventory_tables
 from ocs.migrations import read_status, upgrade_schema
@@ -29,8 +30,8 @@ from tests.support.postgres import Postgres
 
 __all__ = ["database", "empty_database", "postgres_server"]
 
-ROOMS = (history_tables, inventory_tables, provisioning_tables, compliance_tables)
-LATEST = "0004"
+ROOMS = (history_tables, inventory_tables, provisioning_tables, compliance_tables, ordering_tables)
+LATEST = "0006"
 
 
 def settings_of(url: str, directory: Path = Path(), **more: Any) -> Settings:

@@ -1,12 +1,16 @@
 """What the process around the API brings to it."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ocs.api.alarms.office import AlarmSide
+from ocs.api.tmf.sql_side import SqlSide
 from ocs.api.views import CatalogueView
 from ocs.rating import Catalogue
 from ocs.subscribers.service import SubscriberService
 from ocs.subscribers.voucher_service import VoucherService
+
+if TYPE_CHECKING:
+    from ocs.provisioning.services.planner import ServicePlanner
 
 
 class Backstage(Protocol):
@@ -15,6 +19,15 @@ class Backstage(Protocol):
     @property
     def alarms(self) -> AlarmSide:
         """The alarm list, wherever its owner runs."""
+        ...
+
+    @property
+    def sql(self) -> SqlSide:
+        """The inventory and the journal of transactions."""
+        ...
+
+    def service_planner(self) -> "ServicePlanner":
+        """Who knows which elements an order for a service concerns."""
         ...
 
     def service(self) -> SubscriberService:

@@ -23,9 +23,19 @@ from ocs.api.prepay_balance.resources import BASE
 from ocs.api.prepay_balance.routes import prepay_balance_api
 from ocs.api.prepay_balance.sweep import sweep_actions
 from ocs.api.reader import BalanceReader
+from ocs.api.resource_inventory.resources import BASE as RESOURCE_INVENTORY_BASE
+from ocs.api.resource_inventory.routes import resource_inventory_api
+from ocs.api.service_activation.announcer import TransactionAnnouncer
+from ocs.api.service_activation.resources import BASE as SERVICE_ACTIVATION_BASE
+from ocs.api.service_activation.routes import ActivationDesk, service_activation_api
+from ocs.api.service_inventory.resources import BASE as SERVICE_INVENTORY_BASE
+from ocs.api.service_inventory.routes import ServiceRecords, service_inventory_api
+from ocs.api.service_ordering.resources import BASE as SERVICE_ORDERING_BASE
+from ocs.api.service_ordering.routes import OrderDesk, service_ordering_api
 from ocs.api.tmf.api import Api, Background
 from ocs.api.tmf.callback import CallbackPolicy
 from ocs.api.tmf.delivery import Delivery
+from ocs.api.tmf.event_desk import EventDesk
 from ocs.api.tmf.hub_routes import HubDesk
 from ocs.api.tmf.hubs import HubStore
 from ocs.api.tmf.records import RecordStore
@@ -94,6 +104,7 @@ def build_parts(
             alarm_management_api(office, HubDesk(hubs, policy, clock, ALARM_BASE, alarm_announcer.open)),
             background=(office.follower.run, alarm_announcer.run),
         ),
+        *_network_apis(backstage, store, hubs, policy, clock),
     )
     beside = [run for api in apis for run in api.background]
     return Parts(
@@ -105,4 +116,27 @@ def build_parts(
         clock=clock,
         apis=apis,
         background=(Delivery(hubs, policy).run, announcer.run, sweep, *beside),
+    )
+
+
+def _network_apis(
+    backstage: Backstage, store: StoreClient, hubs: HubStore, policy: CallbackPolicy, clock: Clock
+) -> tuple[Api, ...]:
+    """The APIs on the inventory and on the journal of transactions."""
+    sql, events = backstage.sql, EventDesk(hubs, clock)
+    announcer = TransactionAnnouncer(sql, store, hubs, clock)
+
+    def hub(base: str) -> HubDesk:
+        return HubDesk(hubs, policy, clock, base, announcer.open)
+
+    return (
+        service_inventory_api(ServiceRecords(sql, events), hub(SERVICE_INVENTORY_BASE)),
+        resource_inventory_api(sql, events, HubDesk(hubs, policy, clock, RESOURCE_INVENTORY_BASE)),
+        replace(
+            service_activation_api(
+                ActivationDesk(sql, events, backstage.service_planner), hub(SERVICE_ACTIVATION_BASE)
+            ),
+            background=(announcer.run,),
+        ),
+        service_ordering_api(OrderDesk(sql, events, backstage.service_planner), hub(SERVICE_ORDERING_BASE)),
     )

@@ -37,6 +37,9 @@ class Scope(StrEnum):
     HUB_WRITE = "hub:write"  # register listeners for events
     ALARM_READ = "alarm:read"  # the alarm list, its live stream, listeners for alarms
     ALARM_OPERATE = "alarm:operate"  # acknowledge, assign, comment, shelve, close, clear; report alarms
+    INVENTORY_READ = "inventory:read"  # services, resources, orders; listeners for them
+    INVENTORY_WRITE = "inventory:write"  # records of resources, and of services that are not in the network
+    SERVICE_ORDER = "service:order"  # make, change and delete services in the network
 
 
 class TokenError(ValueError):

@@ -18,8 +18,10 @@ from ocs.api.parts import Parts, build_parts
 from ocs.api.reader import CursorError, Page, StoreBalanceReader
 from ocs.api.server import create_app
 from ocs.api.threads import ReaderUnavailableError
+from ocs.api.tmf.resources import date_time
+from ocs.api.tmf.sql_side import SqlSide
 from ocs.api.tokens import Scope, TokenStore, make_token
-from ocs.api.views import CatalogueView, iso_time
+from ocs.api.views import CatalogueView
 from ocs.balance.client import BalanceClient
 from ocs.balance.model import (
     Account,
@@ -36,23 +38,32 @@ from ocs.balance.store_admin import connect, set_up_store
 from ocs.balance.store_client import StoreClient
 from ocs.clock import Clock, ManualClock
 from ocs.events import ChargeEvent
+from ocs.faults.history.question import HistoryQuery, HistoryRow
 from ocs.faults.store.desk import AlarmDesk
 from ocs.faults.store.desk_door import RedisDeskDoor
 from ocs.faults.store.reader import AlarmReader
 from ocs.faults.view.follower import AlarmFollower
 from ocs.messages import NO_CONTEXT, Service
 from ocs.metrics import Counter, Histogram, Registry
+from ocs.provisioning.services.mobile_data import MobileData
+from ocs.provisioning.services.planner import ServicePlanner
 from ocs.rating import Catalogue
 from ocs.settings import HttpSettings, VoucherSettings
 from ocs.settings_checks import is_loopback
+from ocs.sql import Database
+from ocs.sql_error import SqlError
 from ocs.subscribers.service import SubscriberService
 from ocs.subscribers.voucher_service import VoucherService
 from ocs.units import UnitType
 from ocs.worker_channel import WorkerChannel, serve_worker_channel
 from tests.support.catalogue import lab_catalogue
 from tests.support.charged_store import LIBRARY, NOW_MS, started_server
+from tests.support.databases import database, empty_database, postgres_server
+from tests.support.inventory import add_chain
 
 PARTITIONS = 4
+
+__all__ = ["database", "empty_database", "postgres_server"]
 
 
 def account(account_id: str) -> Account:
@@ -215,9 +226,15 @@ class FakeBackstage:
     """Services on a store, with the lab's catalogue or another."""
 
     def __init__(
-        self, client: BalanceClient, clock: Clock, catalogue: Catalogue | None, alarms: AlarmSide
+        self,
+        client: BalanceClient,
+        clock: Clock,
+        catalogue: Catalogue | None,
+        alarms: AlarmSide,
+        database: Any = None,
     ) -> None:
         self.alarms = alarms
+        self.sql = SqlSide(lambda: database)
         self._client = client
         self._clock = clock
         self._catalogue = lab_catalogue() if catalogue is None else catalogue
@@ -226,6 +243,9 @@ class FakeBackstage:
     def catalogue(self) -> Catalogue:
         return self._catalogue
 
+    def service_planner(self) -> ServicePlanner:
+        return ServicePlanner((MobileData(),), self._clock)
+
     def service(self) -> SubscriberService:
         return SubscriberService(self._client, self._catalogue, self._clock)
 
@@ -233,7 +253,7 @@ class FakeBackstage:
         return VoucherService(self.service().office, "secret", VoucherSettings())
 
     def publications(self) -> tuple[CatalogueView, ...]:
-        return (CatalogueView("v1", iso_time(0), iso_time(0), from_folder=True, in_force=True),)
+        return (CatalogueView("v1", date_time(0), date_time(0), from_folder=True, in_force=True),)
 
     def reauthorise(self, *, session_id: str, account_id: str) -> int:
         self.reauthorised.append((session_id, account_id))
@@ -258,11 +278,18 @@ def token(tokens: TokenStore) -> str:
     return text
 
 
+class NoHistory:
+    """A history that was never written."""
+
+    def find(self, query: HistoryQuery) -> list[HistoryRow]:
+        raise SqlError("there is none")
+
+
 def alarm_side(store: Any) -> AlarmSide:
     """The alarm list of a store; without one it is never loaded."""
     source: Any = None if store is None else AlarmReader(StoreServers(store.address))
     client: Any = store
-    return AlarmSide(AlarmFollower(source), AlarmDesk(RedisDeskDoor(client)))
+    return AlarmSide(AlarmFollower(source), AlarmDesk(RedisDeskDoor(client)), NoHistory())
 
 
 @pytest.fixture
@@ -276,6 +303,7 @@ def make_parts(tokens: TokenStore) -> Callable[..., Parts]:
         store: Any = None,
         client: Any = None,
         catalogue: Catalogue | None = None,
+        database: Any = None,
         **settings: Any,
     ) -> Parts:
         clock = ManualClock(NOW_MS)
@@ -285,7 +313,7 @@ def make_parts(tokens: TokenStore) -> Callable[..., Parts]:
             found(),
             store=store,
             client=client,
-            backstage=FakeBackstage(client, clock, catalogue, alarm_side(store)),
+            backstage=FakeBackstage(client, clock, catalogue, alarm_side(store), database),
             clock=clock,
             registry=Registry(),
         )
@@ -324,6 +352,16 @@ async def api(make_parts, store: StoreClient, balance: BalanceClient, token: str
     """A client with a token, of an application on a real store."""
     reader = StoreBalanceReader(store, partitions=PARTITIONS)
     parts = make_parts(reader, None, store=store, client=balance)
+    async with connected(parts, token) as client:
+        yield client
+
+
+@pytest.fixture
+async def network_api(make_parts, store: StoreClient, balance: BalanceClient, database: Database, token: str):
+    """As ``api``, with an inventory that has a small network in it."""
+    database.write_blocking(add_chain)
+    reader = StoreBalanceReader(store, partitions=PARTITIONS)
+    parts = make_parts(reader, None, store=store, client=balance, database=database)
     async with connected(parts, token) as client:
         yield client
 

@@ -1,0 +1,1 @@
+"""TMF639 Resource Inventory: what the network consists of, numbers and SIMs."""

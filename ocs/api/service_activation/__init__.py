@@ -1,0 +1,1 @@
+"""TMF640 Service Activation and Configuration: services made, changed and deleted in the network."""
