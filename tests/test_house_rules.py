@@ -26,7 +26,6 @@ LONG_FUNCTIONS: dict[str, int] = {}
 LONG_FILES: dict[str, str] = {"ocs/limits.py": "the one table of bounds, each with its reason"}
 # Sources without a test file of their own -> the test file that covers them (and imports or names them).
 TESTED_IN: dict[str, str] = {
-    "ocs/change_preview.py": "tests/test_config_commands.py",
     "ocs/provision_listing.py": "tests/test_provision_commands.py",
     "ocs/provisioning_setup.py": "tests/test_element_process.py",
     "ocs/transaction_desk.py": "tests/test_config_commands.py",
@@ -35,7 +34,6 @@ TESTED_IN: dict[str, str] = {
     "ocs/provisioning/cli/description.py": "tests/provisioning/cli/test_command_line.py",
     "ocs/provisioning/cli/line_rules.py": "tests/provisioning/cli/test_writing.py",
     "ocs/provisioning/driver.py": "tests/support/fake_network.py",
-    "ocs/provisioning/element.py": "tests/support/fake_network.py",
     "ocs/provisioning/errors.py": "tests/provisioning/transactions/test_coordinator.py",
     "ocs/compliance_setup.py": "tests/test_compliance_commands.py",
     "ocs/provisioning/compliance/errors.py": "tests/provisioning/compliance/test_backups.py",

@@ -59,3 +59,17 @@ def progress_of(connection: Connection, batch_ids: Iterable[str]) -> dict[str, B
         batch_id: BatchProgress(min(canaries, members), failures_max, int(canaries_done), int(failures))
         for batch_id, canaries, failures_max, members, canaries_done, failures in rows
     }
+
+
+def waiting_for_canaries(connection: Connection) -> list[str]:
+    """Batches of which only the canaries may begin now."""
+    known = connection.execute(
+        select(TRANSACTION.c.batch_id)
+        .where(TRANSACTION.c.state == TransactionState.QUEUED.value, TRANSACTION.c.batch_id != "")
+        .distinct()
+    ).scalars()
+    return [
+        batch_id
+        for batch_id, progress in progress_of(connection, known).items()
+        if progress.canaries_done < progress.canaries and progress.failures <= progress.failures_max
+    ]

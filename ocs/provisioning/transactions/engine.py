@@ -18,7 +18,7 @@ from ocs.limits import (
 )
 from ocs.log import get_logger
 from ocs.provisioning.transactions import journal
-from ocs.provisioning.transactions.batches import progress_of
+from ocs.provisioning.transactions.batches import progress_of, waiting_for_canaries
 from ocs.provisioning.transactions.coordinator import Coordinator
 from ocs.provisioning.transactions.journal import LeaseLostError
 from ocs.provisioning.transactions.means import Means
@@ -143,7 +143,12 @@ class Engine:
 
     def _choose(self, connection: Connection, fence: int) -> Choice:
         now_ms = self._means.clock.now_ms()
-        waiting = journal.queued(connection, now_ms=now_ms, limit=TRANSACTIONS_LOOKED_AT)
+        waiting = journal.queued(
+            connection,
+            now_ms=now_ms,
+            limit=TRANSACTIONS_LOOKED_AT,
+            canaries_only=waiting_for_canaries(connection),
+        )
         waiting = [one for one in waiting if one.transaction_id not in self._under_way]
         # What was begun may not have its plan yet; what has one may hold more than it was queued with.
         begun = {element for elements in self._under_way.values() for element in elements}

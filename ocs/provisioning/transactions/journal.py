@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
 from ocs.provisioning.configuration import Configuration, ConfigurationDiff
 from ocs.provisioning.transactions.record import Participant, Plan, Transaction, Work
@@ -19,7 +19,7 @@ from ocs.provisioning.transactions.states import (
     TransactionState,
     next_state,
 )
-from ocs.provisioning.transactions.tables import LEASE, PARTICIPANT, TRANSACTION
+from ocs.provisioning.transactions.tables import BATCH, LEASE, PARTICIPANT, TRANSACTION
 
 QUEUE: Final = "queue"  # the one lease so far
 
@@ -271,14 +271,29 @@ def held_elements(connection: Connection, *, besides: str = "") -> set[str]:
     return set(rows.scalars())
 
 
-def queued(connection: Connection, *, now_ms: int, limit: int) -> list[Transaction]:
+def queued(
+    connection: Connection, *, now_ms: int, limit: int, canaries_only: Sequence[str] = ()
+) -> list[Transaction]:
     """What waits and has its time come, in the order in which it should be begun, without participants.
 
-    What is scheduled for later takes no place: thousands of them would keep out what can be done now.
+    What is scheduled for later, or waits for its batch's canaries, takes no place: thousands of them would keep out
+    what can be done now.
+
+    Args:
+        canaries_only: batches of which only the canaries are wanted.
     """
+    waits_for_canaries = exists().where(
+        BATCH.c.batch_id == TRANSACTION.c.batch_id,
+        BATCH.c.batch_id.in_(canaries_only),
+        TRANSACTION.c.batch_place >= BATCH.c.canaries,
+    )
     query = (
         select(TRANSACTION)
-        .where(TRANSACTION.c.state == TransactionState.QUEUED.value, TRANSACTION.c.not_before_ms <= now_ms)
+        .where(
+            TRANSACTION.c.state == TransactionState.QUEUED.value,
+            TRANSACTION.c.not_before_ms <= now_ms,
+            ~waits_for_canaries,
+        )
         .order_by(
             TRANSACTION.c.priority.desc(),
             TRANSACTION.c.created_ms,

@@ -164,7 +164,8 @@ class Participation:
                     element=self._element.name,
                     operation="check before writing",
                     fault=ElementFault.REQUEST,
-                    reason=f"somebody changed it: expected {value or 'an entry'}, found {found}",
+                    reason=f"somebody changed it: expected {value or 'an entry'}, found {found};"
+                    f" see `ocs config drift {self._element.name}`, then --revert or --accept",
                     path=path,
                 )
 

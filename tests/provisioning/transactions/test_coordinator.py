@@ -232,7 +232,8 @@ async def test_what_is_not_as_expected_is_refused_before_anything_is_changed(
     transaction = await lab.coordinator().run("t2")
     assert transaction.state is TransactionState.REFUSED
     assert transaction.reason == (
-        "pe1: check before writing at /m:x: somebody changed it: expected 5, found 1"
+        "pe1: check before writing at /m:x: somebody changed it: expected 5, found 1;"
+        " see `ocs config drift pe1`, then --revert or --accept"
     )
     assert lab.network.elements["pe1"].running == BEFORE
     assert lab.planner.refused == [transaction.reason]

@@ -176,3 +176,20 @@ async def test_what_is_scheduled_for_later_keeps_nothing_out(
     change(lab, "now", "pe2")
     await run_until_ended(lab, "now")
     assert lab.network.elements["pe2"].running == {"/m:x": "2"}
+
+
+async def test_batch_that_waits_for_its_canary_holds_up_nobody(
+    lab: ProvisioningLab, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocs.provisioning.transactions.engine.TRANSACTIONS_LOOKED_AT", 3)
+    lab.network.elements["pe0"].go_away(4_000)
+    batch = Batch(batch_id="roll", description="", requested_by="", canaries=1, failures_max=0, created_ms=0)
+    lab.database.write_blocking(lambda connection: add_batch(connection, batch))
+    for place in range(5):
+        change(lab, f"t{place}", f"pe{place}", batch_id="roll", batch_place=place)
+    lab.clock.advance_ms(5)
+    change(lab, "other", "pe5")
+    with trio.move_on_after(120):
+        await Engine(lab.means(), owner="a").run()
+    assert lab.transaction("other").state is TransactionState.DONE
+    assert lab.transaction("t1").state is TransactionState.QUEUED
