@@ -7,7 +7,7 @@ import msgspec
 import trio
 
 from ocs.asyncio_bridge import asyncio_loop
-from ocs.provisioning.configuration import Configuration, diff_lines, restricted, reverse
+from ocs.provisioning.configuration import Configuration, changed, diff_lines, restricted, reverse
 from ocs.provisioning.element import Element
 from ocs.provisioning.sessions import Sessions
 from ocs.provisioning.transactions.record import ElementPlan
@@ -55,8 +55,8 @@ def preview(
             Preview(
                 plan.element,
                 tuple(diff_lines(touched, plan.forward)),
-                sessions.native(element, plan.forward) if plan.forward else "",
-                sessions.native(element, back) if back else "",
+                sessions.native(element, plan.forward, touched) if plan.forward else "",
+                sessions.native(element, back, changed(touched, plan.forward)) if back else "",
                 tuple(
                     path
                     for path, value in sorted(plan.expected.items())

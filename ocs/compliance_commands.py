@@ -21,7 +21,7 @@ from ocs.clock import SystemClock
 from ocs.compliance_setup import read_compliance_rules
 from ocs.inventory.elements import get_element, list_elements
 from ocs.inventory.model import ElementRecord
-from ocs.provision_commands import parameter_value, read_parameters
+from ocs.provision_commands import read_parameters
 from ocs.provision_listing import print_lines, print_previews
 from ocs.provisioning.compliance import record
 from ocs.provisioning.compliance.adoption import AdoptionWork, missing
@@ -45,6 +45,7 @@ from ocs.provisioning.services.planner import ServiceAction, ServiceOrder, encod
 from ocs.provisioning.transactions.planner import WorkRefusedError
 from ocs.provisioning.transactions.record import ElementPlan, Work
 from ocs.provisioning_setup import MODELS, service_planner
+from ocs.service_parameters import said_parameters
 from ocs.settings_file import SettingsError
 from ocs.subscribers.operations import OperationError
 from ocs.transaction_desk import (
@@ -406,12 +407,7 @@ class _PlannedError(Exception):
 
 def _adopt(options: argparse.Namespace) -> None:
     desk = TransactionDesk(options)
-    parameters: dict[str, object] = {}
-    for text in options.set:
-        key, separator, value = text.partition("=")
-        if not key or not separator:
-            raise SettingsError(f"--set {text}: expected NAME=VALUE")
-        parameters[key] = parameter_value(value)
+    parameters = said_parameters(options.model, options.set)
     empty = new_transaction(options, Work("", b""), (), f"adopt {options.service}", desk.now_ms)
     order = ServiceOrder(
         reference=empty.transaction_id,

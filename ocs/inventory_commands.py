@@ -53,6 +53,7 @@ from ocs.inventory_listing import (
 from ocs.limits import INVENTORY_PAGE_MAX
 from ocs.migrations import upgrade_schema
 from ocs.provisioning.element import Element
+from ocs.settings import resolve_path
 from ocs.sql import Database, database_url
 
 _T = TypeVar("_T")
@@ -265,6 +266,7 @@ def _impact(options: argparse.Namespace) -> None:
 
 def _add(options: argparse.Namespace) -> None:
     resource = _said(options, Resource(resource_id=options.name, kind=Kind(options.kind)))
+    _check_management(options)
 
     def work(connection: Connection) -> None:
         if resource.kind is Kind.ELEMENT:
@@ -277,6 +279,8 @@ def _add(options: argparse.Namespace) -> None:
 
 
 def _update(options: argparse.Namespace) -> None:
+    _check_management(options)
+
     def work(connection: Connection) -> None:
         before = get_resource(connection, options.name)
         wanted = _said(options, before)
@@ -312,6 +316,28 @@ def _said(options: argparse.Namespace, resource: Resource) -> Resource:
     }
     given = {name: value for name, value in said.items() if value is not None}
     return msgspec.structs.replace(resource, attributes=attributes, **given)
+
+
+def _check_management(options: argparse.Namespace) -> None:
+    """Refuse a type of elements that there is not; a credential may come later, and is warned about.
+
+    Raises:
+        InventoryError: there is no such type; names those that there are.
+    """
+    settings, _ = options.open(options)
+    folder = resolve_path(settings, settings.provisioning.types)
+    if options.type and not folder.is_dir():
+        sys.stderr.write(f"warning: {folder}: no such folder: type {options.type} is not known\n")
+    elif options.type:
+        known = {path.stem for path in folder.glob("*.toml")}
+        if options.type not in known:
+            raise InventoryError(f"--type {options.type}: no such type; there are {', '.join(sorted(known))}")
+    if options.credential and options.credential not in {
+        one.name for one in settings.provisioning.credentials
+    }:
+        sys.stderr.write(
+            f"warning: the configuration has no [[provisioning.credentials]] with name = {options.credential!r}\n"
+        )
 
 
 def _said_of_element(options: argparse.Namespace, record: ElementRecord) -> ElementRecord:

@@ -1,6 +1,6 @@
 """The inventory for people: tables, trees, an impact in words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from rich.table import Table
 from rich.tree import Tree
@@ -11,11 +11,21 @@ from ocs.inventory.model import ElementRecord, Lifecycle, Resource, Service, Use
 from ocs.inventory.reservations import Reservation
 
 
-def print_rows(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table."""
+def print_rows(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], *, folded: Collection[str] = ()
+) -> None:
+    """Print a table.
+
+    Args:
+        folded: headings of columns that take several lines where the terminal is narrow; the others stay whole as long
+            as that makes room.
+    """
     table = Table()
     for heading in headings:
-        table.add_column(heading, no_wrap=True)
+        if heading in folded:
+            table.add_column(heading, overflow="fold")
+        else:
+            table.add_column(heading, no_wrap=True)
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     print_table(table)

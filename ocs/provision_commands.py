@@ -19,7 +19,7 @@ from ocs.change_preview import preview, read_elements
 from ocs.inventory.model import Service, ServiceState
 from ocs.inventory.services import find_service
 from ocs.limits import BATCH_TRANSACTIONS_MAX
-from ocs.provision_listing import print_previews, print_transaction, print_transactions
+from ocs.provision_listing import print_parameters, print_previews, print_transaction, print_transactions
 from ocs.provisioning.services.planner import KIND, ServiceAction, ServiceOrder, ServicePlanner, encode_order
 from ocs.provisioning.transactions import journal
 from ocs.provisioning.transactions.batches import Batch
@@ -27,6 +27,7 @@ from ocs.provisioning.transactions.planner import WorkRefusedError, tell_refused
 from ocs.provisioning.transactions.record import ElementPlan, Transaction, Work
 from ocs.provisioning.transactions.states import TransactionEvent, TransactionState
 from ocs.provisioning_setup import MODELS, planners, service_planner
+from ocs.service_parameters import described, said_parameters
 from ocs.settings_file import SettingsError
 from ocs.subscribers.operations import OperationError
 from ocs.transaction_desk import (
@@ -86,7 +87,13 @@ def _add_service_options(parser: argparse.ArgumentParser, action: ServiceAction)
     if action in {ServiceAction.CREATE, ServiceAction.MODIFY}:
         needed = action is ServiceAction.CREATE
         parser.add_argument("--model", choices=sorted(MODELS), required=needed, default="", help="its kind")
-        parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter")
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="a parameter, as `ocs provision models` tells; a list as often as it has words, or as JSON",
+        )
         parser.add_argument("--unset", action="append", default=[], metavar="NAME")
         parser.add_argument("--customer", default=None, help="who pays")
         parser.add_argument("--subscribers", type=int, default=None, help="how many use it (1)")
@@ -153,11 +160,7 @@ def _said(options: argparse.Namespace, known: Service | None) -> ServiceOrder:
     parameters: dict[str, object] = dict(base.parameters) if base is not None else {}
     for name in options.unset:
         parameters.pop(name, None)
-    for text in options.set:
-        name, separator, value = text.partition("=")
-        if not name or not separator:
-            raise SettingsError(f"--set {text}: expected NAME=VALUE")
-        parameters[name] = parameter_value(value)
+    parameters |= said_parameters(model, options.set)
     return ServiceOrder(
         reference="",
         service_id=options.service,
@@ -169,16 +172,6 @@ def _said(options: argparse.Namespace, known: Service | None) -> ServiceOrder:
         if options.subscribers is not None
         else (base.subscribers if base else 1),
     )
-
-
-def parameter_value(text: str) -> object:
-    """A list or a record as JSON; everything else is text, and becomes what the model wants."""
-    if text[:1] not in {"[", "{"}:
-        return text
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
 
 
 def read_parameters(model: str, parameters: dict[str, object]) -> dict[str, object]:
@@ -252,13 +245,9 @@ def _models(options: argparse.Namespace) -> None:
     if options.json:
         print_json(told)
         return
-    for name, schema in told.items():
+    for name in told:
         desk.console.print(f"{name}: {(MODELS[name].__doc__ or '').partition(chr(10))[0]}")
-        for parameter, form in schema["properties"].items():
-            needed = (
-                "needed" if parameter in schema.get("required", ()) else f"default {form.get('default')!r}"
-            )
-            desk.console.print(f"  {parameter:<20} {form.get('type', 'one of several forms'):<10} {needed}")
+        print_parameters(described(MODELS[name].parameters_type))
 
 
 # --- The queue --------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Changes of network elements for people: what would be sent, what is queued, how far it has come."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -11,30 +12,49 @@ from ocs.change_preview import Preview
 from ocs.inventory_listing import print_rows
 from ocs.provisioning.configuration import diff_lines
 from ocs.provisioning.transactions.record import Transaction
-from ocs.provisioning.transactions.states import HOLDS_ELEMENTS
+from ocs.provisioning.transactions.states import HOLDS_ELEMENTS, TransactionState
+from ocs.service_parameters import ParameterDescription
 
 _STYLES: Final = {"+": "green", "-": "red"}
 _ELEMENTS_SHOWN: Final = 3
 
 
 def print_transactions(transactions: Iterable[Transaction]) -> None:
-    """Print transactions, one a line."""
+    """Print transactions: whole ids; what is longer than a terminal has room for is folded."""
     print_rows(
-        ("transaction", "state", "elements", "what", "by", "since", "not before", "reason"),
+        ("transaction", "state", "changed", "elements", "what", "by", "reason"),
         (
             (
                 one.transaction_id,
                 one.state.value,
+                _short_time(one.changed_ms),
                 _elements(one.elements),
                 one.description,
                 one.requested_by,
-                _time(one.changed_ms),
-                _time(one.not_before_ms),
-                one.reason,
+                _waits_for(one),
             )
             for one in transactions
         ),
+        folded=("elements", "what", "by", "reason"),
     )
+
+
+def _waits_for(transaction: Transaction) -> str:
+    """Why it stands as it does; of what waits for its hour, when that is."""
+    if transaction.state is not TransactionState.QUEUED or not transaction.not_before_ms:
+        return transaction.reason
+    hour = f"not before {_short_time(transaction.not_before_ms)}"
+    return f"{hour}; {transaction.reason}" if transaction.reason else hour
+
+
+def print_parameters(parameters: Iterable[ParameterDescription]) -> None:
+    """Print what a kind of service is told."""
+    console = make_console()
+    for one in parameters:
+        needed = "needed" if one.is_needed else f"default {one.default}" if one.default else "may be left out"
+        console.print(f"  {one.name} ({one.form}; {needed})")
+        console.print(f"      {one.about}")
+        console.print(f"      --set {shlex.quote(f'{one.name}={one.example}')}")
 
 
 def print_transaction(transaction: Transaction) -> None:
@@ -75,6 +95,11 @@ def _elements(names: Sequence[str]) -> str:
 
 def _time(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}" if at_ms else ""
+
+
+def _short_time(at_ms: int) -> str:
+    """A moment without its year, in UTC; a row has little room."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%m-%d %H:%M}" if at_ms else ""
 
 
 def print_lines(lines: Sequence[str]) -> None:

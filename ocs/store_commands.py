@@ -173,6 +173,9 @@ def _back_up(options: argparse.Namespace) -> None:
         f"{options.target}: {size} octets; can be restored to any second from {_time(backup.earliest_s)}"
         f" to {_time(backup.latest_s)}"
     )
+    print(
+        "not in it: the SQL database (inventory, journal, history of alarms) and inventory.key: docs/runbook.md"
+    )
 
 
 def _restore(options: argparse.Namespace) -> None:

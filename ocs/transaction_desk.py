@@ -4,6 +4,7 @@ import argparse
 import getpass
 import re
 import secrets
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,8 @@ from ocs.subscribers.operations import OperationError
 from ocs.worker_channel import WorkerChannel, WorkerSilentError
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+# So many transactions are named to whoever stops waiting.
+_TOLD_MAX: Final = 3
 _decode_progress: Final = msgspec.msgpack.Decoder(dict[str, dict[str, str]]).decode
 
 # Is told of a transaction's element and its step, and of a change of state.
@@ -111,8 +114,21 @@ class TransactionDesk:
             return None
 
     def watch(self, transaction_ids: Sequence[str], tell: Tell, *, patience_ms: int) -> list[Transaction]:
-        """Wait until transactions have ended, or patience has; returns how they stand."""
-        return trio.run(partial(self._watch, transaction_ids, tell, patience_ms=patience_ms))
+        """Wait until transactions have ended, or patience has; returns how they stand.
+
+        Raises:
+            KeyboardInterrupt: in a group: somebody waits no longer; standard error tells that the transactions go on.
+        """
+        try:
+            return trio.run(partial(self._watch, transaction_ids, tell, patience_ms=patience_ms))
+        except* KeyboardInterrupt:
+            for one in transaction_ids[:_TOLD_MAX]:
+                sys.stderr.write(
+                    f"transaction {one} goes on: `ocs provision show {one}`, `ocs provision cancel {one}`\n"
+                )
+            if len(transaction_ids) > _TOLD_MAX:
+                sys.stderr.write("and the others go on: `ocs provision list`\n")
+            raise
 
     async def _watch(
         self, transaction_ids: Sequence[str], tell: Tell, *, patience_ms: int
@@ -138,7 +154,13 @@ class TransactionDesk:
                     for element, step in steps.get(one.transaction_id, {}).items():
                         if element:
                             say(one.transaction_id, element, step)
-                    say(one.transaction_id, "", standing(one))
+                    is_first = (one.transaction_id, "") not in told
+                    name = (
+                        f"transaction {one.transaction_id} is "
+                        if is_first and len(transaction_ids) == 1
+                        else ""
+                    )
+                    say(one.transaction_id, "", f"{name}{standing(one)}")
                     if journal.is_final(one.state):
                         ended[one.transaction_id] = one
                 await trio.sleep(TRANSACTION_LOOK_S if len(ended) < len(transaction_ids) else 0)

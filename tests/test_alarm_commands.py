@@ -1,6 +1,8 @@
 """`ocs alarms` as a network operations centre calls it, on a real store.
 
 alarm_commands with what they print by (alarm_listing, alarm_terminal) and alarm_report_commands.
+
+Covers ``alarm_administration_commands``, ``alarm_desk`` and ``alarm_names`` too.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""`ocs catalogue check|diff|publish|list|explain|record|rerate` as a product manager calls them."""
+"""`ocs catalogue check|diff|publish|list|explain|record|rerate` as a product manager calls them.
+
+Covers ``described_use_options`` too.
+"""
 
 import json
 import shutil

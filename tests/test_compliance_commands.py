@@ -1,4 +1,7 @@
-"""`ocs config drift|comply|backup|history|restore|adopt` as an operator calls them, beside a process that watches."""
+"""`ocs config drift|comply|backup|history|restore|adopt` as an operator calls them, beside a process that watches.
+
+Covers ``compliance_setup`` too.
+"""
 
 import json
 import time

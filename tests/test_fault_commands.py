@@ -1,4 +1,7 @@
-"""`ocs faults rules check`, `faults explain` and `faults mib add|list|explain` as an operator calls them."""
+"""`ocs faults rules check`, `faults explain` and `faults mib add|list|explain` as an operator calls them.
+
+Covers ``near_names`` too.
+"""
 
 import json
 from collections.abc import Callable

@@ -27,8 +27,8 @@ LONG_FILES: dict[str, str] = {"ocs/limits.py": "the one table of bounds, each wi
 # Sources without a test file of their own -> the test file that covers them (and imports or names them).
 TESTED_IN: dict[str, str] = {
     "ocs/provision_listing.py": "tests/test_provision_commands.py",
-    "ocs/provisioning_setup.py": "tests/test_element_process.py",
-    "ocs/transaction_desk.py": "tests/test_config_commands.py",
+    "ocs/provisioning_setup.py": "tests/test_service_parameters.py",
+    "ocs/transaction_desk.py": "tests/test_provision_commands.py",
     "ocs/provisioning/netconf/operations.py": "tests/provisioning/netconf/test_netconf_session.py",
     "ocs/provisioning/netconf/changes.py": "tests/provisioning/netconf/test_netconf_session.py",
     "ocs/provisioning/cli/description.py": "tests/provisioning/cli/test_command_line.py",

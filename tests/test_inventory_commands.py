@@ -62,7 +62,7 @@ def test_impact_is_told_in_words_and_as_json(lab: Run) -> None:
 
 
 def test_resource_is_added_changed_shown_and_removed(lab: Run) -> None:
-    made = lab("add", "pe1", "--kind", "element", "--in", "site/north", "--role", "pe", "--type", "router",
+    made = lab("add", "pe1", "--kind", "element", "--in", "site/north", "--role", "pe", "--type", "netconf",
                "--address", "192.0.2.1", "--credential", "lab", "--set", "rack=12", "--set", "spare=true")  # fmt: skip
     assert made[:2] == (0, "pe1: added\n")
     assert lab("update", "pe1", "--set", "rack=13", "--unset", "spare", "--port", "2022")[0] == 0
@@ -70,7 +70,7 @@ def test_resource_is_added_changed_shown_and_removed(lab: Run) -> None:
     assert shown["resource"]["attributes"] == {"rack": 13}
     assert shown["element"]["management"]["port"] == 2022
     text = lab("show", "pe1")[1]
-    assert "managed as  router at 192.0.2.1 port 2022" in text
+    assert "managed as  netconf at 192.0.2.1 port 2022" in text
     assert "none trusted" in text
     assert lab("update", "pe1", "--set", "rack=14", "--version", "1")[0] == 1
     assert lab("remove", "pe1")[:2] == (0, "pe1: removed\n")
@@ -87,13 +87,32 @@ def test_resource_is_added_changed_shown_and_removed(lab: Run) -> None:
         (("release",), "ocs: expected a resource and its --holder, or --expired\n"),
         (("trust", "core-1"), "ocs: core-1: the inventory does not say how this element is managed\n"),
         (("discover", "core-1"), "ocs: core-1: the inventory does not say how it is asked"),
-        (("reconcile", "core-1"), "ocs: core-1: it was not asked yet what it consists of\n"),
+        (
+            ("reconcile", "core-1"),
+            "ocs: core-1: it was not asked yet what it consists of: `ocs inventory discover",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_line(lab: Run, words: tuple[str, ...], said: str) -> None:
     status, _, error = lab(*words)
     assert (status, error.count("\n")) == (1, 1)
     assert error.startswith(said)
+
+
+def test_type_of_elements_that_there_is_not_is_refused(lab: Run) -> None:
+    status, _, error = lab(
+        "add", "pe1", "--kind", "element", "--type", "lab-router", "--address", "192.0.2.1"
+    )
+    assert status == 1
+    assert "there are candidate-cli, ios-like, netconf, yuma" in error
+    assert lab("show", "pe1")[0] == 1
+
+
+def test_credential_that_the_configuration_has_not_is_warned_about(lab: Run) -> None:
+    status, _, error = lab("add", "pe1", "--kind", "element", "--type", "netconf", "--address", "192.0.2.1",
+                           "--credential", "lab")  # fmt: skip
+    assert status == 0
+    assert "no [[provisioning.credentials]] with name = 'lab'" in error
 
 
 def test_vlans_and_addresses_are_reserved_and_given_back(lab: Run) -> None:
@@ -188,7 +207,7 @@ def test_key_is_trusted_after_a_yes_and_another_one_is_told(
     def trusted() -> Any:
         return json.loads(lab("show", "core-1", "--json")[1])["element"]["management"].get("host_key")
 
-    lab("update", "core-1", "--type", "router", "--address", "192.0.2.1", "--credential", "lab")
+    lab("update", "core-1", "--type", "netconf", "--address", "192.0.2.1", "--credential", "lab")
     present(monkeypatch, "AAA")
     status, out, error = lab("trust", "core-1")
     assert (status, "SHA256:AAA" in out, "was not accepted" in error) == (1, True, True)

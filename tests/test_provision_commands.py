@@ -1,11 +1,16 @@
 """`ocs provision` as an operator calls it: services on elements that are really configured."""
 
 import json
+import re
 from collections.abc import Generator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from ocs.provision_listing import print_transactions
+from ocs.provisioning.transactions.record import Transaction, Work
+from ocs.provisioning.transactions.states import TransactionState
 from simulators.element.faults import Fault, FaultKind
 from simulators.element.netconf_element import NetconfElement
 from simulators.element.park import Park
@@ -138,5 +143,47 @@ def test_show_tells_what_was_changed_on_which_element(run: Run) -> None:
 
 def test_models_are_told_with_their_parameters(run: Run) -> None:
     _, out, _ = run("provision", "models")
-    assert "baseline:" in out
-    assert "ntp_servers" in out
+    assert "baseline: The time" in out
+    assert "ntp_servers (list of text; may be left out)" in out
+    assert "--set port=pe1/if/ge-0" in out
+
+
+def test_list_keeps_whole_ids_and_reasons_on_a_terminal_of_100_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    name = "a-change-by-whoever-long-name-32"
+    whole = Transaction(
+        transaction_id=name,
+        state=TransactionState.REFUSED,
+        work=Work("service", b""),
+        description="create base-pe1",
+        requested_by="somebody",
+        elements=("pe1", "pe2"),
+        not_before_ms=1,
+        reason="it has no host key that is trusted yet",
+        changed_ms=1_795_000_000_000,
+    )
+    print_transactions([whole, msgspec.structs.replace(whole, state=TransactionState.QUEUED, reason="")])
+    out = capsys.readouterr().out
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert sum(name in line for line in lines) == 2
+    assert "11-18 " in out
+    rows = [line.split("│")[-2].strip() for line in lines if line.count("│") == 8]
+    assert "".join(rows).replace(" ", "") == "ithasnohostkeythatistrustedyetnotbefore01-0100:00"
+
+
+def test_whoever_stops_waiting_is_told_that_it_goes_on(
+    lab: ElementLab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ocs.transaction_desk.standing", interrupted)
+    status, _, error = run(
+        "provision", "create", "base-9", *BASELINE, "--set", "element=pe3", "--reference", "left"
+    )
+    assert status == 130
+    assert error == "transaction left goes on: `ocs provision show left`, `ocs provision cancel left`\n"

@@ -2,6 +2,8 @@
 
 The steps of the schema (``v0001_alarm_history``, ``v0002_inventory``, ``v0003_provisioning``), which alembic runs by
 ``env.py``, must give what the tables say.
+
+Covers ``v0004_compliance``, ``v0005_changed_transactions`` and ``v0006_service_orders`` too.
 """
 
 import threading

@@ -177,7 +177,9 @@ def reconcile(connection: Connection, element: str) -> list[Finding]:
     """
     discovered = _discovered(connection, element)
     if not discovered:
-        raise NotInInventoryError(f"{element}: it was not asked yet what it consists of")
+        raise NotInInventoryError(
+            f"{element}: it was not asked yet what it consists of: `ocs inventory discover {element}`"
+        )
     resources: list[Resource] = []
     after = ""
     while page := list_resources(

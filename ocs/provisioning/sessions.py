@@ -85,12 +85,17 @@ class Sessions:
 
     # --- What needs no connection ---------------------------------------------------------------------------
 
-    def native(self, element: Element, diff: ConfigurationDiff) -> str:
-        """What would be sent for a change, in the element's own language, for people; secrets are not shown."""
+    def native(self, element: Element, diff: ConfigurationDiff, before: Configuration | None = None) -> str:
+        """What would be sent for a change, in the element's own language, for people; secrets are not shown.
+
+        Args:
+            before: what is known to stand at the paths of the change; a command line takes away line by line.
+        """
         command_line = self._type(element).cli
         try:
             if command_line is not None:
-                return "\n".join(native_lines(command_line.rules, diff, command_line.description.section_end))
+                section_end = command_line.description.section_end
+                return "\n".join(native_lines(command_line.rules, diff, section_end, before))
             return native(diff, self.schema(element))
         except WritingError as error:
             raise self._error(

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import traceback
 from collections import deque
 from contextlib import suppress
 from typing import Any, Final, Protocol
@@ -125,8 +126,12 @@ class CliChannel(asyncssh.SSHServerSession[bytes]):
         for fault in faults:
             if await self._ends_before(fault):
                 return
-        output = self._output(dialogue, line, faults)
-        self._host.settle()
+        try:
+            output = self._output(dialogue, line, faults)
+            self._host.settle()
+        except Exception as error:  # noqa: BLE001 (a line without an answer hangs its client and tells nobody why)
+            traceback.print_exc()
+            output = dialogue.refusal(f"% Internal error: {type(error).__name__}")
         for fault in faults:
             match fault.kind:
                 case FaultKind.DROP_AFTER:

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum, auto
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from yangson import DataModel
 from yangson.enumerations import ContentType, ValidationScope
@@ -86,12 +86,26 @@ _KINDS: Final = {
 }
 
 
+class Choice(NamedTuple):
+    """A choice that has to be made in a container or an entry.
+
+    Attributes:
+        names: of the nodes in its cases, one of which has to stand.
+        container: one of them that makes the choice without standing in the configuration; empty: there is none.
+    """
+
+    name: str
+    names: frozenset[str]
+    container: str
+
+
 class Node:
     """One data node of the schema.
 
     Attributes:
         name: ``module:local``. namespace: its URI. keys: full names of a list's keys. default: of a leaf, canonical.
         choices: the cases that it stands in, by choice; nodes of other cases of one choice exclude each other.
+        to_choose: the mandatory choices among its children.
     """
 
     __slots__ = (
@@ -108,6 +122,7 @@ class Node:
         "name",
         "namespace",
         "schema",
+        "to_choose",
     )
 
     def __init__(self, schema: Any, namespace: str) -> None:
@@ -124,6 +139,7 @@ class Node:
         )
         self.children: dict[str, Node] = {}
         self.choices = _cases_of(schema)
+        self.to_choose = _to_choose(schema)
         value = schema.default if self.kind is Kind.LEAF else None
         self.default: str | None = None if value is None else str(schema.type.canonical_string(value))
 
@@ -238,7 +254,14 @@ class Model:
             RuleError: it breaks one; the first is told.
         """
         try:
-            self._instance(tree).validate(ValidationScope.all, ContentType.config)
+            self._instance(tree, is_chosen=True).validate(ValidationScope.all, ContentType.config)
+        except TypeError as error:
+            # yangson cannot name what a choice lacks whose nodes are all optional (RFC 7950 section 15.6).
+            unmade = _unmade(self.root, tree, "")
+            if unmade is None:
+                raise
+            path, choice = unmade
+            raise RuleError("missing-data", path, f"missing-data: the choice {choice} is not made") from error
         except ValidationError as error:
             route = str(error.instance.instance_route()) if error.instance else ""
             message = str(error.message or "")
@@ -249,10 +272,12 @@ class Model:
         full = self._instance(tree).add_defaults(ContentType.config)
         return _plain(self.root, full.value)
 
-    def _instance(self, tree: Tree) -> Any:
+    def _instance(self, tree: Tree, *, is_chosen: bool = False) -> Any:
         data = cast("Any", self._data)
         now = datetime.now()  # noqa: DTZ005  # yangson compares it with times of its own, which have no zone
-        return RootNode(_cooked(self.root, tree, now), data.schema, data.schema_data, now)
+        return RootNode(
+            _cooked(self.root, tree, now, is_chosen=is_chosen), data.schema, data.schema_data, now
+        )
 
 
 class _Root:
@@ -264,6 +289,7 @@ class _Root:
         self.name = ""
         self.keys: tuple[str, ...] = ()
         self.is_presence = False
+        self.to_choose: tuple[Choice, ...] = ()
 
     def child_of_tag(self, tag: str) -> Node | None:
         return next((child for child in self.children.values() if child.tag == tag), None)
@@ -361,6 +387,49 @@ def _cases_of(schema: Any) -> tuple[tuple[int, int], ...]:
     return tuple(cases)
 
 
+def _to_choose(schema: Any) -> tuple[Choice, ...]:
+    """The mandatory choices of a container or a list.
+
+    A container without presence that needs nothing inside is there whether or not it stands anywhere (RFC 7950
+    section 7.5.1), as the mount points of RFC 8529 are: it makes the choice by itself.
+    """
+    found: list[Choice] = []
+    for choice in getattr(schema, "children", ()):
+        if type(choice).__name__ != "ChoiceNode" or not (choice.mandatory and choice.config):
+            continue
+        nodes = list(choice.data_children())
+        names = [":".join(reversed(node.qual_name)) for node in nodes]
+        free = (
+            name
+            for name, node in zip(names, nodes, strict=True)
+            if type(node).__name__ == "ContainerNode"
+            and not (node.presence or node.mandatory)
+            and len(node.parent.children) == 1
+        )
+        found.append(Choice(choice.name, frozenset(names), next(free, "")))
+    return tuple(found)
+
+
+def _unmade(node: AnyNode, tree: Tree, path: str) -> tuple[str, str] | None:
+    """Where the first mandatory choice is not made, and which; None: all are."""
+    for choice in node.to_choose:
+        if not choice.container and choice.names.isdisjoint(tree):
+            return path, choice.name
+    for name, value in tree.items():
+        child = node.children[name]
+        below: dict[str, Tree] = {}
+        if child.kind is Kind.LIST:
+            for entry, inside in value.items():
+                keys = "".join(f"[{key}='{one}']" for key, one in zip(child.keys, entry, strict=True))
+                below[f"{path}/{name}{keys}"] = inside
+        elif child.kind is Kind.CONTAINER:
+            below[f"{path}/{name}"] = value
+        for at, inside in below.items():
+            if (unmade := _unmade(child, inside, at)) is not None:
+                return unmade
+    return None
+
+
 def _holds_names(data_type: Any) -> bool:
     match type(data_type).__name__:
         case "IdentityrefType" | "InstanceIdentifierType":
@@ -373,26 +442,35 @@ def _holds_names(data_type: Any) -> bool:
             return False
 
 
-def _cooked(node: AnyNode, tree: Tree, now: datetime) -> Any:
-    """A container or entry as yangson keeps it: names without the module where the parent has the same."""
+def _cooked(node: AnyNode, tree: Tree, now: datetime, *, is_chosen: bool) -> Any:
+    """A container or entry as yangson keeps it: names without the module where the parent has the same.
+
+    Args:
+        is_chosen: with the containers that make choices by themselves.
+    """
     # Not ObjectValue's own: each assignment there reads the clock.
     members: dict[str, Any] = {}
     for name, value in tree.items():
         child = node.children[name]
-        members[child.schema.iname()] = _cooked_child(child, value, now)
+        members[child.schema.iname()] = _cooked_child(child, value, now, is_chosen=is_chosen)
+    if is_chosen:
+        for choice in node.to_choose:
+            if choice.container and choice.names.isdisjoint(tree):
+                members[node.children[choice.container].schema.iname()] = ObjectValue({}, now)
     return ObjectValue(members, now)
 
 
-def _cooked_child(child: Node, value: Any, now: datetime) -> Any:
+def _cooked_child(child: Node, value: Any, now: datetime, *, is_chosen: bool) -> Any:
     match child.kind:
         case Kind.LEAF:
             return child.cooked(value)
         case Kind.LEAF_LIST:
             return ArrayValue([child.cooked(one) for one in value], now)
         case Kind.LIST:
-            return ArrayValue([_cooked(child, entry, now) for entry in value.values()], now)
+            entries = (_cooked(child, entry, now, is_chosen=is_chosen) for entry in value.values())
+            return ArrayValue(list(entries), now)
         case _:
-            return _cooked(child, value, now)
+            return _cooked(child, value, now, is_chosen=is_chosen)
 
 
 def _plain(node: AnyNode, cooked: Any) -> Tree:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import traceback
 from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -212,8 +213,13 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
         for fault in faults:
             if await self._ends_before(fault):
                 return
-        outcome = self._perform(client, request, faults)
-        self._host.settle()
+        try:
+            outcome = self._perform(client, request, faults)
+            self._host.settle()
+        except Exception as error:  # noqa: BLE001 (a request without an answer hangs its client and tells nobody why)
+            traceback.print_exc()
+            reason = f"internal error: {type(error).__name__}: {error}"
+            outcome = self._host.operations.refusal(RpcError("operation-failed", reason))
         if outcome.closes:
             # Before the answer: who has it may count on the locks being free (RFC 6241 section 7.8).
             self._host.close_session(client, "closed")

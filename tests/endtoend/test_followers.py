@@ -1,4 +1,7 @@
-"""History and notices have a process of their own: what fails there never touches an alarm."""
+"""History and notices have a process of their own: what fails there never touches an alarm.
+
+Covers ``followers_process`` too.
+"""
 
 import contextlib
 import json

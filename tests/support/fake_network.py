@@ -4,7 +4,7 @@ An element has a running configuration, a candidate, a lock and at most one comm
 the rules of RFC 6241 section 8.4. Faults are given by operation; a fault strikes once.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
@@ -237,7 +237,13 @@ class FakeSession:
 
 
 class FakeNetwork:
-    """Elements by name; see :class:`~ocs.provisioning.driver.ElementSessions`."""
+    """Elements by name; see :class:`~ocs.provisioning.driver.ElementSessions`.
+
+    Attributes:
+        before_session: happens before the next session is opened: its process is held up for so long.
+    """
+
+    before_session: Callable[[], Awaitable[None]] | None = None
 
     def __init__(self, *elements: FakeElement) -> None:
         self.elements = {one.element.name: one for one in elements}
@@ -252,6 +258,9 @@ class FakeNetwork:
     @asynccontextmanager
     async def session(self, element: Element) -> AsyncGenerator[FakeSession]:
         """Connect."""
+        held_up, self.before_session = self.before_session, None
+        if held_up is not None:
+            await held_up()
         of = self.elements[element.name]
         session = FakeSession(of)
         self._open.append(session)

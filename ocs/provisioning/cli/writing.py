@@ -24,6 +24,7 @@ from ocs.provisioning.configuration import (
     ConfigurationDiff,
     changed,
     entries_above,
+    outermost,
     parse_path,
     restricted,
 )
@@ -369,17 +370,30 @@ def restored(now: Tree, change: Change) -> Tree:
 # --- For people -----------------------------------------------------------------------------------------------
 
 
-def native(rules: LineRules, diff: ConfigurationDiff, section_end: str) -> list[str]:
+def native(
+    rules: LineRules, diff: ConfigurationDiff, section_end: str, before: Configuration | None = None
+) -> list[str]:
     """The lines that a change comes to, as far as they do not depend on what the element has.
+
+    Args:
+        before: what is known to stand at the paths of the change and below them; nothing is known without it.
 
     Raises:
         WritingError: no line of the type says one of the paths.
     """
     check_paths(rules, diff.paths)
-    tree = render(rules, _with_entries(diff).set, {})
-    said = read_tree(rules, tree).configuration
-    lines = [line for path in diff.removed for line in _removal(rules, path)]
-    lines += _indented(typed(commands(rules, {}, tree), section_end))
+    known = _with_entries(ConfigurationDiff(dict(before or {}))).set
+    tree = render(rules, known, {})
+    standing = read_tree(rules, tree).configuration
+    wanted = render(rules, changed(known, _with_entries(diff)), tree)
+    said = read_tree(rules, wanted).configuration
+    lines = [
+        line
+        for path in diff.removed
+        for unsaid in _unsaid(path, known, standing)
+        for line in _removal(rules, unsaid)
+    ]
+    lines += _indented(typed(commands(rules, tree, wanted), section_end))
     lines += [
         f"! a part of a line: {path}{'' if value is None else f' = {value}'}"
         for path, value in sorted(diff.set.items())
@@ -388,45 +402,69 @@ def native(rules: LineRules, diff: ConfigurationDiff, section_end: str) -> list[
     return lines
 
 
+def _unsaid(path: str, known: Configuration, standing: Configuration) -> tuple[str, ...]:
+    """What of a path that goes is said by no line that is known whole."""
+    below = restricted(known, [path])
+    return outermost(at for at in below if standing.get(at, _ABSENT) != below[at]) if below else (path,)
+
+
 def _removal(rules: LineRules, path: str) -> Iterator[str]:
+    """What takes a path away of which no more is known; variables that nobody knows stand as ``<variable>``."""
     steps = parse_path(path)
+    is_refused = False
+    inside: list[str] = []
     for rule in rules.saying(path):
         at = rule.anchor
         bindings: dict[str, str] = {}
-        if at is None or shape(at) != shape(steps) or not bound_path(at, steps, bindings):
+        if at is None or shape(at)[: len(steps)] != shape(steps):
             continue
-        variables = {**{name: f"<{name}>" for name in rule.kinds}, **bindings}
-        text = _template_line(rule, variables)
-        depth = 0
-        for context in _contexts(rule, bindings):
-            yield f"{' ' * depth}{context}"
-            depth += 1
-        yield f"{' ' * depth}{text}"
-        return
-    yield f"! a part of a line goes: {path}"
+        if not bound_path(at[: len(steps)], steps, bindings):
+            continue
+        try:
+            lines = [*_contexts(rule, bindings), _template_line(rule, bindings)]
+        except ValueError:
+            is_refused = (
+                True  # a line of other names than this one, such as of ports and not of sub-interfaces
+            )
+            continue
+        if len(at) == len(steps):
+            yield from (f"{' ' * depth}{line}" for depth, line in enumerate(lines))
+            return
+        inside.append(" / ".join(lines))
+    for line in dict.fromkeys(inside):
+        yield f"! {path} goes: for each that the element has: {line}"
+    if not inside:
+        yield f"! no line says this: {path}" if is_refused else f"! a part of a line goes: {path}"
 
 
-def _template_line(rule: LineRule, variables: Bindings) -> str:
-    def word(name: str) -> str:
-        if name in rule.kinds and not variables[name].startswith("<"):
-            return rule.kinds[name].to_line(variables[name])
-        return variables[name]
-
-    if rule.unset:
-        parts = rule.unset
-        for name in variables:
-            parts = parts.replace(f"{{{name}}}", word(name))
-        return parts
-    return "no " + "".join(word(part) if number % 2 else part for number, part in enumerate(rule.parts))
+def _template_line(rule: LineRule, bindings: Bindings) -> str:
+    if not rule.unset:
+        return f"no {_filled_line(rule, bindings)}"
+    line = rule.unset
+    for name in {**rule.kinds, **bindings}:
+        line = line.replace(f"{{{name}}}", _word(rule, name, bindings))
+    return line
 
 
 def _contexts(rule: LineRule, bindings: Bindings) -> list[str]:
     lines: list[str] = []
     outer = rule.parent
     while outer is not None:
-        lines.append("".join(bindings.get(p, f"<{p}>") if n % 2 else p for n, p in enumerate(outer.parts)))
+        lines.append(_filled_line(outer, bindings))
         outer = outer.parent
     return lines[::-1]
+
+
+def _filled_line(rule: LineRule, bindings: Bindings) -> str:
+    return "".join(
+        _word(rule, part, bindings) if number % 2 else part for number, part in enumerate(rule.parts)
+    )
+
+
+def _word(rule: LineRule, name: str, bindings: Bindings) -> str:
+    if name not in bindings:
+        return f"<{name}>"
+    return rule.kinds[name].to_line(bindings[name]) if name in rule.kinds else bindings[name]
 
 
 def _indented(typed_commands: Iterable[Command]) -> Iterator[str]:

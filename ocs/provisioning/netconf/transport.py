@@ -145,6 +145,8 @@ class _Client(asyncssh.SSHClient):
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         del host, addr, port
         self.refused = host_key_fault(self._element.host_key, key)
+        if self.refused and not self._element.host_key.strip():
+            self.refused += f": `ocs inventory trust {self._element.name}`"
         return not self.refused
 
 

@@ -48,26 +48,43 @@ class TrapReceiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 162
 
 
+_RECEIVER: Final = {
+    "address": "192.0.2.3",
+    "user_name": "ocs",
+    "authentication_key": "pe1-authentication",
+    "privacy_key": "pe1-privacy",
+}
+
+
 class BaselineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is ordered; what is unsaid is left as it is.
 
     Attributes:
-        element: which one. ntp_servers, log_servers: addresses or names. timezone: as ``Europe/Berlin``.
+        element: which one. ntp_servers, log_servers: addresses or names. trap_receiver: where notifications go, and as
+            whom the element sends them; the keys are names of secrets. timezone: a name of the IANA database.
         login_banner: shown to whoever is about to log in.
     """
 
-    element: Name
-    ntp_servers: _Addresses = ()
-    trap_receiver: TrapReceiver | None = None
-    log_servers: _Addresses = ()
-    timezone: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^(?:[A-Za-z][A-Za-z0-9_+/-]*)?\Z")] = ""
+    element: Annotated[Name, msgspec.Meta(examples=["pe1"])]
+    ntp_servers: Annotated[_Addresses, msgspec.Meta(examples=["192.0.2.1"])] = ()
+    trap_receiver: Annotated[TrapReceiver | None, msgspec.Meta(examples=[_RECEIVER])] = None
+    log_servers: Annotated[_Addresses, msgspec.Meta(examples=["192.0.2.2"])] = ()
+    timezone: Annotated[
+        str,
+        msgspec.Meta(max_length=64, pattern=r"^(?:[A-Za-z][A-Za-z0-9_+/-]*)?\Z", examples=["Europe/Berlin"]),
+    ] = ""
     login_banner: Annotated[
-        str, msgspec.Meta(max_length=1_000, pattern=r"^(?!secret:)[^\x00-\x08\x0b-\x1f\x7f]*\Z")
+        str,
+        msgspec.Meta(
+            max_length=1_000,
+            pattern=r"^(?!secret:)[^\x00-\x08\x0b-\x1f\x7f]*\Z",
+            examples=["Authorised staff only"],
+        ),
     ] = ""
 
 
 class Baseline:
-    """See :class:`~ocs.provisioning.services.model.ServiceModel`."""
+    """The time, log messages, notifications and a login banner of one element."""
 
     name: ClassVar[str] = "baseline"
     parameters_type: ClassVar[type[msgspec.Struct]] = BaselineParameters
@@ -76,7 +93,9 @@ class Baseline:
         """The one."""
         name = read_parameters(service, BaselineParameters).element
         if network.element(name) is None:
-            raise ServiceError(f"{name}: no such element in the inventory")
+            raise ServiceError(
+                f"{name}: no such element in the inventory: `ocs inventory add {name} --kind element ...`"
+            )
         return (name,)
 
     def allocations(self, service: Service, network: NetworkView) -> tuple[Allocation, ...]:

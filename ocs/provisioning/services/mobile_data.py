@@ -35,16 +35,17 @@ class MobileDataParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     """What is ordered.
 
     Attributes:
-        imsi: whose service (3GPP TS 23.003 section 2.2). access_point: APN or DNN, network identifier.
-        qos_profile: by name. static_address_pool: the prefix in the inventory from which the subscriber gets an address
-            for good; empty: one for each session. region: a site; the gateways in it; empty: all.
+        imsi: whose service (3GPP TS 23.003 section 2.2). access_point: APN or DNN, network identifier; the inventory
+            has it as ``access-point/NAME``. qos_profile: by name; the inventory has ``qos-profile/NAME``.
+            static_address_pool: the prefix in the inventory from which the subscriber gets an address for good; empty:
+            one for each session. region: a site; the gateways in it; empty: all.
     """
 
-    imsi: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6,15}\Z")]
-    access_point: Name
-    qos_profile: Name
-    static_address_pool: str = ""
-    region: str = ""
+    imsi: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6,15}\Z", examples=["262011234567890"])]
+    access_point: Annotated[Name, msgspec.Meta(examples=["internet"])]
+    qos_profile: Annotated[Name, msgspec.Meta(examples=["gold"])]
+    static_address_pool: Annotated[str, msgspec.Meta(examples=["prefix/mobile/10.64.0.0/16"])] = ""
+    region: Annotated[str, msgspec.Meta(examples=["site/north"])] = ""
 
 
 class AccessPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +65,7 @@ class QosProfile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MobileData:
-    """See :class:`~ocs.provisioning.services.model.ServiceModel`."""
+    """Mobile data of a subscriber: an access point, how well, and an address of its own if ordered."""
 
     name: ClassVar[str] = "mobile_data"
     parameters_type: ClassVar[type[msgspec.Struct]] = MobileDataParameters

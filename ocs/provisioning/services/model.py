@@ -156,7 +156,11 @@ def read_attributes(network: NetworkView, resource_id: str, attributes_type: typ
     """
     resource = network.resource(resource_id)
     if resource is None:
-        raise ServiceError(f"{resource_id}: no such resource in the inventory")
+        needed = msgspec.structs.fields(attributes_type)  # type: ignore[arg-type]
+        said = "".join(f" --set {one.name}=..." for one in needed if one.required)
+        raise ServiceError(
+            f"{resource_id}: no such resource in the inventory: `ocs inventory add {resource_id} --kind logical{said}`"
+        )
     try:
         return msgspec.convert(resource.attributes, attributes_type)
     except msgspec.ValidationError as error:
@@ -171,7 +175,10 @@ def elements_of_role(network: NetworkView, roles: tuple[str, ...], region: str) 
     """
     names = {record.name for role in roles for record in network.elements(role, region)}
     if not names:
-        raise ServiceError(f"no element of role {' or '.join(roles)}{f' in {region}' if region else ''}")
+        raise ServiceError(
+            f"no element of role {' or '.join(roles)}{f' in {region}' if region else ''}:"
+            f" `ocs inventory update ELEMENT --role {roles[0]}`"
+        )
     return tuple(sorted(names))
 
 
@@ -182,7 +189,9 @@ def pool_of(network: NetworkView, resource_id: str) -> tuple[str, IPv4Network | 
         ServiceError: there is no such resource, or it is no prefix.
     """
     if network.resource(resource_id) is None:
-        raise ServiceError(f"{resource_id}: no such resource in the inventory")
+        raise ServiceError(
+            f"{resource_id}: no such resource in the inventory: `ocs inventory add {resource_id} --kind prefix`"
+        )
     try:
         vrf, text = prefix_of(resource_id)
     except InventoryError as error:

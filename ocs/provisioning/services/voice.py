@@ -28,17 +28,27 @@ class VoiceParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     Attributes:
         public_identity: SIP or tel URI (3GPP TS 23.003 section 13.4). private_identity: a NAI (section 13.3).
-        service_profile: by name. is_barred: it may be registered, and not be used. region: a site; the IMS elements in
-            it; empty: all.
+            service_profile: by name; the inventory has ``voice-profile/NAME``. is_barred: it may be registered, and
+            not be used. region: a site; the IMS elements in it; empty: all.
     """
 
     public_identity: Annotated[
-        str, msgspec.Meta(max_length=255, pattern=r"^(?:sips?:[^\s'\"<>@]+@[^\s'\"<>@]+|tel:\+[0-9]{5,15})\Z")
+        str,
+        msgspec.Meta(
+            max_length=255,
+            pattern=r"^(?:sips?:[^\s'\"<>@]+@[^\s'\"<>@]+|tel:\+[0-9]{5,15})\Z",
+            examples=["tel:+4930123456"],
+        ),
     ]
-    private_identity: Annotated[str, msgspec.Meta(max_length=255, pattern=r"^[^\s'\"<>@:]+@[^\s'\"<>@:]+\Z")]
-    service_profile: Name
-    is_barred: bool = False
-    region: str = ""
+    private_identity: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=255, pattern=r"^[^\s'\"<>@:]+@[^\s'\"<>@:]+\Z", examples=["alice@ims.example"]
+        ),
+    ]
+    service_profile: Annotated[Name, msgspec.Meta(examples=["residential"])]
+    is_barred: Annotated[bool, msgspec.Meta(examples=[True])] = False
+    region: Annotated[str, msgspec.Meta(examples=["site/north"])] = ""
 
 
 class VoiceProfile(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +63,7 @@ class VoiceProfile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Voice:
-    """See :class:`~ocs.provisioning.services.model.ServiceModel`."""
+    """Voice of a subscriber: a public identity in the IMS, with a service profile."""
 
     name: ClassVar[str] = "voice"
     parameters_type: ClassVar[type[msgspec.Struct]] = VoiceParameters

@@ -48,18 +48,18 @@ class VpnSiteParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """What is ordered.
 
     Attributes:
-        vpn: by name; it is the VRF's name too. port: of the provider edge, an interface in the inventory.
-        address_pool: a prefix of the VRF in the inventory. qos_policy: by name. vlan_id: on the port; 0: the first that
-            is free at the site. customer_port: of the customer's router, an interface in the inventory; empty: it is
-            none of ours.
+        vpn: by name; the inventory has ``vpn/NAME``; it is the VRF's name too. port: of the provider edge, an
+            interface in the inventory. address_pool: a prefix of the VRF in the inventory. qos_policy: by name; the
+            inventory has ``qos-policy/NAME``. vlan_id: on the port; 0: the first that is free at the site.
+            customer_port: of the customer's router, an interface in the inventory; empty: it is none of ours.
     """
 
-    vpn: Name
-    port: str
-    address_pool: str
-    qos_policy: Name
-    vlan_id: Annotated[int, msgspec.Meta(ge=0, le=VLAN_MAX)] = 0
-    customer_port: str = ""
+    vpn: Annotated[Name, msgspec.Meta(examples=["acme"])]
+    port: Annotated[str, msgspec.Meta(examples=["pe1/if/ge-0"])]
+    address_pool: Annotated[str, msgspec.Meta(examples=["prefix/acme/10.1.0.0/16"])]
+    qos_policy: Annotated[Name, msgspec.Meta(examples=["business-100"])]
+    vlan_id: Annotated[int, msgspec.Meta(ge=0, le=VLAN_MAX, examples=[100])] = 0
+    customer_port: Annotated[str, msgspec.Meta(examples=["ce1/if/ge-0"])] = ""
 
 
 class Vpn(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ class QosPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VpnSite:
-    """See :class:`~ocs.provisioning.services.model.ServiceModel`."""
+    """A site of a business VPN: a VLAN on a provider edge's port, in the customer's VRF."""
 
     name: ClassVar[str] = "vpn_site"
     parameters_type: ClassVar[type[msgspec.Struct]] = VpnSiteParameters
@@ -98,7 +98,10 @@ class VpnSite:
         name, _ = _port(network, ordered.port)
         record = network.element(name)
         if record is None or not record.site:
-            raise ServiceError(f"{name}: the inventory does not say at which site this element stands")
+            raise ServiceError(
+                f"{name}: the inventory does not say at which site this element stands:"
+                f" `ocs inventory update {name} --in site/SITE`"
+            )
         vrf, pool = pool_of(network, ordered.address_pool)
         if vrf != ordered.vpn or pool.version != 4:
             raise ServiceError(f"{ordered.address_pool}: expected a prefix of IPv4 in the VRF {ordered.vpn}")
@@ -167,7 +170,10 @@ def _port(network: NetworkView, resource_id: str) -> tuple[str, str]:
     """
     resource = network.resource(resource_id)
     if resource is None or resource.kind is not Kind.INTERFACE:
-        raise ServiceError(f"{resource_id}: no such interface in the inventory")
+        raise ServiceError(
+            f"{resource_id}: no such interface in the inventory: `ocs inventory add {resource_id} --kind interface"
+            f" --in {element_of(resource_id)}`"
+        )
     element = element_of(resource_id)
     return element, resource_id.removeprefix(f"{element}/").removeprefix(_PORT_WORD)
 

@@ -1,6 +1,8 @@
 """TMF639 as a client sees it, judged by the standard's own definitions, on real databases and a real store.
 
 Routes with what stands behind them: finding, writing, views, resources.
+
+Covers ``paging`` too.
 """
 
 import json

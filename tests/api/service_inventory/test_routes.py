@@ -1,6 +1,8 @@
 """TMF638 as a client sees it, judged by the standard's own definitions, on real databases and a real store.
 
 Routes with what stands behind them: finding, views, resources.
+
+Covers ``characteristics`` and ``event_desk`` too.
 """
 
 import json

@@ -6,6 +6,7 @@ Routes with what stands behind them: finding, views, resources, and what the ann
 import contextlib
 import itertools
 import json
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,8 @@ def network(network_api, database):
 
 
 def item(number: int, action: str = "add", **service: object) -> dict:
-    (whole,) = examples.ORDER["serviceOrderItem"]
+    order: Any = examples.ORDER
+    (whole,) = order["serviceOrderItem"]
     said = (
         whole["service"] | {"id": f"s{number}"} | service if action == "add" else {"id": "data-1"} | service
     )

@@ -235,3 +235,50 @@ def test_without_a_connection_lines_are_shown_as_far_as_they_are_known() -> None
     assert part[-1] == f"! a part of a line: {GE0}/ocs-vlan:vlan/vlan-id = 24"
     with pytest.raises(WritingError, match="contact"):
         native(IOS, ConfigurationDiff({"/ietf-system:system/contact": "me"}), "exit")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_without_a_connection_a_sub_interface_goes_by_the_line_that_takes_its_name(name: str) -> None:
+    entry = interface("Gi0/1.2")
+    diff = ConfigurationDiff({}, (entry,))
+    for before in (None, {entry: None, f"{entry}/description": "a site"}):
+        shown = native(RULES[name], diff, "exit", before)
+        assert [line.split()[-1] for line in shown] == ["Gi0/1.2"]
+        assert not shown[0].startswith("!")
+
+
+def test_without_a_connection_lines_of_a_container_that_goes_are_shown_where_they_are_known() -> None:
+    ntp = "/ietf-system:system/ntp"
+    diff = ConfigurationDiff({}, (ntp,))
+    before: dict[str, str | None] = {ntp: None, f"{ntp}/enabled": "true"}
+    for number in ("1", "2"):
+        server = f"{ntp}/server[name='192.0.2.{number}']"
+        before |= {server: None, f"{server}/udp/address": f"192.0.2.{number}"}
+    assert sorted(native(IOS, diff, "exit", before)) == [
+        "no ntp server 192.0.2.1",
+        "no ntp server 192.0.2.2",
+    ]
+    assert native(IOS, diff, "exit") == [
+        f"! {ntp} goes: for each that the element has: no ntp server <address>"
+    ]
+
+
+def test_without_a_connection_what_is_known_in_part_is_shown_in_part() -> None:
+    address = f"{GE0}/ietf-ip:ipv4/address[ip='10.0.0.1']"
+    assert native(IOS, ConfigurationDiff({}, (address,)), "exit", {address: None}) == [
+        "interface ge0",
+        " no ip address 10.0.0.1 <length>",
+    ]
+    known = {address: None, f"{address}/prefix-length": "24"}
+    assert native(IOS, ConfigurationDiff({}, (address,)), "exit", known) == [
+        "interface ge0",
+        " no ip address 10.0.0.1 255.255.255.0",
+        "exit",
+    ]
+
+
+def test_without_a_connection_what_no_name_of_lines_fits_is_said_to_have_no_line() -> None:
+    path = f"{interface('a b')}/ocs-vlan:vlan/parent-interface"
+    entry = interface("a b")
+    assert native(IOS, ConfigurationDiff({}, (entry,)), "exit") == [f"! no line says this: {entry}"]
+    assert native(IOS, ConfigurationDiff({}, (path,)), "exit") == [f"! a part of a line goes: {path}"]

@@ -1,4 +1,7 @@
-"""Looks at elements in memory: what is recorded, told and done, also when something comes between."""
+"""Looks at elements in memory: what is recorded, told and done, also when something comes between.
+
+Covers ``reverting`` too.
+"""
 
 from collections.abc import Generator
 from pathlib import Path

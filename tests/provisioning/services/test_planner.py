@@ -172,7 +172,7 @@ async def test_change_by_somebody_else_is_not_overwritten_by_modifying(
     await create(lab, "s1", "mobile_data", MOBILE)
     lab.network.elements["pgw1"].running[QOS] = "bronze"
     reason = await refused(lab, "s1", MODIFY, parameters=MOBILE | {"qos_profile": "silver"})
-    assert reason.endswith(f"{QOS}: somebody changed it: expected gold, found bronze")
+    assert f"{QOS}: somebody changed it: expected gold, found bronze; see `ocs config drift pgw1`" in reason
 
 
 async def test_reconciled_service_is_sent_again_whatever_stands_there(

@@ -1,4 +1,7 @@
-"""All elements or none: with a fault at every step, and with our process dead at every step."""
+"""All elements or none: with a fault at every step, and with our process dead at every step.
+
+Covers ``errors``, ``means`` and ``participation`` too.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""The journal in both kinds of database."""
+"""The journal in both kinds of database.
+
+Covers ``tables`` too.
+"""
 
 import pytest
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from simulators.element.cli_box import COMMIT
+from simulators.element.cli_box import COMMIT, Dialogue
 from simulators.element.cli_config import LineError
 from simulators.element.faults import Fault, FaultKind
 from simulators.element.park import Park
@@ -143,3 +143,19 @@ def test_a_session_that_ends_leaves_nothing_locked(park: Park) -> None:
         says(channel, "configure exclusive", CONFIG)
         assert box.box.locked_by == "admin on vty1"
     assert wait_until(lambda: not box.box.locked_by)
+
+
+def test_an_exception_in_a_line_is_its_answer_and_the_session_goes_on(
+    park: Park, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(dialogue: Dialogue, line: str) -> str:
+        raise ZeroDivisionError(type(dialogue).__name__ + line)
+
+    box = park.cli("ce1")
+    with terminal(box) as channel, monkeypatch.context() as broken:
+        read_until(channel, b">")
+        broken.setattr(Dialogue, "run", fail)
+        assert "% Internal error: ZeroDivisionError" in says(channel, "enable", b">")
+        broken.undo()
+        says(channel, "enable", b"Password: ")
+    assert "Traceback" in capfd.readouterr().err

@@ -16,7 +16,7 @@ from simulators.element.model import (
     load_model,
     nodes_below,
 )
-from simulators.element.tree import flatten, with_path
+from simulators.element.tree import flatten, format_path, parse_path, with_path
 from tests.support.element_clients import ETHERNET, FIRST, GE0, HOSTNAME
 
 
@@ -88,6 +88,23 @@ def test_a_whole_configuration_passes_and_one_without_a_mandatory_leaf_does_not(
         model.check(tree_of(model, {f"{GE0}/description": "no type"}))
     assert caught.value.tag == "missing-data"
     assert "ge-0" in caught.value.path
+
+
+def test_a_choice_of_bare_containers_is_made_without_any_of_them(model: Model) -> None:
+    instance = "/ietf-network-instance:network-instances/network-instance[name='acme']"
+    tree = tree_of(model, {f"{instance}/enabled": "true"})
+    model.check(tree)
+    assert "vrf-root" not in str(model.with_defaults(tree)), "nobody has written it"
+
+
+def test_a_choice_that_is_not_made_is_told_with_its_place(model: Model) -> None:
+    address = f"{GE0}/ietf-ip:ipv4/address[ip='10.0.0.1']"
+    tree = with_path(model, tree_of(model, FIRST), address, None)
+    with pytest.raises(RuleError, match="the choice subnet is not made") as caught:
+        model.check(tree)
+    assert caught.value.tag == "missing-data"
+    assert format_path(parse_path(model, caught.value.path)) == address
+    model.check(with_path(model, tree, f"{address}/prefix-length", "24"))
 
 
 def test_prefixes_of_xml_become_names_of_modules_and_back(model: Model) -> None:

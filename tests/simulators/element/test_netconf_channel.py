@@ -88,6 +88,25 @@ def test_another_subsystem_is_refused(element: NetconfElement) -> None:
         pass
 
 
+def test_an_exception_in_a_request_is_its_answer_and_the_session_goes_on(
+    element: NetconfElement, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(tree: Any) -> None:
+        raise ZeroDivisionError(f"{len(tree)} trees")
+
+    with client(element) as session, monkeypatch.context() as broken:
+        session.edit_config(target="candidate", config=hostname("new"))
+        broken.setattr(element.operations.datastores, "check", fail)
+        with pytest.raises(RPCError, match="ZeroDivisionError") as caught:
+            session.validate("candidate")
+        assert caught.value.tag == "operation-failed"
+        broken.undo()
+        session.validate("candidate")
+        session.commit()
+    assert element.running()[HOSTNAME] == "new"
+    assert "Traceback" in capfd.readouterr().err
+
+
 # --- faults ------------------------------------------------------------------------------------------------------
 
 

@@ -8,9 +8,16 @@ from lxml import etree
 from ncclient.operations import RPCError
 from ncclient.xml_ import to_ele
 
+from ocs.inventory.model import Service
+from ocs.provisioning.configuration import ConfigurationDiff
+from ocs.provisioning.element_type import load_element_types
+from ocs.provisioning.netconf.netconf_session import native
+from ocs.provisioning.schema.yang import load_schema
+from ocs.provisioning.services.vpn_site import VpnSite
 from simulators.element.errors import Dialect
 from simulators.element.model import Model
 from simulators.element.park import Park
+from tests.support.described_network import DescribedNetwork
 from tests.support.element_clients import (
     BASE,
     ETHERNET,
@@ -24,7 +31,10 @@ from tests.support.element_clients import (
     hostname,
     interface,
 )
+from tests.support.elements import TYPES, YANG
+from tests.support.service_lab import VPN_SITE
 
+PORT = "/ietf-interfaces:interfaces/interface[name='ge-0/0/1']"
 MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 LIBRARY = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
 NMDA = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"
@@ -404,3 +414,22 @@ def test_where_startup_is_apart_a_restart_forgets_what_was_not_copied(park: Park
         session.edit_config(target="running", config=hostname("lost"))
     element.restart()
     assert element.running() == WHOLE
+
+
+def test_a_whole_VPN_is_put_validated_and_committed(park: Park) -> None:
+    element = park.netconf("pe1", running={**FIRST, f"{PORT}/type": ETHERNET})
+    site = Service(
+        service_id="s",
+        model="vpn_site",
+        parameters=VPN_SITE,
+        allocations={"vlan": "vlan/berlin/100", "prefix": "prefix/acme/10.1.0.8/30"},
+    )
+    wanted = VpnSite().wanted(site, DescribedNetwork())["pe1"]
+    schema = load_schema([YANG], load_element_types(TYPES)["netconf"].modules)
+    sent = etree.fromstring(native(ConfigurationDiff(wanted), schema)).find("{*}config")
+    assert sent is not None
+    with client(element) as session:
+        session.edit_config(target="candidate", config=etree.tostring(sent).decode())
+        session.validate("candidate")
+        session.commit()
+    assert {path: element.running().get(path) for path in wanted} == wanted
