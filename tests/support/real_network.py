@@ -52,6 +52,11 @@ _ATTEMPTS = 100
 _CHILD_S = 120.0
 
 
+def _patience_s(type_name: str) -> float:
+    """Little with simulated elements, of which many stall on purpose; netconfd is only slow on a busy machine."""
+    return 5 * _TIMEOUT_S if type_name == "yuma" else _TIMEOUT_S
+
+
 class Reach(msgspec.Struct, frozen=True):
     """How the elements are reached, as data: another process of ours can be told.
 
@@ -69,7 +74,9 @@ class Reach(msgspec.Struct, frozen=True):
             name: msgspec.structs.replace(
                 kind,
                 netconf=kind.netconf
-                and msgspec.structs.replace(kind.netconf, timeout_s=_TIMEOUT_S, commit_timeout_s=_TIMEOUT_S),
+                and msgspec.structs.replace(
+                    kind.netconf, timeout_s=_patience_s(name), commit_timeout_s=_patience_s(name)
+                ),
             )
             for name, kind in load_element_types(TYPES).items()
         }
