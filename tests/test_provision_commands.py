@@ -76,11 +76,17 @@ def test_service_is_created_changed_and_deleted(run: Run, park: Park) -> None:
     assert servers(park, "pe1") == set()
 
 
+def written(park: Park, name: str) -> list[str]:
+    """What was done to an element; that the element process listens to it and reads it is no change."""
+    changing = {"lock", "edit-config", "validate", "commit", "copy-config", "discard-changes"}
+    return [step for step in park.elements[name].faults.steps if step.split()[0] in changing]
+
+
 def test_unchanged_service_sends_nothing(run: Run, park: Park) -> None:
     assert run("provision", "create", "base-2", *BASELINE, "--set", "element=pe2")[::2] == (0, "")
     park.elements["pe2"].faults.steps.clear()
     assert run("provision", "create", "base-2", *BASELINE, "--set", "element=pe2")[::2] == (0, "")
-    assert not park.elements["pe2"].faults.steps
+    assert not written(park, "pe2")
 
 
 def test_dry_run_shows_what_would_be_sent_and_records_nothing(run: Run, park: Park) -> None:
@@ -89,7 +95,7 @@ def test_dry_run_shows_what_would_be_sent_and_records_nothing(run: Run, park: Pa
     assert status == 0
     assert "<address>192.0.2.1</address>" in out
     assert "undone by" in out
-    assert not park.elements["pe1"].faults.steps
+    assert not written(park, "pe1")
     assert run("inventory", "show", "base-3")[0] == 1
 
 
